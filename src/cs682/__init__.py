@@ -1,0 +1,1 @@
+"""The course's import paths. Names alone: everything is in `limner`."""

@@ -1,0 +1,27 @@
+"""Limner trains recurrent networks to describe pictures, and describes pictures with them."""
+
+from limner.captioner import Caption, Captioner
+from limner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from limner.data.dataset import Dataset, open_dataset
+from limner.errors import InputError, LimnerError
+from limner.evaluation import Evaluation, evaluate
+from limner.model import CaptioningRNN
+from limner.solver import CaptioningSolver
+from limner.vocabulary import Vocabulary
+
+__all__ = [
+    "Caption",
+    "Captioner",
+    "CaptioningRNN",
+    "CaptioningSolver",
+    "Checkpoint",
+    "Dataset",
+    "Evaluation",
+    "InputError",
+    "LimnerError",
+    "Vocabulary",
+    "evaluate",
+    "load_checkpoint",
+    "open_dataset",
+    "save_checkpoint",
+]

@@ -1,0 +1,125 @@
+"""A checkpoint: one `.safetensors` file that holds all a model needs to caption a picture.
+
+The tensors are the parameters, named as in `CaptioningRNN.params`; other tensors carry a prefix
+(`optimizer/`, `solver/`). Everything else is JSON under the metadata key `limner`. Nothing in the
+file can run code.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from limner.errors import InputError
+from limner.files import write_atomically
+from limner.layers._types import Array
+from limner.model import CaptioningRNN
+from limner.vocabulary import SPECIAL, Vocabulary
+
+SCHEMA_VERSION = 1
+
+
+@dataclass
+class Checkpoint:
+    """A model and what is known about it.
+
+    Attributes:
+        model: ready to caption.
+        info: JSON-able facts: `backbone` (name, sha256, preprocessing, dim), `dataset`,
+            `training`, `scores`, `limner_version`, and for training to go on, `solver`.
+        state: tensors that only training needs, with their prefixes.
+    """
+
+    model: CaptioningRNN
+    info: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The model's words."""
+        return Vocabulary.from_mapping(self.model.word_to_idx)
+
+
+def save_checkpoint(
+    path: Path,
+    model: CaptioningRNN,
+    info: Mapping[str, Any],
+    state: Mapping[str, Array] | None = None,
+    dtype: type[np.floating] | None = None,
+) -> None:
+    """Write a checkpoint; an older one under the same name stays whole until the new one is.
+
+    Args:
+        path: usually ends in `.safetensors`.
+        model: what to keep.
+        info: see `Checkpoint.info`.
+        state: see `Checkpoint.state`.
+        dtype: stores the parameters in this precision, e.g. np.float16 for a model that ships;
+            None keeps the model's.
+
+    Raises:
+        LimnerError: if the file cannot be written.
+    """
+    tensors = {
+        name: np.ascontiguousarray(param, dtype=dtype) for name, param in model.params.items()
+    }
+    tensors |= {name: np.ascontiguousarray(value) for name, value in (state or {}).items()}
+    words = Vocabulary.from_mapping(model.word_to_idx).idx_to_word
+    header = {"schema_version": SCHEMA_VERSION, "model": model.config, "vocabulary": words, **info}
+    write_atomically(path, save(tensors, {"limner": json.dumps(header, ensure_ascii=False)}))
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint; the model computes in float32.
+
+    Raises:
+        InputError: if the file is missing, damaged, of another version, or not a checkpoint.
+    """
+    header, tensors = _read(path)
+    version = header.pop("schema_version", None)
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            f"{path}: a checkpoint of schema version {version}, and this limner reads version "
+            f"{SCHEMA_VERSION}; use the limner that wrote it, or train again"
+        )
+    try:
+        words, config = header.pop("vocabulary"), header.pop("model")
+        model = CaptioningRNN(
+            {word: index for index, word in enumerate(words)},
+            **config,
+            rng=np.random.default_rng(0),
+        )
+        if tuple(words[: len(SPECIAL)]) != SPECIAL:
+            raise ValueError(f"the vocabulary does not begin with {' '.join(SPECIAL)}")
+        for name, param in model.params.items():
+            tensor = tensors.pop(name)
+            if tensor.shape != param.shape:
+                raise ValueError(f"{name} is {tensor.shape}, expected {param.shape}")
+            model.params[name] = tensor.astype(model.dtype)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: the checkpoint does not hold together ({error}); train again"
+        ) from None
+    return Checkpoint(model, header, tensors)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The JSON header and all tensors of a safetensors file."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such checkpoint; `limner train` writes one into its run")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = json.loads((file.metadata() or {}).get("limner", "null"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, ValueError, OSError) as error:
+        raise InputError(
+            f"{path}: not a checkpoint, or a damaged one ({error}); copy it again or train again"
+        ) from None
+    if not isinstance(header, dict):
+        raise InputError(f"{path}: a safetensors file, but not one of limner's checkpoints")
+    return header, tensors

@@ -1,0 +1,145 @@
+"""The course's data: its dict of arrays, from its own files or from a dataset of limner's.
+
+    coco2014_captions.h5                {train,val}_captions, {train,val}_image_idxs
+    coco2014_vocab.json                 idx_to_word, word_to_idx
+    {train,val}2014_vgg16_fc7[_pca].h5  features
+    {train,val}2014_urls.txt            one URL a line
+
+Shapes: N pictures, M captions, T words, D features.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from limner.data.dataset import (
+    Dataset,
+    Split,
+    check_split,
+    map_features,
+    open_dataset,
+    read_arrays,
+)
+from limner.errors import InputError
+from limner.layers._types import Array, Float, Int
+from limner.vocabulary import Vocabulary
+
+COURSE_FOLDER = Path("cs682/datasets/coco_captioning")
+DEMO_FOLDER = Path("limner-demo/dataset")
+
+
+def load_coco_data(
+    base_dir: str | Path | None = None,
+    max_train: int | None = None,
+    pca_features: bool = True,
+) -> dict[str, Any]:
+    """The course's dict: captions, features and URLs of `train` and `val`, and the vocabulary.
+
+    Args:
+        base_dir: the course's `coco_captioning` folder, or a dataset that `limner prepare` or
+            `limner demo` made. None looks for `cs682/datasets/coco_captioning` and
+            `limner-demo/dataset`, here and in the folders above.
+        max_train: keep so many training captions, drawn with replacement from NumPy's global
+            random state, as the course does.
+        pca_features: of the course's folder, take the features reduced to 512 dimensions.
+
+    Returns:
+        {train,val}_captions (M, T) int32, {train,val}_image_idxs (M,) int32,
+        {train,val}_features (N, D) float32, idx_to_word, word_to_idx, {train,val}_urls (N,).
+
+    Raises:
+        InputError: if the files are missing or damaged; it says which.
+    """
+    folder = _find() if base_dir is None else Path(base_dir)
+    dataset = (
+        open_dataset(folder)
+        if (folder / "dataset.json").exists()
+        else open_course_folder(folder, pca_features)
+    )
+    data = _course_dict(dataset)
+    if max_train is not None:
+        rows = np.random.randint(len(data["train_captions"]), size=max_train)
+        data["train_captions"] = data["train_captions"][rows]
+        data["train_image_idxs"] = data["train_image_idxs"][rows]
+    return data
+
+
+def sample_coco_minibatch(
+    data: Mapping[str, Any], batch_size: int = 100, split: str = "train"
+) -> tuple[Int[Array, "B T"], Float[Array, "B D"], Array]:
+    """Random captions of a split, with replacement, from NumPy's global random state.
+
+    Args:
+        data: what `load_coco_data` returned.
+        batch_size: B.
+        split: "train" or "val".
+
+    Returns:
+        captions (B, T), features (B, D), urls (B,).
+    """
+    rows = np.random.choice(len(data[f"{split}_captions"]), batch_size)
+    captions, features = Split.from_course(data, split).minibatch(rows)
+    return captions, features, data[f"{split}_urls"][data[f"{split}_image_idxs"][rows]]
+
+
+def open_course_folder(folder: Path, pca_features: bool = True) -> Dataset:
+    """The course's `coco_captioning` folder as a dataset (without raw references)."""
+    suffix = "_pca" if pca_features else ""
+    names = ["coco2014_captions.h5", "coco2014_vocab.json"]
+    for split in ("train", "val"):
+        names += [f"{split}2014_vgg16_fc7{suffix}.h5", f"{split}2014_urls.txt"]
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise InputError(f"{folder}: {', '.join(missing)} missing. {_HOW}")
+    vocabulary = Vocabulary.load(folder / "coco2014_vocab.json")
+    splits = {name: _course_split(folder, name, suffix, vocabulary) for name in ("train", "val")}
+    return Dataset(folder, vocabulary, splits)
+
+
+_HOW = (
+    "Either unpack the course's archive coco_captioning.zip (about 1 GB) there, or run "
+    f"`limner demo`, which draws a dataset of its own, and pass base_dir='{DEMO_FOLDER}'."
+)
+
+
+def _course_split(folder: Path, name: str, suffix: str, vocabulary: Vocabulary) -> Split:
+    file = folder / "coco2014_captions.h5"
+    captions, image_idxs = read_arrays(file, f"{name}_captions", f"{name}_image_idxs")
+    features = map_features(folder / f"{name}2014_vgg16_fc7{suffix}.h5")
+    check_split(file, name, captions, image_idxs, len(features), len(vocabulary))
+    urls = (folder / f"{name}2014_urls.txt").read_text("utf-8").splitlines()
+    return Split(captions, image_idxs, features, tuple(url.strip() for url in urls))
+
+
+def _find() -> Path:
+    here = Path.cwd()
+    for parent in (here, *here.parents):
+        for folder in (COURSE_FOLDER, DEMO_FOLDER):
+            if (parent / folder).is_dir():
+                return parent / folder
+    raise InputError(f"neither {COURSE_FOLDER} nor {DEMO_FOLDER} found from {here} up. {_HOW}")
+
+
+def _course_dict(dataset: Dataset) -> dict[str, Any]:
+    """The course's keys, in the course's order; its `val` is our validation split."""
+    splits = {"train": dataset.splits["train"], "val": dataset.split()[1]}
+    data: dict[str, Any] = {}
+    for name, split in splits.items():
+        data[f"{name}_captions"] = split.captions
+        data[f"{name}_image_idxs"] = split.image_idxs
+    for name, split in splits.items():
+        data[f"{name}_features"] = np.asarray(split.features)
+    data["idx_to_word"] = list(dataset.vocabulary.idx_to_word)
+    data["word_to_idx"] = dict(dataset.vocabulary.word_to_idx)
+    for name, split in splits.items():
+        data[f"{name}_urls"] = np.array([_address(dataset, image) for image in split.image_ids])
+    return data
+
+
+def _address(dataset: Dataset, image_id: str) -> str:
+    """A URL as it is; a picture on this disk by its path."""
+    if image_id.startswith(("http://", "https://")):
+        return image_id
+    return str(dataset.image_path(image_id))

@@ -1,0 +1,237 @@
+"""A dataset on disk: captions as word ids, one row of features a picture, raw references.
+
+    dataset.json          schema version, splits and counts, backbone, where it came from
+    vocab.json            the words and their ids
+    captions.h5           {split}_captions int32 (M, T), {split}_image_idxs int32 (M,)
+    {split}_features.h5   key "features" float32 (N, D), contiguous, so that it can be mapped
+    {split}_images.txt    one image id a line
+    references.json       {split: {image id: [raw captions]}}
+
+Shapes: N pictures, M captions, T words, D features.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from limner.errors import InputError
+from limner.layers._types import Array, Float, Int
+from limner.vocabulary import Vocabulary
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Split:
+    """One part of a dataset.
+
+    Attributes:
+        captions: (M, T) word ids.
+        image_idxs: (M,) the row in `features` of each caption's picture.
+        features: (N, D); may be a memory map.
+        image_ids: N names or URLs.
+    """
+
+    captions: Int[Array, "M T"]
+    image_idxs: Int[Array, " M"]
+    features: Float[Array, "N D"]
+    image_ids: tuple[str, ...]
+
+    @classmethod
+    def from_course(cls, data: Mapping[str, Any], name: str) -> "Split":
+        """The split `name` of the dict that the course's `load_coco_data` returns."""
+        return cls(
+            data[f"{name}_captions"],
+            data[f"{name}_image_idxs"],
+            data[f"{name}_features"],
+            tuple(data.get(f"{name}_urls", ())),
+        )
+
+    def minibatch(self, rows: Int[Array, " B"]) -> tuple[Int[Array, "B T"], Float[Array, "B D"]]:
+        """The captions of these rows, and the features of their pictures."""
+        return self.captions[rows], self.features[self.image_idxs[rows]]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """An opened dataset.
+
+    Attributes:
+        path: its folder.
+        vocabulary: the words.
+        splits: by name, e.g. "train" and "dev".
+        references: {split: {image id: [raw captions]}}; empty for the course's folder, which
+            does not hold them.
+        info: the contents of dataset.json.
+    """
+
+    path: Path
+    vocabulary: Vocabulary
+    splits: dict[str, Split]
+    references: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    info: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def input_dim(self) -> int:
+        """D."""
+        return int(self.splits["train"].features.shape[1])
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells two datasets apart: what their captions, pictures and backbone were."""
+        return str(self.info.get("fingerprint", self.vocabulary.sha256))
+
+    def split(self, name: str | None = None) -> tuple[str, Split]:
+        """A split by name; None takes the one to validate on: `dev`, else `val`, else `test`."""
+        names = [name] if name else ["dev", "val", "test"]
+        for candidate in names:
+            if candidate in self.splits:
+                return candidate, self.splits[candidate]
+        raise InputError(
+            f"{self.path}: no split {' or '.join(names)}; it has {', '.join(self.splits)}"
+        )
+
+    def image_path(self, image_id: str) -> Path:
+        """Where the picture was when the dataset was prepared."""
+        return Path(self.info.get("source", {}).get("images", "")) / image_id
+
+
+def open_dataset(path: Path) -> Dataset:
+    """Open the folder that `prepare` wrote.
+
+    Raises:
+        InputError: if it is not one, is half-written, damaged, or does not hold together.
+
+    >>> open_dataset(Path("nowhere"))
+    Traceback (most recent call last):
+    limner.errors.InputError: nowhere: no such folder; `limner prepare` makes a dataset
+    """
+    info = _read_info(path)
+    vocabulary = Vocabulary.load(_existing(path / "vocab.json"))
+    if vocabulary.sha256 != info.get("vocabulary_sha256"):
+        raise InputError(
+            f"{path / 'vocab.json'}: the vocabulary of another dataset; prepare this one again"
+        )
+    splits = {name: _read_split(path, name, vocabulary) for name in info["splits"]}
+    if "train" not in splits:
+        raise InputError(f"{path / 'dataset.json'}: no split `train`; prepare the dataset again")
+    references = read_json(_existing(path / "references.json"))
+    return Dataset(path, vocabulary, splits, references, info)
+
+
+def _read_info(path: Path) -> dict[str, Any]:
+    """dataset.json, which is written last: without it the folder is not finished."""
+    if not path.is_dir():
+        raise InputError(f"{path}: no such folder; `limner prepare` makes a dataset")
+    file = path / "dataset.json"
+    if not file.exists():
+        if (path / "partial").is_dir():
+            raise InputError(
+                f"{path}: half-prepared; run the same `limner prepare` again, it goes on there"
+            )
+        raise InputError(f"{path}: no dataset.json in it; `limner prepare` makes a dataset")
+    info = read_json(file)
+    if not isinstance(info, dict) or info.get("schema_version") != SCHEMA_VERSION:
+        found = info.get("schema_version") if isinstance(info, dict) else None
+        raise InputError(
+            f"{file}: schema version {found}, and this limner reads version {SCHEMA_VERSION}; "
+            "prepare the dataset again"
+        )
+    if not isinstance(info.get("splits"), dict):
+        raise InputError(f"{file}: no table `splits`; prepare the dataset again")
+    return info
+
+
+def read_json(path: Path) -> Any:
+    """JSON in UTF-8, or an `InputError` that names the file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: damaged JSON ({error}); prepare the dataset again") from None
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise InputError(f"{path}: missing; the dataset is incomplete, prepare it again")
+    return path
+
+
+def _read_split(path: Path, name: str, vocabulary: Vocabulary) -> Split:
+    captions, image_idxs = read_arrays(
+        path / "captions.h5", f"{name}_captions", f"{name}_image_idxs"
+    )
+    features = map_features(path / f"{name}_features.h5")
+    image_ids = tuple(_existing(path / f"{name}_images.txt").read_text("utf-8").splitlines())
+    check_split(path / "captions.h5", name, captions, image_idxs, len(features), len(vocabulary))
+    if len(image_ids) != len(features):
+        raise InputError(
+            f"{path / f'{name}_images.txt'}: {len(image_ids)} names for {len(features)} pictures; "
+            "prepare the dataset again"
+        )
+    return Split(captions, image_idxs, features, image_ids)
+
+
+def check_split(
+    file: Path, name: str, captions: Array, image_idxs: Array, num_images: int, num_words: int
+) -> None:
+    """Ids must point at words and pictures that exist."""
+    if captions.ndim != 2 or len(captions) != len(image_idxs):
+        raise InputError(f"{file}: {name}_captions and {name}_image_idxs do not go together")
+    if captions.size and not 0 <= captions.min() <= captions.max() < num_words:
+        raise InputError(
+            f"{file}: {name}_captions has word ids up to {captions.max()}, but the vocabulary has "
+            f"{num_words} words: the vocabulary of another dataset?"
+        )
+    if image_idxs.size and not 0 <= image_idxs.min() <= image_idxs.max() < num_images:
+        raise InputError(
+            f"{file}: {name}_image_idxs points at picture {image_idxs.max()} of {num_images}"
+        )
+
+
+def read_arrays(path: Path, *keys: str) -> list[Array]:
+    """Whole arrays out of an HDF5 file."""
+    with _open_h5(path) as file:
+        try:
+            return [file[key][()] for key in keys]
+        except KeyError as error:
+            raise InputError(f"{path}: {error.args[0]}; prepare the dataset again") from None
+        except OSError as error:
+            raise _damaged(path, error) from None
+
+
+def map_features(path: Path) -> Float[Array, "N D"]:
+    """The array `features` of an HDF5 file: mapped where it lies in one piece, else read.
+
+    A mapped array costs no memory until its rows are used.
+    """
+    with _open_h5(path) as file:
+        if "features" not in file:
+            raise InputError(f"{path}: no array `features`; prepare the dataset again")
+        features = file["features"]
+        offset = features.id.get_offset()
+        if features.ndim != 2:
+            raise InputError(f"{path}: `features` is {features.shape}, expected (pictures, D)")
+        try:
+            if offset is None or features.size == 0:
+                whole: Array = features[()]
+                return whole
+            return np.memmap(path, features.dtype, "r", offset, features.shape)
+        except (OSError, ValueError) as error:
+            raise _damaged(path, error) from None
+
+
+def _open_h5(path: Path) -> h5py.File:
+    try:
+        return h5py.File(_existing(path), "r")
+    except OSError as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())
+    return InputError(f"{path}: damaged or truncated ({reason}); prepare the dataset again")

@@ -1,0 +1,328 @@
+"""From a folder of pictures and a file of captions to a dataset.
+
+The slow part, extraction, is written picture by picture into `OUT/partial`, so that a run that was
+stopped goes on where it was. The dataset's files appear under their names only when whole, and
+dataset.json, without which the folder is not a dataset, comes last.
+
+Shapes: N pictures, M captions, T words, D features.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from limner.data.dataset import SCHEMA_VERSION, Dataset, open_dataset, read_json
+from limner.data.features import Backbone, extract
+from limner.data.sources import CaptionFile, read_captions, read_split_files, split_by_ratio
+from limner.errors import InputError
+from limner.files import atomic_path, cannot_write, write_atomically
+from limner.layers._types import Array, Float
+from limner.vocabulary import Vocabulary, tokenize
+
+DEFAULT_RATIO = {"train": 0.8, "dev": 0.1, "test": 0.1}
+
+Report = Callable[[str], None]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to prepare, and how.
+
+    Attributes:
+        images: the folder of pictures; names in the captions file are relative to it.
+        captions: a captions file, see `limner.data.sources.read_captions`.
+        out: the dataset's folder, made if missing.
+        split_files: {split: file with an image name a line}; empty splits by `ratio`.
+        ratio: shares of train, dev and test, of any sum.
+        seed: of the split by ratio.
+        min_count: words that stand less often in the training captions become `<UNK>`.
+        max_words: longer captions are cut.
+        backbone: an `.onnx` file with its `.toml`; None takes the one that ships.
+    """
+
+    images: Path
+    captions: Path
+    out: Path
+    split_files: dict[str, Path] = field(default_factory=dict)
+    ratio: dict[str, float] = field(default_factory=lambda: dict(DEFAULT_RATIO))
+    seed: int = 0
+    min_count: int = 5
+    max_words: int = 20
+    backbone: Path | None = None
+
+
+def prepare(job: Job, report: Report = print, progress: Progress | None = None) -> Dataset:
+    """Make a dataset, or go on making it; open it if it is there already.
+
+    Args:
+        job: what to do.
+        report: takes a line for the user, e.g. the name of a picture that cannot be read.
+        progress: takes how many pictures are done, and of how many.
+
+    Raises:
+        InputError: if the captions, the splits or the backbone cannot be used, no picture can be
+            read, or `job.out` holds something else.
+        LimnerError: if the disk is full.
+    """
+    source = read_captions(job.captions)
+    for problem in source.problems:
+        report(problem)
+    splits = _splits(job, source, report)
+    backbone = Backbone.from_file(job.backbone) if job.backbone else Backbone.bundled()
+    fingerprint = _fingerprint(job, splits, backbone)
+    if _is_done(job.out, fingerprint):
+        report(f"{job.out}: prepared already, nothing to do")
+        return open_dataset(job.out)
+
+    images = [image for names in splits.values() for image in names]
+    extraction = Extraction(job.out / "partial", backbone, fingerprint)
+    if extraction.done:
+        report(f"going on after {extraction.done} of {len(images)} pictures")
+    extraction.run(job.images, images, report, progress or (lambda done, total: None))
+    _write_dataset(job, source, splits, extraction, fingerprint)
+    shutil.rmtree(job.out / "partial")
+    return open_dataset(job.out)
+
+
+def _splits(job: Job, source: CaptionFile, report: Report) -> dict[str, list[str]]:
+    """Image names by split: those that have both captions and a file."""
+    if not job.images.is_dir():
+        raise InputError(f"{job.images}: no such folder of pictures")
+    if job.split_files:
+        splits = read_split_files(job.split_files)
+    else:
+        splits = split_by_ratio(list(source.captions), job.ratio, job.seed)
+    for name, images in splits.items():
+        for image in images:
+            if image not in source.captions:
+                report(f"{job.split_files[name]}: {image} has no caption in {job.captions}")
+            elif not (job.images / image).is_file():
+                report(f"{job.images / image}: no such picture; its captions are left out")
+        splits[name] = [
+            image for image in images if image in source.captions and (job.images / image).is_file()
+        ]
+    if not splits["train"]:
+        raise InputError(
+            f"{job.captions}: none of its training pictures is in {job.images}; names in the "
+            f"captions, such as {next(iter(source.captions))!r}, must be files there"
+        )
+    return {name: images for name, images in splits.items() if images}
+
+
+def _fingerprint(job: Job, splits: dict[str, list[str]], backbone: Backbone) -> str:
+    """A hash of all that the dataset depends on; pictures count by name and size."""
+    sizes = {
+        name: [(image, (job.images / image).stat().st_size) for image in images]
+        for name, images in splits.items()
+    }
+    facts = {
+        "captions": hashlib.sha256(job.captions.read_bytes()).hexdigest(),
+        "splits": sizes,
+        "min_count": job.min_count,
+        "max_words": job.max_words,
+        "backbone": backbone.describe(),
+        "schema_version": SCHEMA_VERSION,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _is_done(out: Path, fingerprint: str) -> bool:
+    """Whether this very dataset stands there; raises if another one does."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: a file; --out takes a folder")
+    if not (out / "dataset.json").exists():
+        return False
+    if open_dataset(out).fingerprint != fingerprint:
+        raise InputError(
+            f"{out}: holds a dataset from other captions, pictures or settings; "
+            "choose another --out, or delete it first"
+        )
+    return True
+
+
+class Extraction:
+    """Features of many pictures, one row each, in a file that only grows.
+
+    A picture that cannot be read has a row of NaN. A row cut short by a crash is made anew.
+
+    Attributes:
+        done: pictures done so far.
+        skipped: {image name: what is wrong with it}.
+    """
+
+    def __init__(self, folder: Path, backbone: Backbone, fingerprint: str) -> None:
+        self._backbone = backbone
+        self._rows = folder / "features.f32"
+        self._row_bytes = 4 * backbone.dim
+        started = folder / "job.json"
+        if folder.exists() and (
+            not started.exists() or read_json(started)["fingerprint"] != fingerprint
+        ):
+            if self._rows.exists():
+                raise InputError(
+                    f"{folder}: half of another preparation (captions, pictures or settings were "
+                    "different); delete that folder, or choose another --out"
+                )
+            shutil.rmtree(folder)
+        write_atomically(started, json.dumps({"fingerprint": fingerprint}))
+        self.done = self._rows.stat().st_size // self._row_bytes if self._rows.exists() else 0
+        self.skipped: dict[str, str] = {}
+
+    def run(self, folder: Path, images: Sequence[str], report: Report, progress: Progress) -> None:
+        """Extract what is missing of these pictures."""
+        try:
+            with self._rows.open("ab") as file:
+                file.truncate(self.done * self._row_bytes)
+                self._append(file, folder, images, report, progress)
+        except OSError as error:
+            raise cannot_write(self._rows, error) from None
+        finally:
+            self.done = self._rows.stat().st_size // self._row_bytes
+        rows = self.rows()
+        for image, row in zip(images, rows, strict=True):
+            if np.isnan(row[0]):
+                self.skipped.setdefault(image, "could not be read in an earlier run")
+        if len(self.skipped) == len(images):
+            raise InputError(f"{folder}: none of its {len(images)} pictures can be read")
+
+    def _append(
+        self,
+        file: Any,
+        folder: Path,
+        images: Sequence[str],
+        report: Report,
+        progress: Progress,
+    ) -> None:
+        missing_row = np.full(self._backbone.dim, np.nan, dtype=np.float32)
+        paths = (folder / image for image in images[self.done :])
+        found = extract(self._backbone, paths)
+        for number, (_, row) in enumerate(found, start=self.done):
+            if isinstance(row, InputError):
+                report(f"{row} (left out)")
+                self.skipped[images[number]] = str(row)
+                row = missing_row
+            file.write(np.asarray(row, dtype=np.float32).tobytes())
+            file.flush()
+            progress(number + 1, len(images))
+
+    def rows(self) -> Float[Array, "N D"]:
+        """All rows so far, mapped from the file."""
+        dim = self._backbone.dim
+        return np.memmap(self._rows, np.float32, "r", shape=(self.done, dim))
+
+    def describe(self) -> dict[str, Any]:
+        """The backbone's facts, for dataset.json."""
+        return self._backbone.describe()
+
+
+def _write_dataset(
+    job: Job,
+    source: CaptionFile,
+    splits: dict[str, list[str]],
+    extraction: Extraction,
+    fingerprint: str,
+) -> None:
+    kept = {
+        name: [image for image in images if image not in extraction.skipped]
+        for name, images in splits.items()
+    }
+    if not kept["train"]:
+        raise InputError(f"{job.images}: none of the training pictures can be read")
+    kept = {name: images for name, images in kept.items() if images}
+    words = {image: [tokenize(text) for text in texts] for image, texts in source.captions.items()}
+    vocabulary = Vocabulary.build(
+        (caption for image in kept["train"] for caption in words[image]), job.min_count
+    )
+    if len(vocabulary) == 4:
+        raise InputError(
+            f"{job.captions}: no word stands {job.min_count} times in the training captions; "
+            "lower --min-count"
+        )
+
+    write_atomically(job.out / "vocab.json", vocabulary.to_json())
+    references = {
+        name: {image: source.captions[image] for image in images} for name, images in kept.items()
+    }
+    write_atomically(job.out / "references.json", json.dumps(references, ensure_ascii=False))
+    counts = _write_captions(job, kept, words, vocabulary)
+    _write_features(job.out, splits, extraction)
+    for name, images in kept.items():
+        write_atomically(job.out / f"{name}_images.txt", "".join(f"{i}\n" for i in images))
+    info = {
+        "schema_version": SCHEMA_VERSION,
+        "limner_version": version("limner"),
+        "fingerprint": fingerprint,
+        "splits": counts,
+        "vocabulary_sha256": vocabulary.sha256,
+        "backbone": extraction.describe(),
+        "tokenizer": "limner.vocabulary.tokenize",
+        "min_count": job.min_count,
+        "max_words": job.max_words,
+        "source": {"images": str(job.images.resolve()), "captions": str(job.captions.resolve())},
+        "skipped": extraction.skipped,
+    }
+    write_atomically(
+        job.out / "dataset.json", json.dumps(info, ensure_ascii=False, indent=2) + "\n"
+    )
+
+
+def _write_captions(
+    job: Job,
+    kept: dict[str, list[str]],
+    words: dict[str, list[list[str]]],
+    vocabulary: Vocabulary,
+) -> dict[str, dict[str, int]]:
+    """Write captions.h5; returns how many pictures and captions each split has."""
+    longest = max(len(caption) for images in kept.values() for i in images for caption in words[i])
+    length = min(longest, job.max_words) + 2
+    arrays: dict[str, Array] = {}
+    counts = {}
+    for name, images in kept.items():
+        pairs = [(row, caption) for row, image in enumerate(images) for caption in words[image]]
+        arrays[f"{name}_captions"] = np.stack([vocabulary.encode(c, length) for _, c in pairs])
+        arrays[f"{name}_image_idxs"] = np.array([row for row, _ in pairs], dtype=np.int32)
+        counts[name] = {"images": len(images), "captions": len(pairs)}
+    with _h5_writer(job.out / "captions.h5") as file:
+        for key, array in arrays.items():
+            file.create_dataset(key, data=array)
+    return counts
+
+
+def _write_features(out: Path, splits: dict[str, list[str]], extraction: Extraction) -> None:
+    """Write {split}_features.h5, block by block: the rows of the pictures that could be read."""
+    rows = extraction.rows()
+    start = 0
+    for name, images in splits.items():
+        good = np.array(
+            [start + i for i, image in enumerate(images) if image not in extraction.skipped],
+            dtype=np.int64,
+        )
+        start += len(images)
+        if not good.size:
+            continue
+        with _h5_writer(out / f"{name}_features.h5") as file:
+            features = file.create_dataset("features", (len(good), rows.shape[1]), np.float32)
+            for first in range(0, len(good), 1024):
+                block = good[first : first + 1024]
+                features[first : first + len(block)] = rows[block]
+
+
+@contextmanager
+def _h5_writer(path: Path) -> Iterator[h5py.File]:
+    """An HDF5 file that appears under its name when it is whole."""
+    with atomic_path(path) as temporary:
+        try:
+            with h5py.File(temporary, "w") as file:
+                yield file
+        except RuntimeError as error:  # h5py's word for a file that could not be closed
+            raise OSError(str(error)) from None

@@ -1,0 +1,101 @@
+"""How a picture becomes a network's input: the TOML file beside a backbone, and what it says.
+
+S: side of the network's input in pixels
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import numpy as np
+from jaxtyping import Float
+from PIL import Image
+
+from limner.errors import InputError
+
+Array = np.ndarray
+PerChannel = float | tuple[float, float, float]
+
+
+class Preprocessing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a picture becomes a network's input: resized, then ``(x - mean) / scale``.
+
+    Args:
+        size: side of the square input, in pixels.
+        fit: "squash" takes the whole picture and ignores its proportions; "crop" takes the
+            largest square in its middle.
+        resample: Pillow's filter for the resizing, which always smooths when it shrinks.
+        mean, scale: one number or one a channel (in the order of ``channels``), for pixel
+            values from 0 to 255.
+        channels: the order in which the network expects the colours.
+        layout: of the network's input, and of its output where that is a grid.
+        output: the network's output to read; its first where none is named.
+
+    Example:
+        >>> Preprocessing(mean=127, scale=128).fit
+        'squash'
+    """
+
+    mean: PerChannel
+    scale: PerChannel
+    size: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 224
+    fit: Literal["squash", "crop"] = "squash"
+    resample: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"] = "bicubic"
+    channels: Literal["RGB", "BGR"] = "RGB"
+    layout: Literal["NCHW", "NHWC"] = "NCHW"
+    output: str | None = None
+
+    def __post_init__(self) -> None:
+        if not np.all(np.isfinite([*np.atleast_1d(self.mean), *np.atleast_1d(self.scale)])):
+            raise ValueError("mean and scale must be finite")
+        if not np.all(self.scale):
+            raise ValueError("scale must not be 0")
+
+
+def to_pixels(image: Image.Image, how: Preprocessing) -> Float[Array, "3 S S"]:
+    """Return an RGB picture of any size as a network's input, channels first.
+
+    Example:
+        >>> how = Preprocessing(mean=127, scale=128, size=2, channels="BGR")
+        >>> to_pixels(Image.new("RGB", (8, 4), (255, 127, 63)), how)[:, 0, 0]
+        array([-0.5,  0. ,  1. ], dtype=float32)
+    """
+    square = image.resize(
+        (how.size, how.size),
+        Image.Resampling[how.resample.upper()],
+        box=_middle_square(image.size) if how.fit == "crop" else None,
+    )
+    pixels = np.asarray(square)
+    if how.channels == "BGR":
+        pixels = pixels[:, :, ::-1]
+    scaled = np.subtract(pixels, how.mean, dtype=np.float32)
+    scaled /= np.asarray(how.scale, np.float32)
+    return np.ascontiguousarray(scaled.transpose(2, 0, 1))
+
+
+def read_preprocessing(path: Path) -> Preprocessing:
+    """Read the TOML file beside a network, whose keys are `Preprocessing`'s.
+
+    Raises:
+        InputError: missing, no TOML, an unknown or absent key, a value of the wrong type; the
+            message names the file and the key.
+    """
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=Preprocessing)
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: no such file; say in it how pictures are made ready for the network: "
+            f"{', '.join(Preprocessing.__struct_fields__)}"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the file") from None
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise InputError(f"{path}: {str(error).splitlines()[0]}; correct the file") from None
+
+
+def _middle_square(size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Return left, top, right and bottom of the largest square in the middle of a picture."""
+    width, height = size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    return left, top, left + side, top + side

@@ -1,0 +1,144 @@
+"""What people have: files of captions, and files that say which picture is in which split."""
+
+import csv
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from limner.errors import InputError
+
+_FLICKR_LINE = re.compile(r"^(?P<image>.+)#\d+\t(?P<caption>.*)$")
+
+
+@dataclass
+class CaptionFile:
+    """What a file of captions holds.
+
+    Attributes:
+        path: the file.
+        captions: {image name: its captions, in the file's order}.
+        problems: lines that were passed over, a message each.
+    """
+
+    path: Path
+    captions: dict[str, list[str]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, image: str, caption: str, line: int) -> None:
+        """Take a row in, or note why not."""
+        image, caption = image.strip(), " ".join(caption.split())
+        if not image:
+            self.problems.append(f"{self.path}, line {line}: no image name")
+        elif not caption:
+            self.problems.append(f"{self.path}, line {line}: a blank caption for {image}")
+        else:
+            self.captions.setdefault(image, []).append(caption)
+
+
+def read_captions(path: Path) -> CaptionFile:
+    """Read captions from a Flickr8k token file, or from CSV or TSV with `image` and `caption`.
+
+    The first line tells which it is: `name.jpg#0<TAB>A caption .` or a header. Other columns of a
+    table are ignored. A UTF-8 byte order mark and Windows line ends are taken as they come.
+
+    Raises:
+        InputError: if the file is missing, empty, not UTF-8, or lacks a column.
+    """
+    lines = _read_lines(path)
+    result = CaptionFile(path)
+    if _FLICKR_LINE.match(lines[0]):
+        for number, line in enumerate(lines, start=1):
+            match = _FLICKR_LINE.match(line)
+            if match:
+                result.add(match["image"], match["caption"], number)
+            elif line.strip():
+                result.problems.append(
+                    f"{path}, line {number}: expected `name#0<TAB>caption`, got {line[:40]!r}"
+                )
+    else:
+        _read_table(lines, result)
+    if not result.captions:
+        raise InputError(f"{path}: not a single caption in it")
+    return result
+
+
+def _read_table(lines: list[str], result: CaptionFile) -> None:
+    delimiter = "\t" if "\t" in lines[0] else ","
+    rows = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter)
+    header = [name.strip().lower() for name in next(rows)]
+    missing = [name for name in ("image", "caption") if name not in header]
+    if missing:
+        raise InputError(
+            f"{result.path}, line 1: no column {' and no column '.join(missing)}; expected a "
+            f"header with image and caption, or Flickr8k's token lines, got {lines[0][:60]!r}"
+        )
+    image, caption = header.index("image"), header.index("caption")
+    try:
+        for row in rows:
+            if len(row) > max(image, caption):
+                result.add(row[image], row[caption], rows.line_num)
+            elif any(cell.strip() for cell in row):
+                result.problems.append(
+                    f"{result.path}, line {rows.line_num}: {len(row)} columns, "
+                    f"expected {len(header)}"
+                )
+    except csv.Error as error:
+        raise InputError(
+            f"{result.path}, line {rows.line_num}: not a table ({error}); is a quote missing?"
+        ) from None
+
+
+def _read_lines(path: Path) -> list[str]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"{path}, line {line}: not UTF-8; save the file with the encoding UTF-8"
+        ) from None
+    if not text.strip():
+        raise InputError(f"{path}: empty")
+    return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
+
+
+def read_split_files(files: dict[str, Path]) -> dict[str, list[str]]:
+    """Splits from files with one image name a line.
+
+    Raises:
+        InputError: if there is no `train`, or a picture stands in two splits.
+    """
+    splits: dict[str, list[str]] = {}
+    owner: dict[str, str] = {}
+    for name, path in files.items():
+        splits[name] = list(
+            dict.fromkeys(line.strip() for line in _read_lines(path) if line.strip())
+        )
+        for image in splits[name]:
+            if image in owner:
+                raise InputError(f"{path}: {image} is in the split {owner[image]} already")
+            owner[image] = name
+    if "train" not in splits:
+        raise InputError("no split named train; name one with --split train=FILE")
+    return splits
+
+
+def split_by_ratio(images: list[str], ratio: dict[str, float], seed: int) -> dict[str, list[str]]:
+    """Shuffle with a seed and cut: every picture in one split, train gets what rounding leaves.
+
+    >>> sizes = split_by_ratio([f"{i}.jpg" for i in range(10)], {"train": 8, "dev": 2}, seed=0)
+    >>> {name: len(images) for name, images in sizes.items()}
+    {'train': 8, 'dev': 2}
+    """
+    order = [sorted(images)[i] for i in np.random.default_rng(seed).permutation(len(images))]
+    total = sum(ratio.values())
+    splits: dict[str, list[str]] = {}
+    for name, share in ratio.items():
+        if name != "train":
+            count = round(len(images) * share / total)
+            splits[name], order = order[:count], order[count:]
+    return {"train": order, **{name: kept for name, kept in splits.items() if kept}}

@@ -1,0 +1,51 @@
+"""The whole of limner on drawn pictures: draw, prepare, train, score, caption, report."""
+
+import time
+from pathlib import Path
+
+from limner.captioner import Captioner
+from limner.data.prepare import Job, prepare
+from limner.data.shapes import write_folder
+from limner.errors import InputError
+from limner.run import TrainConfig
+from limner.stages import report_run, train_with_progress
+from limner.terminal import progress_bar, say
+
+
+def run_demo(out: Path, num_pictures: int, epochs: int, seed: int) -> None:
+    """Make `out/pictures`, `out/dataset` and `out/run`, and print captions of unseen pictures.
+
+    Raises:
+        InputError: if `out/run` is there already.
+    """
+    run = out / "run"
+    if run.exists():
+        raise InputError(f"{out}: a demo has run there; delete the folder, or choose another --out")
+    started = time.monotonic()
+    say(f"drawing {num_pictures} pictures, five captions each")
+    pictures = out / "pictures"
+    with progress_bar("drawing", "pictures") as update:
+        write_folder(
+            pictures, num_pictures, seed=seed, progress=lambda done: update(done, num_pictures)
+        )
+    job = Job(pictures / "images", pictures / "captions.csv", out / "dataset", min_count=2)
+    with progress_bar("extracting features", "pictures") as update:
+        dataset = prepare(job, say, update)
+    say(f"{len(dataset.splits['train'].captions)} captions of {len(dataset.vocabulary)} words")
+    config = TrainConfig(
+        wordvec_dim=128,
+        hidden_dim=256,
+        learning_rate=2e-3,
+        batch_size=64,
+        epochs=epochs,
+        seed=seed,
+    )
+    train_with_progress(dataset, run, config)
+
+    say("captioning pictures that the model has not seen")
+    name, unseen = dataset.split("test")
+    captioner = Captioner.load(run)
+    for path, caption in captioner.caption([job.images / i for i in unseen.image_ids[:6]]):
+        print(f"{path}\t{caption.text}")
+    report_run(dataset, run, name)
+    say(f"all of it took {time.monotonic() - started:.0f} s")

@@ -1,0 +1,6 @@
+"""How a model is trained: engines that share one protocol."""
+
+from limner.engine.base import Engine
+from limner.engine.reference import ReferenceEngine
+
+__all__ = ["Engine", "ReferenceEngine"]

@@ -1,0 +1,158 @@
+"""The training loop: minibatches, decay, history, and a state from which it goes on bit for bit."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from limner.data.dataset import Split
+from limner.engine import ReferenceEngine
+from limner.layers._types import Array
+from limner.model import CaptioningRNN
+
+
+class CaptioningSolver:
+    """Trains a captioning model on one split.
+
+    Args:
+        model: trained in place.
+        data: a `Split`, or the course's dict with `train_captions` (M, T), `train_image_idxs`
+            (M,) and `train_features` (N, D).
+        update_rule: "sgd", "sgd_momentum", "rmsprop" or "adam".
+        optim_config: the rule's settings, e.g. `{"learning_rate": 1e-3}`.
+        lr_decay: the learning rate is multiplied by it after every epoch.
+        batch_size: captions a step.
+        num_epochs: an epoch is `max(M // batch_size, 1)` steps.
+        print_every: prints the loss at every such step, if `verbose`.
+        verbose: print the course's lines.
+        shuffle: True takes every caption once an epoch, in random order; False draws every
+            minibatch anew, with replacement, as the course does.
+        rng: where minibatches are drawn from; None takes NumPy's global state, as the course does.
+        on_step, on_epoch: called with the solver after every step, after every epoch.
+
+    Attributes:
+        loss_history: the loss of every step so far.
+        iteration: steps done. `epoch`: epochs done.
+
+    Raises:
+        ValueError: for an unknown argument, rule or setting.
+
+    >>> from limner.data.dataset import Split
+    >>> captions = np.array([[1, 3, 2], [1, 4, 2]], dtype=np.int32)
+    >>> split = Split(captions, np.array([0, 1]), np.eye(2, dtype=np.float32), ("a", "b"))
+    >>> words = {"<NULL>": 0, "<START>": 1, "<END>": 2, "cat": 3, "dog": 4}
+    >>> rng = np.random.default_rng(0)
+    >>> model = CaptioningRNN(words, input_dim=2, rng=rng)
+    >>> adam = {"learning_rate": 1e-2}
+    >>> solver = CaptioningSolver(
+    ...     model, split, "adam", adam, num_epochs=50, batch_size=2, verbose=False, rng=rng
+    ... )
+    >>> solver.train()
+    >>> model.sample(split.features, max_length=2).tolist()
+    [[3, 2], [4, 2]]
+    """
+
+    def __init__(
+        self,
+        model: CaptioningRNN,
+        data: Split | Mapping[str, Any],
+        update_rule: str = "sgd",
+        optim_config: dict[str, Any] | None = None,
+        lr_decay: float = 1.0,
+        batch_size: int = 100,
+        num_epochs: int = 10,
+        print_every: int = 10,
+        verbose: bool = True,
+        shuffle: bool = False,
+        rng: np.random.Generator | None = None,
+        on_step: Callable[["CaptioningSolver"], None] | None = None,
+        on_epoch: Callable[["CaptioningSolver"], None] | None = None,
+        **unknown: Any,
+    ) -> None:
+        if unknown:
+            raise ValueError(f"unknown arguments: {', '.join(sorted(unknown))}")
+        self.model = model
+        self.train_split = data if isinstance(data, Split) else Split.from_course(data, "train")
+        self.engine = ReferenceEngine(model, update_rule, optim_config)
+        self.lr_decay = lr_decay
+        self.batch_size = batch_size
+        self.num_epochs = num_epochs
+        self.print_every = print_every
+        self.verbose = verbose
+        self.shuffle = shuffle
+        self.rng = rng
+        self.on_step = on_step
+        self.on_epoch = on_epoch
+
+        self.loss_history: list[float] = []
+        self._order = np.arange(0)
+
+    @property
+    def iteration(self) -> int:
+        """Steps done so far."""
+        return len(self.loss_history)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in an epoch; a remainder smaller than a batch is left out."""
+        return max(len(self.train_split.captions) // self.batch_size, 1)
+
+    @property
+    def num_iterations(self) -> int:
+        """Steps in the whole training."""
+        return self.num_epochs * self.steps_per_epoch
+
+    @property
+    def epoch(self) -> int:
+        """Whole epochs done so far."""
+        return self.iteration // self.steps_per_epoch
+
+    def train(self) -> None:
+        """Run to the end, from wherever the solver stands."""
+        while self.iteration < self.num_iterations:
+            captions, features = self.train_split.minibatch(self._draw())
+            self.loss_history.append(self.engine.step(features, captions))
+            if self.verbose and (self.iteration - 1) % self.print_every == 0:
+                print(
+                    f"(Iteration {self.iteration} / {self.num_iterations}) "
+                    f"loss: {self.loss_history[-1]:f}"
+                )
+            if self.iteration % self.steps_per_epoch == 0:
+                self.engine.scale_learning_rate(self.lr_decay)
+            if self.on_step:
+                self.on_step(self)
+            if self.on_epoch and self.iteration % self.steps_per_epoch == 0:
+                self.on_epoch(self)
+
+    def _draw(self) -> Array:
+        """The caption rows of the next minibatch, (batch_size,) or fewer."""
+        M = len(self.train_split.captions)
+        if not self.shuffle:
+            choice = np.random.choice if self.rng is None else self.rng.choice
+            return choice(M, self.batch_size)
+        position = self.iteration % self.steps_per_epoch * self.batch_size
+        if position == 0:
+            permutation = np.random.permutation if self.rng is None else self.rng.permutation
+            self._order = permutation(M)
+        return self._order[position : position + self.batch_size]
+
+    def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """All that `restore` needs: tensors, and the random generator's state (JSON-able)."""
+        tensors = {
+            "solver/loss_history": np.asarray(self.loss_history, dtype=np.float64),
+            "solver/order": self._order,
+            **{f"optimizer/{name}": value for name, value in self.engine.state_dict().items()},
+        }
+        rng_state = {} if self.rng is None else dict(self.rng.bit_generator.state)
+        return tensors, rng_state
+
+    def restore(self, tensors: Mapping[str, Array], rng_state: dict[str, Any]) -> None:
+        """Go on where another solver's `state` was taken (the model's parameters come apart)."""
+        self.loss_history = tensors["solver/loss_history"].tolist()
+        self._order = tensors["solver/order"]
+        prefix = "optimizer/"
+        self.engine.load_state_dict(
+            {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+        )
+        if self.rng is not None:
+            self.rng.bit_generator.state = rng_state

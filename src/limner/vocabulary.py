@@ -1,0 +1,142 @@
+"""Words and their ids: tokenise, count, encode, decode."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from limner.errors import InputError
+from limner.layers._types import Array, Int
+
+NULL, START, END, UNK = SPECIAL = ("<NULL>", "<START>", "<END>", "<UNK>")
+
+_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|['’](?:s|t|re|ll|ve|d|m)\b")
+
+
+def tokenize(caption: str) -> list[str]:
+    """Lower-case words; punctuation goes, but an apostrophe or a hyphen inside a word stays.
+
+    An English ending that stands apart, as in Flickr8k's `the dog 's ball`, is a word too.
+
+    >>> tokenize("A dog's T-shirt -- the girl 's RED one!")
+    ['a', "dog's", 't-shirt', 'the', 'girl', "'s", 'red', 'one']
+    """
+    return [word.replace("’", "'") for word in _WORD.findall(caption.lower())]
+
+
+def decode_captions(captions: Int[Array, "*N T"], idx_to_word: Sequence[str]) -> str | list[str]:
+    """Word ids back to text: `<NULL>` dropped, cut after the first `<END>`.
+
+    Args:
+        captions: (T,) or (N, T) word ids.
+        idx_to_word: the word of every id.
+
+    Returns:
+        A string for one caption, a list of strings for several.
+
+    >>> decode_captions(np.array([1, 4, 2, 0, 0]), ["<NULL>", "<START>", "<END>", "<UNK>", "hi"])
+    '<START> hi <END>'
+    """
+    if captions.ndim == 1:
+        words: list[str] = []
+        for index in captions:
+            word = idx_to_word[int(index)]
+            if word != NULL:
+                words.append(word)
+            if word == END:
+                break
+        return " ".join(words)
+    return [str(decode_captions(caption, idx_to_word)) for caption in captions]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words a model knows. Ids 0 to 3 are `<NULL>`, `<START>`, `<END>`, `<UNK>`.
+
+    The course's own vocabulary file has the same four in front.
+
+    >>> vocabulary = Vocabulary.build([["a", "dog"], ["a", "cat"]], min_count=2)
+    >>> vocabulary.idx_to_word
+    ('<NULL>', '<START>', '<END>', '<UNK>', 'a')
+    >>> vocabulary.encode(["a", "dog"], length=5)
+    array([1, 4, 3, 2, 0], dtype=int32)
+    """
+
+    idx_to_word: tuple[str, ...]
+
+    @cached_property
+    def word_to_idx(self) -> dict[str, int]:
+        """The id of every word."""
+        return {word: index for index, word in enumerate(self.idx_to_word)}
+
+    @cached_property
+    def sha256(self) -> str:
+        """A fingerprint of the words and their order, to tell two vocabularies apart."""
+        return hashlib.sha256("\n".join(self.idx_to_word).encode()).hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.idx_to_word)
+
+    @classmethod
+    def build(cls, captions: Iterable[Sequence[str]], min_count: int = 1) -> "Vocabulary":
+        """Words that stand at least `min_count` times in tokenised captions, frequent ones first.
+
+        Words of equal count are in alphabetical order, so the result depends on nothing else.
+        """
+        counts = Counter(word for caption in captions for word in caption)
+        kept = [word for word, count in counts.items() if count >= min_count]
+        kept.sort(key=lambda word: (-counts[word], word))
+        return cls((*SPECIAL, *kept))
+
+    @classmethod
+    def from_mapping(cls, word_to_idx: Mapping[str, int]) -> "Vocabulary":
+        """From a dict of ids, which must be 0, 1, 2, ... without a gap."""
+        words = sorted(word_to_idx, key=lambda word: word_to_idx[word])
+        if [word_to_idx[word] for word in words] != list(range(len(words))):
+            raise InputError("the vocabulary's ids must be 0, 1, 2, ... without a gap")
+        return cls(tuple(words))
+
+    @classmethod
+    def load(cls, path: Path) -> "Vocabulary":
+        """Read `vocab.json` (or the course's `coco2014_vocab.json`)."""
+        try:
+            words = json.loads(path.read_text(encoding="utf-8"))["idx_to_word"]
+            vocabulary = cls(tuple(words))
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{path}: expected JSON with a list `idx_to_word`; "
+                f"prepare the dataset again ({error.__class__.__name__}: {error})"
+            ) from None
+        if vocabulary.idx_to_word[:4] != SPECIAL:
+            raise InputError(f"{path}: the first four words must be {' '.join(SPECIAL)}")
+        return vocabulary
+
+    def to_json(self) -> str:
+        """What `load` reads."""
+        mappings = {"idx_to_word": list(self.idx_to_word), "word_to_idx": self.word_to_idx}
+        return json.dumps(mappings, ensure_ascii=False, indent=0)
+
+    def encode(self, words: Sequence[str], length: int) -> Int[Array, " T"]:
+        """`<START> words <END>` as ids, unknown words as `<UNK>`, padded with `<NULL>` to length.
+
+        A caption of more than `length - 2` words is cut; its `<END>` stays.
+        """
+        ids = [self.word_to_idx.get(word, self.word_to_idx[UNK]) for word in words[: length - 2]]
+        row = np.zeros(length, dtype=np.int32)
+        row[: len(ids) + 2] = [self.word_to_idx[START], *ids, self.word_to_idx[END]]
+        return row
+
+    def decode(self, ids: Int[Array, " T"]) -> str:
+        """The plain words of one caption, without `<START>`, `<END>` and `<NULL>`.
+
+        >>> Vocabulary((*SPECIAL, "a", "dog")).decode(np.array([1, 4, 5, 2, 0]))
+        'a dog'
+        """
+        text = str(decode_captions(np.asarray(ids), self.idx_to_word))
+        return " ".join(word for word in text.split() if word not in (START, END))
