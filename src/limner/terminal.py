@@ -33,7 +33,13 @@ def progress_bar(what: str, unit: str) -> Iterator[Callable[..., None]]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=stderr, transient=True, refresh_per_second=4) as progress:
+    with Progress(
+        *columns,
+        console=stderr,
+        transient=True,
+        refresh_per_second=4,
+        disable=not stderr.is_terminal,
+    ) as progress:
         task = progress.add_task(what, total=None, rate="", note="")
 
         def update(done: int, total: int, note: str = "") -> None:

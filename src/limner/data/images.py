@@ -54,7 +54,7 @@ def load_image(source: Source, *, size_hint: int | None = None) -> Image.Image:
     Raises:
         InputError: whatever is wrong with the picture, in one line that names it: missing, a
             folder, no permission, empty, not a picture, truncated, damaged, more than
-            `MAX_PIXELS` pixels, colours that have no RGB.
+            `MAX_PIXELS` pixels.
 
     Example:
         >>> buffer = io.BytesIO()
@@ -113,7 +113,7 @@ def _decode(file: BinaryIO, name: str, size_hint: int | None) -> Image.Image:
                 image.draft(None, (size_hint, size_hint))
             image.load()
             orientation = _orientation(image)
-            rgb = _to_rgb(image, name)
+            rgb = _to_rgb(image)
         return rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb
     except InputError:
         raise
@@ -143,10 +143,8 @@ def _refuse_empty(file: BinaryIO, name: str) -> None:
 
 
 def _refuse_size(size: tuple[int, int], name: str) -> None:
-    """Raise for a picture with no pixels, or with more than `MAX_PIXELS`."""
+    """Raise for a picture with more than `MAX_PIXELS`."""
     width, height = size
-    if width * height == 0:
-        raise InputError(f"{name}: {width} x {height} pixels, nothing to see; leave it out")
     if width * height > MAX_PIXELS:
         raise InputError(
             f"{name}: {width:,} x {height:,} pixels, more than the {MAX_PIXELS:,} that are read; "
@@ -162,7 +160,7 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _to_rgb(image: Image.Image, name: str) -> Image.Image:
+def _to_rgb(image: Image.Image) -> Image.Image:
     """Return a loaded picture of any mode as RGB."""
     if image.mode.startswith("I") or image.mode == "F":
         return Image.fromarray(_to_8_bits(np.asarray(image))).convert("RGB")
@@ -171,13 +169,7 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
         white = Image.new("RGB", image.size, "white")
         white.paste(colours, mask=colours.getchannel("A"))
         return white
-    try:
-        return image.convert("RGB")
-    except ValueError:
-        raise InputError(
-            f"{name}: colours of mode {image.mode}, which cannot be turned into RGB; "
-            "save it as an RGB picture"
-        ) from None
+    return image.convert("RGB")
 
 
 def _to_8_bits(grey: np.ndarray) -> np.ndarray:

@@ -42,10 +42,8 @@ def _pale_pair(rng: np.random.Generator) -> tuple[RGB, RGB]:
 
 def _ramp(top: RGB, bottom: RGB, side: int) -> Image.Image:
     """One colour at the top that turns into another at the bottom."""
-    mask = Image.linear_gradient("L").resize((side, side))
-    return Image.composite(
-        Image.new("RGB", mask.size, bottom), Image.new("RGB", mask.size, top), mask
-    )
+    column = np.linspace(top, bottom, side).astype(np.uint8)
+    return Image.fromarray(column[:, None]).resize((side, side), Image.Resampling.NEAREST)
 
 
 def _faded(side: int, rng: np.random.Generator) -> Image.Image:
@@ -90,10 +88,11 @@ def _grid(side: int, rng: np.random.Generator) -> Image.Image:
 def _checked(side: int, rng: np.random.Generator) -> Image.Image:
     """A tablecloth: red where two bands cross, pink where there is one, white where none is."""
     step = side / int(rng.integers(*PERIOD, endpoint=True))
-    odd = (np.arange(side) / step % 1 < 0.5).astype(np.intp)
+    band = (np.arange(side) / step % 1 < 0.5).astype(np.uint8)
+    image = Image.fromarray(band[:, None] + band[None, :])
     colours = [_drift(c, rng) for c in ((246, 240, 236), (232, 170, 166), (206, 92, 92))]
-    table = np.asarray(colours, np.uint8)
-    return Image.fromarray(table[odd[:, None] + odd[None, :]])
+    image.putpalette([value for colour in colours for value in colour])
+    return image.convert("RGB")
 
 
 def _meadow(side: int, rng: np.random.Generator) -> Image.Image:

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from limner.gradcheck import eval_numerical_gradient, rel_error
+from limner.layers import temporal_softmax_loss
+
+
+@pytest.mark.parametrize(
+    ("N", "T", "p", "expected"), [(100, 1, 1.0, 2.3), (100, 10, 1.0, 23), (5000, 10, 0.1, 2.3)]
+)
+def test_the_courses_sanity_checks(N, T, p, expected, rng):
+    x = 0.001 * rng.standard_normal((N, T, 10))
+    y = rng.integers(10, size=(N, T))
+    loss, _ = temporal_softmax_loss(x, y, rng.random((N, T)) <= p)
+    assert loss == pytest.approx(expected, rel=0.03)
+
+
+@pytest.mark.parametrize(("N", "T", "V"), [(7, 8, 9), (1, 1, 2), (3, 1, 4)])
+def test_gradient(N, T, V, rng):
+    x = rng.standard_normal((N, T, V))
+    y = rng.integers(V, size=(N, T))
+    mask = rng.random((N, T)) > 0.4
+    mask[0, 0] = True
+    _, dx = temporal_softmax_loss(x, y, mask)
+    numerical = eval_numerical_gradient(
+        lambda x: float(temporal_softmax_loss(x, y, mask)[0]), x, verbose=False
+    )
+    assert np.any(dx != 0)
+    assert rel_error(dx, numerical) < 1e-7
+    assert not dx[~mask].any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_huge_scores_are_finite(dtype, sign):
+    x = np.zeros((1, 2, 3), dtype=dtype)
+    x[..., 0] = sign * 1e4
+    with np.errstate(all="raise", under="ignore"):
+        loss, dx = temporal_softmax_loss(x, np.array([[0, 1]]), np.ones((1, 2), dtype=bool))
+    # sign +: word 0 is certain, word 1 costs 10,000;  sign -: the other way round
+    expected = 1e4 if sign > 0 else 1e4 + 2 * np.log(2)
+    assert loss == pytest.approx(expected, rel=1e-6)
+    assert np.isfinite(dx).all()
+    assert dx.dtype == dtype
+
+
+def test_nothing_counts_where_everything_is_masked():
+    loss, dx = temporal_softmax_loss(
+        np.ones((2, 3, 4)), np.zeros((2, 3), int), np.zeros((2, 3), bool)
+    )
+    assert loss == 0
+    assert not dx.any()
+
+
+def test_verbose_prints_the_shape(capsys):
+    temporal_softmax_loss(np.ones((2, 3, 4)), np.zeros((2, 3), int), np.ones((2, 3), bool), True)
+    assert capsys.readouterr().out == "dx:  (2, 3, 4)\n"
