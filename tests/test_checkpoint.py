@@ -1,0 +1,108 @@
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from limner.checkpoint import load_checkpoint, save_checkpoint
+from limner.errors import InputError
+from limner.model import CaptioningRNN
+from limner.vocabulary import Vocabulary
+
+VOCABULARY = Vocabulary.build([["a", "dog", "café"]])
+
+
+@pytest.fixture
+def model():
+    return CaptioningRNN(VOCABULARY.word_to_idx, 4, 5, 6, "lstm", rng=np.random.default_rng(0))
+
+
+def test_round_trip(tmp_path, model):
+    path = tmp_path / "model.safetensors"
+    info = {"backbone": {"name": "net", "sha256": "0"}, "scores": {"dev": {"BLEU-4": 20.5}}}
+    save_checkpoint(path, model, info, {"optimizer/b/m": np.arange(3.0), "solver/t": np.array(7)})
+    again = load_checkpoint(path)
+    assert again.vocabulary == VOCABULARY
+    assert again.info == info
+    assert again.model.config == model.config
+    for name, param in model.params.items():
+        np.testing.assert_array_equal(again.model.params[name], param)
+    assert again.state["optimizer/b/m"].tolist() == [0, 1, 2]
+    assert again.state["solver/t"].item() == 7
+
+
+def test_half_precision_halves_the_file_and_loads_as_float32(tmp_path, model):
+    full, half = tmp_path / "full.safetensors", tmp_path / "half.safetensors"
+    save_checkpoint(full, model, {})
+    save_checkpoint(half, model, {}, dtype=np.float16)
+    params = load_checkpoint(half).model.params
+    assert {param.dtype for param in params.values()} == {np.dtype(np.float32)}
+    np.testing.assert_allclose(params["Wx"], model.params["Wx"], rtol=1e-3)
+    saved = full.stat().st_size - half.stat().st_size
+    assert saved == pytest.approx(2 * model.num_parameters, rel=0.05)
+
+
+def damage(path, how):
+    content = path.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    if how == "truncated":
+        path.write_bytes(content[:-100])
+    elif how == "cut in the header":
+        path.write_bytes(content[:40])
+    elif how == "empty":
+        path.write_bytes(b"")
+    elif how == "a text":
+        path.write_text("weights, honestly")
+    elif how == "another program's":
+        save_file({"x": np.zeros(3)}, path)
+    elif how == "another version":
+        header = json.loads(content[8 : 8 + size])
+        facts = json.loads(header["__metadata__"]["limner"])
+        header["__metadata__"]["limner"] = json.dumps({**facts, "schema_version": 99})
+        text = json.dumps(header).encode()
+        path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + size :])
+    elif how == "missing":
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("truncated", "not a checkpoint, or a damaged one"),
+        ("cut in the header", "not a checkpoint, or a damaged one"),
+        ("empty", "not a checkpoint, or a damaged one"),
+        ("a text", "not a checkpoint, or a damaged one"),
+        ("another program's", "not one of limner's checkpoints"),
+        ("another version", "schema version 99, and this limner reads version 1"),
+        ("missing", "no such checkpoint"),
+    ],
+)
+def test_what_is_no_checkpoint(tmp_path, model, how, message):
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(path, model, {})
+    damage(path, how)
+    with pytest.raises(InputError, match=message) as caught:
+        load_checkpoint(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_parameter_of_another_shape(tmp_path, model):
+    path = tmp_path / "model.safetensors"
+    model.params["b"] = np.zeros(3, np.float32)
+    save_checkpoint(path, model, {})
+    with pytest.raises(InputError, match=r"b is \(3,\), expected \(24,\)"):
+        load_checkpoint(path)
+
+
+def test_what_was_there_survives_a_failed_write(tmp_path, model, monkeypatch):
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(path, model, {"scores": {"first": 1}})
+    monkeypatch.setattr("limner.files.os.fsync", _no_space)
+    with pytest.raises(Exception, match="No space left"):
+        save_checkpoint(path, model, {"scores": {"second": 2}})
+    assert load_checkpoint(path).info["scores"] == {"first": 1}
+
+
+def _no_space(_):
+    raise OSError(28, "No space left on device")

@@ -1,0 +1,42 @@
+import stat
+
+import pytest
+
+from limner.errors import LimnerError
+from limner.files import atomic_path, write_atomically
+
+
+def test_writes_text_and_bytes(tmp_path):
+    write_atomically(tmp_path / "new" / "a.txt", "é")
+    write_atomically(tmp_path / "b.bin", b"\x00\x01")
+    assert (tmp_path / "new" / "a.txt").read_bytes() == "é".encode()
+    assert (tmp_path / "b.bin").read_bytes() == b"\x00\x01"
+
+
+def test_an_error_inside_leaves_what_was_there(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("old")
+
+    def fail():
+        with atomic_path(file) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LimnerError, match=r"file/a\.txt: cannot be written \(.*\); what was there"):
+        write_atomically(tmp_path / "file" / "a.txt", "x")
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path):
+    (tmp_path / "plain").write_text("")
+    write_atomically(tmp_path / "ours", "")
+    assert stat.S_IMODE((tmp_path / "ours").stat().st_mode) == stat.S_IMODE(
+        (tmp_path / "plain").stat().st_mode
+    )

@@ -1,0 +1,164 @@
+import numpy as np
+import pytest
+
+from limner.gradcheck import eval_numerical_gradient, rel_error
+from limner.layers import rnn_forward, temporal_affine_forward, word_embedding_forward
+from limner.model import CaptioningRNN
+
+COURSE_WORDS = {"<NULL>": 0, "cat": 2, "dog": 3}
+WORDS = {"<NULL>": 0, "<START>": 1, "<END>": 2, "<UNK>": 3, "cat": 4, "dog": 5}
+
+
+def small_model(cell_type, dtype=np.float64, words=WORDS, seed=0):
+    return CaptioningRNN(words, 4, 5, 6, cell_type, dtype, rng=np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize(
+    ("cell_type", "low", "high", "expected"),
+    [("rnn", -1.5, 0.3, 9.83235591003), ("lstm", -0.5, 1.7, 9.82445935443)],
+)
+def test_the_courses_loss(cell_type, low, high, expected):
+    N, D, W, H, T = 10, 20, 30, 40, 13
+    model = CaptioningRNN(COURSE_WORDS, D, W, H, cell_type, np.float64)
+    for name, param in model.params.items():
+        model.params[name] = np.linspace(-1.4, 1.3, num=param.size).reshape(param.shape)
+    features = np.linspace(low, high, num=N * D).reshape(N, D)
+    captions = (np.arange(N * T) % 3).reshape(N, T)
+    loss, _ = model.loss(features, captions)
+    assert abs(loss - expected) < 1e-10
+
+
+def test_the_courses_parameters():
+    """The same seed of np.random draws what the course's code draws, in its order."""
+    np.random.seed(231)
+    model = CaptioningRNN(WORDS, 7, 5, 4, "lstm", np.float64)
+    np.random.seed(231)
+    np.testing.assert_array_equal(model.params["W_embed"], np.random.randn(6, 5) / 100)
+    np.testing.assert_array_equal(model.params["W_proj"], np.random.randn(7, 4) / np.sqrt(7))
+    np.testing.assert_array_equal(model.params["Wx"], np.random.randn(5, 16) / np.sqrt(5))
+    np.testing.assert_array_equal(model.params["Wh"], np.random.randn(4, 16) / np.sqrt(4))
+    np.testing.assert_array_equal(model.params["W_vocab"], np.random.randn(4, 6) / np.sqrt(4))
+    for name, size in (("b_proj", 4), ("b", 16), ("b_vocab", 6)):
+        assert model.params[name].tolist() == [0.0] * size
+
+
+@pytest.mark.parametrize("cell_type", ["rnn", "lstm"])
+@pytest.mark.parametrize("T", [2, 4])
+def test_gradients(cell_type, T, rng):
+    model = small_model(cell_type, words=COURSE_WORDS)
+    captions = rng.integers(3, size=(2, T))  # NULLs stand in the middle too
+    captions[0, 1] = 2
+    features = rng.standard_normal((2, 4))
+    _, grads = model.loss(features, captions)
+    assert set(grads) == set(model.params)
+    for name, grad in grads.items():
+        numerical = eval_numerical_gradient(
+            lambda _: float(model.loss(features, captions)[0]),
+            model.params[name],
+            verbose=False,
+            h=1e-6,
+        )
+        assert np.any(grad != 0), name
+        assert rel_error(numerical, grad) < 1e-6 or np.allclose(numerical, grad, atol=1e-9), name
+
+
+def test_the_loss_is_that_of_its_layers(rng):
+    model = small_model("rnn")
+    features, captions = rng.standard_normal((3, 4)), rng.integers(6, size=(3, 5))
+    p = model.params
+    x, _ = word_embedding_forward(captions[:, :-1], p["W_embed"])
+    h, _ = rnn_forward(x, features @ p["W_proj"] + p["b_proj"], p["Wx"], p["Wh"], p["b"])
+    scores, _ = temporal_affine_forward(h, p["W_vocab"], p["b_vocab"])
+    probabilities = np.exp(scores) / np.exp(scores).sum(axis=2, keepdims=True)
+    expected = 0.0
+    for n in range(3):
+        for t in range(4):
+            if captions[n, t + 1] != 0:
+                expected -= np.log(probabilities[n, t, captions[n, t + 1]]) / 3
+    assert model.loss(features, captions)[0] == pytest.approx(expected, rel=1e-12)
+
+
+def test_padding_changes_nothing(rng):
+    model = small_model("lstm")
+    features, captions = rng.standard_normal((3, 4)), rng.integers(1, 6, size=(3, 5))
+    padded = np.pad(captions, ((0, 0), (0, 4)))
+    loss, grads = model.loss(features, captions)
+    padded_loss, padded_grads = model.loss(features, padded)
+    assert padded_loss == pytest.approx(loss, rel=1e-12)
+    for name, grad in grads.items():
+        np.testing.assert_allclose(padded_grads[name], grad, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell_type", ["rnn", "lstm"])
+def test_float32_stays_float32(cell_type, rng):
+    model = small_model(cell_type, np.float32)
+    loss, grads = model.loss(rng.standard_normal((2, 4)), rng.integers(6, size=(2, 5)))
+    assert loss.dtype == np.float32
+    assert {grad.dtype for grad in grads.values()} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("cell_type", ["rnn", "lstm"])
+def test_one_step_is_the_loss_functions_step(cell_type, rng):
+    """Decoding word by word sees the scores that training sees."""
+    model = small_model(cell_type)
+    features, captions = rng.standard_normal((3, 4)), rng.integers(1, 6, size=(3, 6))
+    state, log_likelihood = model.initial_state(features), 0.0
+    for t in range(5):
+        scores, state = model.step(captions[:, t], state)
+        shifted = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+        log_likelihood += shifted[np.arange(3), captions[:, t + 1]].sum()
+    assert model.loss(features, captions)[0] == pytest.approx(-log_likelihood / 3, rel=1e-12)
+
+
+def test_sample_is_greedy_and_fills_with_null(rng):
+    model = small_model("lstm")
+    model.params["W_vocab"][:] = 0
+    model.params["b_vocab"][:] = [0, 0, 1, 3, 2, 0]
+    features = rng.standard_normal((2, 4))
+    assert model.sample(features, max_length=3).tolist() == [[3, 3, 3]] * 2
+    model.params["b_vocab"][2] = 9
+    sampled = model.sample(features, max_length=3)
+    assert sampled.tolist() == [[2, 0, 0]] * 2
+    assert sampled.dtype == np.int32
+
+
+def test_a_caption_never_says_unk(rng):
+    model = small_model("lstm")
+    model.params["W_vocab"][:] = 0
+    model.params["b_vocab"][:] = [9, 9, 0, 9, 2, 0]
+    words, scores = model.caption(rng.standard_normal((1, 4)), max_length=3)
+    assert words.tolist() == [[4, 4, 4]]
+    assert scores[0] == pytest.approx(2 - np.log(np.exp([0, 2, 0]).sum()))
+
+
+@pytest.mark.parametrize(
+    ("features", "captions", "message"),
+    [
+        ((2, 3), (2, 5), r"features: expected \(N, D\) = \(N, 4\), got \(2, 3\)"),
+        ((2, 4), (3, 5), r"captions: expected .* features \(2, 4\), got \(3, 5\)"),
+        ((2, 4), (2, 1), r"captions: expected .*got \(2, 1\)"),
+    ],
+)
+def test_shapes_that_do_not_fit(features, captions, message):
+    with pytest.raises(ValueError, match=message):
+        small_model("rnn").loss(np.zeros(features), np.ones(captions, int))
+
+
+def test_unknown_cell_type_and_missing_words():
+    with pytest.raises(ValueError, match="cell_type 'gru': expected one of rnn, lstm"):
+        CaptioningRNN(WORDS, cell_type="gru")
+    with pytest.raises(ValueError, match="<NULL> is missing"):
+        CaptioningRNN({"cat": 0})
+    with pytest.raises(ValueError, match="needs <START>"):
+        small_model("rnn", words=COURSE_WORDS).sample(np.zeros((1, 4)))
+
+
+@pytest.mark.parametrize(("cell_type", "gates"), [("rnn", 1), ("lstm", 4)])
+def test_config_rebuilds_the_shape(cell_type, gates):
+    model = small_model(cell_type)
+    again = CaptioningRNN(WORDS, **model.config)
+    assert {k: v.shape for k, v in again.params.items()} == {
+        k: v.shape for k, v in model.params.items()
+    }
+    assert model.params["Wh"].shape == (6, gates * 6)
+    assert model.num_parameters == sum(v.size for v in model.params.values())
