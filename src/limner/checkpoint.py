@@ -15,9 +15,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from limner.arrays import Array
 from limner.errors import InputError
 from limner.files import write_atomically
-from limner.layers._types import Array
 from limner.model import CaptioningRNN
 from limner.vocabulary import SPECIAL, Vocabulary
 

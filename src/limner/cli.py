@@ -11,7 +11,19 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from limner.captioner import Captioner, checkpoint_path
+from limner.checkpoint import load_checkpoint
+from limner.data.dataset import open_dataset
+from limner.data.prepare import Job
+from limner.data.prepare import prepare as prepare_dataset
+from limner.demo import run_demo
+from limner.describe import describe
 from limner.errors import InputError, LimnerError
+from limner.evaluation import evaluate as evaluate_model
+from limner.files import write_atomically
+from limner.pictures import find_pictures
+from limner.run import TrainConfig, read_config
+from limner.stages import report_run, train_with_progress
 from limner.terminal import print_scores, progress_bar, say
 
 app = typer.Typer(
@@ -64,9 +76,6 @@ def prepare(
     ] = None,
 ) -> None:
     """Make a dataset from pictures and captions. Stopped half-way, run it again: it goes on."""
-    from limner.data.prepare import Job
-    from limner.data.prepare import prepare as run_prepare
-
     job = Job(
         images,
         captions,
@@ -79,7 +88,7 @@ def prepare(
         backbone,
     )
     with progress_bar("extracting features", "pictures") as update:
-        dataset = run_prepare(job, say, update)
+        dataset = prepare_dataset(job, say, update)
     for name, part in dataset.splits.items():
         print(f"{name}: {len(part.image_ids)} pictures, {len(part.captions)} captions")
     print(f"vocabulary: {len(dataset.vocabulary)} words")
@@ -112,10 +121,6 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run.")] = False,
 ) -> None:
     """Train a captioner. Killed at any moment, it goes on with --resume."""
-    from limner.data.dataset import open_dataset
-    from limner.run import TrainConfig, read_config
-    from limner.stages import report_run, train_with_progress
-
     given = {
         name: value
         for name, value in locals().items()
@@ -125,7 +130,8 @@ def train(
     kept = out / "config.toml"
     if resume and not kept.exists():
         raise InputError(f"{out}: no run to resume there; leave --resume out to begin one")
-    base = read_config(kept if resume else config) if resume or config else TrainConfig()
+    settings_file = kept if resume else config
+    base = read_config(settings_file) if settings_file else TrainConfig()
     settings = _override(base, given)
     if resume and msgspec.structs.replace(settings, epochs=base.epochs) != base:
         raise InputError(f"{kept}: a run's settings stay as they are; only --epochs may change")
@@ -146,18 +152,12 @@ def evaluate(
     ] = None,
 ) -> None:
     """Caption a split and score it against the raw references: BLEU, from 0 to 100."""
-    from limner.captioner import checkpoint_path
-    from limner.checkpoint import load_checkpoint
-    from limner.data.dataset import open_dataset
-    from limner.evaluation import evaluate as run_evaluate
-    from limner.files import write_atomically
-
     path = checkpoint_path(model)
     checkpoint = load_checkpoint(path)
     trained_on = checkpoint.info.get("dataset", {}).get("path")
     if data is None and not trained_on:
         raise InputError(f"{path}: does not say what it was trained on; name it with --data")
-    evaluation = run_evaluate(checkpoint.model, open_dataset(data or Path(trained_on)), split)
+    evaluation = evaluate_model(checkpoint.model, open_dataset(data or Path(trained_on)), split)
     result = {
         "scores": evaluation.scores,
         "split": evaluation.split,
@@ -188,9 +188,6 @@ def caption(
     ] = False,
 ) -> None:
     """Describe pictures, a sentence each."""
-    from limner.captioner import Captioner
-    from limner.pictures import find_pictures
-
     captioner = Captioner.load(model, backbone)
     found, failed = find_pictures(pictures)
     several = len(found) + len(failed) > 1
@@ -219,8 +216,6 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Of the drawings and the training.")] = 0,
 ) -> None:
     """Draw pictures, train on them, caption unseen ones, and write a page to look at."""
-    from limner.demo import run_demo
-
     run_demo(out, pictures, epochs, seed)
 
 
@@ -231,8 +226,6 @@ def info(
     ] = None,
 ) -> None:
     """Say what a dataset, run or checkpoint is, or what is installed here."""
-    from limner.describe import describe
-
     for name, value in describe(path).items():
         print(f"{name}: {value}")
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from limner.layers._types import Array, Float, Int
+from limner.arrays import Array, Float, Int
 
 State = TypeVar("State")
 Step = Callable[[Array, State], tuple[Array, State]]

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from limner.captioner import Captioner
+from limner.captioner import Caption, Captioner
 from limner.data.prepare import Job, prepare
 from limner.data.shapes import write_folder
 from limner.errors import InputError
@@ -45,7 +45,8 @@ def run_demo(out: Path, num_pictures: int, epochs: int, seed: int) -> None:
     say("captioning pictures that the model has not seen")
     name, unseen = dataset.split("test")
     captioner = Captioner.load(run)
-    for path, caption in captioner.caption([job.images / i for i in unseen.image_ids[:6]]):
-        print(f"{path}\t{caption.text}")
+    paths = [job.images / image for image in unseen.image_ids[:6]]
+    for path, (_, caption) in zip(paths, captioner.caption(paths), strict=True):
+        print(f"{path}\t{caption.text if isinstance(caption, Caption) else caption}")
     report_run(dataset, run, name)
     say(f"all of it took {time.monotonic() - started:.0f} s")

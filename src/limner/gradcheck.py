@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from limner.layers._types import Array, Float
+from limner.arrays import Array, Float
 
 
 def rel_error(x: Array | float, y: Array | float) -> float:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from limner.arrays import Array, Float, Int
 from limner.decoding import greedy
 from limner.layers import (
     affine_backward,
@@ -33,7 +34,6 @@ from limner.layers import (
     word_embedding_backward,
     word_embedding_forward,
 )
-from limner.layers._types import Array, Float, Int
 from limner.vocabulary import END, NULL, START, UNK
 
 GATES = {"rnn": 1, "lstm": 4}

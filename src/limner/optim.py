@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from limner.layers._types import Array, Float
+from limner.arrays import Array, Float
 
 Config = dict[str, Any]
 UpdateRule = Callable[[Array, Array, Config | None], tuple[Array, Config]]

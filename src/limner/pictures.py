@@ -10,7 +10,7 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", "
 
 
 def find_pictures(names: list[str]) -> tuple[list[tuple[str, Source]], list[str]]:
-    """Pictures behind names, each with its path or its bytes, and a message for each name that failed.
+    """Pictures behind names, each with its path or bytes, and a message for each that failed.
 
     A folder stands for the pictures in it and in the folders below, by their endings, in order;
     an http(s) address is fetched.

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from limner.arrays import Array
 from limner.data.dataset import Split
 from limner.engine import ReferenceEngine
-from limner.layers._types import Array
 from limner.model import CaptioningRNN
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from limner.arrays import Array, Int
 from limner.errors import InputError
-from limner.layers._types import Array, Int
 
 NULL, START, END, UNK = SPECIAL = ("<NULL>", "<START>", "<END>", "<UNK>")
 

@@ -9,11 +9,13 @@ Shapes: N pictures, M captions, T words, D features.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from limner.arrays import Array, Float, Int
 from limner.data.dataset import (
     Dataset,
     Split,
@@ -23,11 +25,11 @@ from limner.data.dataset import (
     read_arrays,
 )
 from limner.errors import InputError
-from limner.layers._types import Array, Float, Int
 from limner.vocabulary import Vocabulary
 
 COURSE_FOLDER = Path("cs682/datasets/coco_captioning")
 DEMO_FOLDER = Path("limner-demo/dataset")
+PCA_DIM = 512
 
 
 def load_coco_data(
@@ -43,7 +45,8 @@ def load_coco_data(
             `limner-demo/dataset`, here and in the folders above.
         max_train: keep so many training captions, drawn with replacement from NumPy's global
             random state, as the course does.
-        pca_features: of the course's folder, take the features reduced to 512 dimensions.
+        pca_features: take the features reduced to 512 dimensions by principal components: the
+            course's `_pca` files, or computed here from a dataset of limner's.
 
     Returns:
         {train,val}_captions (M, T) int32, {train,val}_image_idxs (M,) int32,
@@ -53,11 +56,12 @@ def load_coco_data(
         InputError: if the files are missing or damaged; it says which.
     """
     folder = _find() if base_dir is None else Path(base_dir)
-    dataset = (
-        open_dataset(folder)
-        if (folder / "dataset.json").exists()
-        else open_course_folder(folder, pca_features)
-    )
+    if (folder / "dataset.json").exists() or (folder / "partial").exists():
+        dataset = open_dataset(folder)
+        if pca_features:
+            dataset = replace(dataset, splits=_principal_components(dataset.splits))
+    else:
+        dataset = open_course_folder(folder, pca_features)
     data = _course_dict(dataset)
     if max_train is not None:
         rows = np.random.randint(len(data["train_captions"]), size=max_train)
@@ -110,6 +114,11 @@ def _course_split(folder: Path, name: str, suffix: str, vocabulary: Vocabulary) 
     features = map_features(folder / f"{name}2014_vgg16_fc7{suffix}.h5")
     check_split(file, name, captions, image_idxs, len(features), len(vocabulary))
     urls = (folder / f"{name}2014_urls.txt").read_text("utf-8").splitlines()
+    if len(urls) != len(features):
+        raise InputError(
+            f"{folder / f'{name}2014_urls.txt'}: {len(urls)} URLs for {len(features)} pictures; "
+            "unpack the course's archive again"
+        )
     return Split(captions, image_idxs, features, tuple(url.strip() for url in urls))
 
 
@@ -120,6 +129,22 @@ def _find() -> Path:
             if (parent / folder).is_dir():
                 return parent / folder
     raise InputError(f"neither {COURSE_FOLDER} nor {DEMO_FOLDER} found from {here} up. {_HOW}")
+
+
+def _principal_components(splits: Mapping[str, Split]) -> dict[str, Split]:
+    """Features (N, D) as (N, 512 or D) float32: centred, on the directions of most variance.
+
+    Mean and directions are those of `train`. Pooled features are positive and much alike; with
+    what they share taken away, the course's learning rates train as they do on its own files.
+    """
+    mean = np.mean(splits["train"].features, axis=0, dtype=np.float64).astype(np.float32)
+    centred = splits["train"].features - mean
+    _, directions = np.linalg.eigh((centred.T @ centred).astype(np.float64))  # ascending
+    largest = directions[:, ::-1][:, :PCA_DIM].astype(np.float32)
+    return {
+        name: replace(split, features=(split.features - mean) @ largest)
+        for name, split in splits.items()
+    }
 
 
 def _course_dict(dataset: Dataset) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from limner.arrays import Array, Float, Int
 from limner.errors import InputError
-from limner.layers._types import Array, Float, Int
 from limner.vocabulary import Vocabulary
 
 SCHEMA_VERSION = 1
@@ -120,8 +120,14 @@ def open_dataset(path: Path) -> Dataset:
     splits = {name: _read_split(path, name, vocabulary) for name in info["splits"]}
     if "train" not in splits:
         raise InputError(f"{path / 'dataset.json'}: no split `train`; prepare the dataset again")
-    references = read_json(_existing(path / "references.json"))
-    return Dataset(path, vocabulary, splits, references, info)
+    dim = splits["train"].features.shape[1]
+    for name, split in splits.items():
+        if split.features.shape[1] != dim:
+            raise InputError(
+                f"{path / f'{name}_features.h5'}: {split.features.shape[1]} features a picture, "
+                f"but train has {dim}; prepare the dataset again"
+            )
+    return Dataset(path, vocabulary, splits, _read_references(path, splits), info)
 
 
 def _read_info(path: Path) -> dict[str, Any]:
@@ -161,12 +167,29 @@ def _existing(path: Path) -> Path:
     return path
 
 
+def _read_references(path: Path, splits: dict[str, Split]) -> dict[str, dict[str, list[str]]]:
+    file = _existing(path / "references.json")
+    references: dict[str, dict[str, list[str]]] = read_json(file)
+    for name, split in splits.items():
+        try:
+            whole = all(references[name][image] for image in split.image_ids)
+        except (KeyError, TypeError):
+            whole = False
+        if not whole:
+            raise InputError(
+                f"{file}: no references for some pictures of the split {name}; "
+                "prepare the dataset again"
+            )
+    return references
+
+
 def _read_split(path: Path, name: str, vocabulary: Vocabulary) -> Split:
     captions, image_idxs = read_arrays(
         path / "captions.h5", f"{name}_captions", f"{name}_image_idxs"
     )
     features = map_features(path / f"{name}_features.h5")
-    image_ids = tuple(_existing(path / f"{name}_images.txt").read_text("utf-8").splitlines())
+    names = _existing(path / f"{name}_images.txt").read_text("utf-8")
+    image_ids = tuple(names.removesuffix("\n").split("\n"))  # a name may hold U+2028 and the like
     check_split(path / "captions.h5", name, captions, image_idxs, len(features), len(vocabulary))
     if len(image_ids) != len(features):
         raise InputError(
@@ -180,16 +203,27 @@ def check_split(
     file: Path, name: str, captions: Array, image_idxs: Array, num_images: int, num_words: int
 ) -> None:
     """Ids must point at words and pictures that exist."""
-    if captions.ndim != 2 or len(captions) != len(image_idxs):
-        raise InputError(f"{file}: {name}_captions and {name}_image_idxs do not go together")
+    if captions.ndim != 2 or image_idxs.shape != captions.shape[:1]:
+        raise InputError(
+            f"{file}: {name}_captions and {name}_image_idxs do not go together, "
+            f"{captions.shape} and {image_idxs.shape}; prepare the dataset again"
+        )
+    for key, array in (("captions", captions), ("image_idxs", image_idxs)):
+        if array.dtype.kind not in "iu":
+            raise InputError(
+                f"{file}: {name}_{key} is {array.dtype}, expected whole numbers; "
+                "prepare the dataset again"
+            )
     if captions.size and not 0 <= captions.min() <= captions.max() < num_words:
         raise InputError(
-            f"{file}: {name}_captions has word ids up to {captions.max()}, but the vocabulary has "
-            f"{num_words} words: the vocabulary of another dataset?"
+            f"{file}: {name}_captions has word ids from {captions.min()} to {captions.max()}, but "
+            f"the vocabulary has {num_words} words: the vocabulary of another dataset? Prepare "
+            "this one again"
         )
     if image_idxs.size and not 0 <= image_idxs.min() <= image_idxs.max() < num_images:
         raise InputError(
-            f"{file}: {name}_image_idxs points at picture {image_idxs.max()} of {num_images}"
+            f"{file}: {name}_image_idxs has pictures from {image_idxs.min()} to "
+            f"{image_idxs.max()}, but there are {num_images}; prepare the dataset again"
         )
 
 
@@ -200,7 +234,7 @@ def read_arrays(path: Path, *keys: str) -> list[Array]:
             return [file[key][()] for key in keys]
         except KeyError as error:
             raise InputError(f"{path}: {error.args[0]}; prepare the dataset again") from None
-        except OSError as error:
+        except (OSError, TypeError) as error:
             raise _damaged(path, error) from None
 
 
@@ -210,12 +244,15 @@ def map_features(path: Path) -> Float[Array, "N D"]:
     A mapped array costs no memory until its rows are used.
     """
     with _open_h5(path) as file:
-        if "features" not in file:
+        features = file.get("features")
+        if not isinstance(features, h5py.Dataset):
             raise InputError(f"{path}: no array `features`; prepare the dataset again")
-        features = file["features"]
+        if features.ndim != 2 or features.dtype.kind != "f":
+            raise InputError(
+                f"{path}: `features` is {features.dtype} {features.shape}, expected numbers "
+                "(pictures, D); prepare the dataset again"
+            )
         offset = features.id.get_offset()
-        if features.ndim != 2:
-            raise InputError(f"{path}: `features` is {features.shape}, expected (pictures, D)")
         try:
             if offset is None or features.size == 0:
                 whole: Array = features[()]

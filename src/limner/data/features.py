@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import numpy as np
-from jaxtyping import Float
 from PIL import Image
 
+from limner.arrays import Array, Float
 from limner.data.images import Source, load_image
 from limner.data.preprocessing import Preprocessing, read_preprocessing, to_pixels
 from limner.errors import InputError
@@ -28,7 +28,6 @@ from limner.errors import InputError
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-Array = np.ndarray
 AnySource = TypeVar("AnySource", bound=Source)
 
 _BUNDLED = Path(__file__).parent.parent / "bundled" / "efficientnet_lite0.onnx"

@@ -20,12 +20,12 @@ from typing import Any
 import h5py
 import numpy as np
 
+from limner.arrays import Array, Float
 from limner.data.dataset import SCHEMA_VERSION, Dataset, open_dataset, read_json
 from limner.data.features import Backbone, extract
 from limner.data.sources import CaptionFile, read_captions, read_split_files, split_by_ratio
 from limner.errors import InputError
 from limner.files import atomic_path, cannot_write, write_atomically
-from limner.layers._types import Array, Float
 from limner.vocabulary import Vocabulary, tokenize
 
 DEFAULT_RATIO = {"train": 0.8, "dev": 0.1, "test": 0.1}
@@ -165,16 +165,13 @@ class Extraction:
         self._rows = folder / "features.f32"
         self._row_bytes = 4 * backbone.dim
         started = folder / "job.json"
-        if folder.exists() and (
-            not started.exists() or read_json(started)["fingerprint"] != fingerprint
-        ):
-            if self._rows.exists():
+        if not started.exists() or read_json(started)["fingerprint"] != fingerprint:
+            if folder.exists() and any(file.name != started.name for file in folder.iterdir()):
                 raise InputError(
                     f"{folder}: half of another preparation (captions, pictures or settings were "
                     "different); delete that folder, or choose another --out"
                 )
-            shutil.rmtree(folder)
-        write_atomically(started, json.dumps({"fingerprint": fingerprint}))
+            write_atomically(started, json.dumps({"fingerprint": fingerprint}))
         self.done = self._rows.stat().st_size // self._row_bytes if self._rows.exists() else 0
         self.skipped: dict[str, str] = {}
 
@@ -210,8 +207,7 @@ class Extraction:
             if isinstance(row, InputError):
                 report(f"{row} (left out)")
                 self.skipped[images[number]] = str(row)
-                row = missing_row
-            file.write(np.asarray(row, dtype=np.float32).tobytes())
+            file.write((missing_row if isinstance(row, InputError) else row).tobytes())
             file.flush()
             progress(number + 1, len(images))
 

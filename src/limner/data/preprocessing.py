@@ -8,12 +8,11 @@ from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
-from jaxtyping import Float
 from PIL import Image
 
+from limner.arrays import Array, Float
 from limner.errors import InputError
 
-Array = np.ndarray
 PerChannel = float | tuple[float, float, float]
 
 

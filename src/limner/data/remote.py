@@ -30,15 +30,14 @@ MAX_BYTES = 20_000_000
 _CHUNK = 64 * 1024
 
 
-def fetch_image(
+def fetch_bytes(
     url: str,
     *,
     timeout: float = 10.0,
     max_bytes: int = MAX_BYTES,
     cache: Path | None = None,
-    size_hint: int | None = None,
-) -> Image.Image:
-    """Return the picture at an address as upright RGB, as `load_image` does for files.
+) -> bytes:
+    """Return a picture's file from an address, once it has shown that it can be decoded.
 
     Whether it is a picture is found by decoding it; its name and the server's word do not count.
     Its bytes are kept in ``cache`` under the SHA-256 of the address, and read from there the
@@ -50,7 +49,6 @@ def fetch_image(
         max_bytes: a larger answer is refused, at the latest when that many have come.
         cache: folder for the bytes; ``$XDG_CACHE_HOME/limner/images``, or the same under
             ``~/.cache``, where it is None.
-        size_hint: as for `load_image`.
 
     Raises:
         InputError: in one line that starts with the address: another scheme, no such host, no
@@ -58,17 +56,39 @@ def fetch_image(
     """
     name = source_name(Path(url)) if not url.isprintable() else url
     kept = (cache or _default_cache()) / hashlib.sha256(url.encode(errors="replace")).hexdigest()
-    if kept.is_file():
-        with suppress(InputError):  # damaged since: fetch it anew
-            return load_image(kept, size_hint=size_hint)
+    with suppress(InputError, OSError):  # absent, or damaged since: fetch it anew
+        content = kept.read_bytes()
+        load_image(content)
+        return content
     content = _download(_checked(url, name), name, timeout, max_bytes)
     try:
-        image = load_image(content, size_hint=size_hint)
+        load_image(content)
     except InputError as error:
         reason = str(error).removeprefix(f"{source_name(content)}: ")
         raise InputError(f"{name}: {reason}") from None
     _keep(kept, content)
-    return image
+    return content
+
+
+def fetch_image(
+    url: str,
+    *,
+    timeout: float = 10.0,
+    max_bytes: int = MAX_BYTES,
+    cache: Path | None = None,
+    size_hint: int | None = None,
+) -> Image.Image:
+    """Return the picture at an address as upright RGB.
+
+    Args:
+        url, timeout, max_bytes, cache: as for `fetch_bytes`.
+        size_hint: as for `load_image`.
+
+    Raises:
+        InputError: as `fetch_bytes` does.
+    """
+    content = fetch_bytes(url, timeout=timeout, max_bytes=max_bytes, cache=cache)
+    return load_image(content, size_hint=size_hint)
 
 
 def image_from_url(url: str) -> UInt8[np.ndarray, "H W 3"]:

@@ -1,5 +1,6 @@
 """What people have: files of captions, and files that say which picture is in which split."""
 
+import codecs
 import csv
 import re
 from dataclasses import dataclass, field
@@ -29,8 +30,9 @@ class CaptionFile:
     def add(self, image: str, caption: str, line: int) -> None:
         """Take a row in, or note why not."""
         image, caption = image.strip(), " ".join(caption.split())
-        if not image:
-            self.problems.append(f"{self.path}, line {line}: no image name")
+        if not image or "\n" in image:
+            wrong = "a line break in the image name" if image else "no image name"
+            self.problems.append(f"{self.path}, line {line}: {wrong}")
         elif not caption:
             self.problems.append(f"{self.path}, line {line}: a blank caption for {image}")
         else:
@@ -66,36 +68,46 @@ def read_captions(path: Path) -> CaptionFile:
 
 def _read_table(lines: list[str], result: CaptionFile) -> None:
     delimiter = "\t" if "\t" in lines[0] else ","
-    rows = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter)
-    header = [name.strip().lower() for name in next(rows)]
+    # strict: without it a missing quote would swallow the rows that follow, silently
+    rows = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
+    started = 1  # the line on which the row began; rows.line_num is the one on which it ended
+    try:
+        header = [name.strip().lower() for name in next(rows)]
+        image, caption = _columns(header, lines[0], result.path)
+        started = rows.line_num + 1
+        for row in rows:
+            beyond = any(cell.strip() for cell in row[len(header) :])  # a comma without quotes?
+            if len(row) > max(image, caption) and not beyond:
+                result.add(row[image], row[caption], started)
+            elif any(cell.strip() for cell in row):
+                result.problems.append(
+                    f"{result.path}, line {started}: {len(row)} columns, expected {len(header)}"
+                )
+            started = rows.line_num + 1
+    except csv.Error as error:
+        raise InputError(
+            f"{result.path}, line {started}: not a table ({error}); is a quote missing?"
+        ) from None
+
+
+def _columns(header: list[str], first_line: str, path: Path) -> tuple[int, int]:
+    """Where the columns image and caption are."""
     missing = [name for name in ("image", "caption") if name not in header]
     if missing:
         raise InputError(
-            f"{result.path}, line 1: no column {' and no column '.join(missing)}; expected a "
-            f"header with image and caption, or Flickr8k's token lines, got {lines[0][:60]!r}"
+            f"{path}, line 1: no column {' and no column '.join(missing)}; expected a "
+            f"header with image and caption, or Flickr8k's token lines, got {first_line[:60]!r}"
         )
-    image, caption = header.index("image"), header.index("caption")
-    try:
-        for row in rows:
-            if len(row) > max(image, caption):
-                result.add(row[image], row[caption], rows.line_num)
-            elif any(cell.strip() for cell in row):
-                result.problems.append(
-                    f"{result.path}, line {rows.line_num}: {len(row)} columns, "
-                    f"expected {len(header)}"
-                )
-    except csv.Error as error:
-        raise InputError(
-            f"{result.path}, line {rows.line_num}: not a table ({error}); is a quote missing?"
-        ) from None
+    return header.index("image"), header.index("caption")
 
 
 def _read_lines(path: Path) -> list[str]:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    content = path.read_bytes()
+    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(
@@ -103,7 +115,7 @@ def _read_lines(path: Path) -> list[str]:
         ) from None
     if not text.strip():
         raise InputError(f"{path}: empty")
-    return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
+    return text.removesuffix("\n").split("\n")
 
 
 def read_split_files(files: dict[str, Path]) -> dict[str, list[str]]:

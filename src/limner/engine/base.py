@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from limner.layers._types import Array, Float, Int
+from limner.arrays import Array, Float, Int
 
 
 class Engine(Protocol):

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from limner.layers._types import Array, Float, Int
+from limner.arrays import Array, Float, Int
 from limner.model import CaptioningRNN
 from limner.optim import UPDATE_RULES
 

@@ -5,7 +5,7 @@ Shapes: N captions, T time steps, V vocabulary.
 
 import numpy as np
 
-from limner.layers._types import Array, Bool, Float, Int
+from limner.arrays import Array, Bool, Float, Int
 
 
 def temporal_softmax_loss(

@@ -13,7 +13,7 @@ the forget gate: F. Gers et al., "Learning to forget", Neural Computation 12 (20
 
 import numpy as np
 
-from limner.layers._types import Array, Float
+from limner.arrays import Array, Float
 from limner.layers.sigmoid import sigmoid
 
 LSTMStepCache = tuple[Array, Array, Array, Array, Array, Array, Array, Array, Array, Array]

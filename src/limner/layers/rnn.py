@@ -8,7 +8,7 @@ Source: J. L. Elman, "Finding structure in time", Cognitive Science 14 (1990).
 
 import numpy as np
 
-from limner.layers._types import Array, Float
+from limner.arrays import Array, Float
 
 RNNStepCache = tuple[Array, Array, Array, Array, Array]
 

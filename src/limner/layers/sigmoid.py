@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from limner.layers._types import Array, Float
+from limner.arrays import Array, Float
 
 
 def sigmoid(x: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -21,7 +21,7 @@ def sigmoid(x: Float[Array, "..."]) -> Float[Array, "..."]:
     >>> sigmoid(np.array([-1e4, 0.0, 1e4]))
     array([0. , 0.5, 1. ])
     """
-    out = np.multiply(x, 0.5)
+    out: Array = np.multiply(x, 0.5)
     np.tanh(out, out=out)
     out *= 0.5
     out += 0.5

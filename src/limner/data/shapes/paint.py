@@ -17,7 +17,7 @@ BORDER = 0.06  # painted around the picture, so that a tilted one has no empty c
 COLOUR_DRIFT = 10  # how far a figure's colour may be from its name's, in 255ths
 OUTLINE_TONE = 0.55
 BLUR_SHARE = 1 / 300  # largest blur radius, as a share of the side
-LIGHT_LOSS = (0.0, 0.2)  # between the brightest edge and the darkest
+LIGHT_LOSS = (0.0, 0.15)  # between the brightest edge and the darkest
 LIGHT_DEGREES = 40.0  # how far from straight above the light may come
 NOISE = (1.0, 6.0)  # standard deviation of a pixel's brightness, in 255ths
 

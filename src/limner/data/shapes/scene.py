@@ -12,7 +12,6 @@ from limner.data.shapes.figures import KINDS
 
 COLOURS = {
     "red": (224, 20, 30),
-    "orange": (255, 122, 0),
     "yellow": (255, 234, 20),
     "green": (0, 156, 52),
     "blue": (20, 84, 236),
@@ -33,11 +32,11 @@ BACKGROUNDS: dict[str, frozenset[str]] = {
     "checked": frozenset({"red", "white"}),
     "meadow": frozenset({"green", "blue"}),
     "night": frozenset({"black", "purple", "blue"}),
-    "bricks": frozenset({"red", "orange"}),
+    "bricks": frozenset({"red"}),
 }
 
 # How often each arrangement is drawn; they add up to 1.
-ARRANGEMENTS = {"alone": 0.3, "pair": 0.32, "nested": 0.12, "row": 0.14, "crowd": 0.12}
+ARRANGEMENTS = {"alone": 0.34, "pair": 0.34, "nested": 0.12, "row": 0.12, "crowd": 0.08}
 CONTAINERS = ("circle", "square", "ring", "heart")
 VERTICAL_SHARE = 0.6  # of the pairs; the others stand side by side
 EDGE = 0.03  # nothing comes nearer to the picture's edge

@@ -1,4 +1,4 @@
-"""Names that the layers' signatures share: shapes are written `Float[Array, "N T D"]`.
+"""Names that signatures share: shapes are written `Float[Array, "N T D"]`.
 
 N pictures in a batch, T time steps, D input, H hidden, W word vector, V vocabulary, M outputs.
 """

@@ -1,0 +1,35 @@
+# setup, demo, test, check: each makes .venv first. EXTRAS=dev,plots,coco,torch adds what it names.
+PYTHON ?= python3
+EXTRAS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+COMMA := ,
+# The tests need the extra dev, whatever else is asked for.
+TEST_EXTRAS = $(if $(EXTRAS),dev$(COMMA)$(EXTRAS),dev)
+
+.PHONY: setup demo test lint check clean
+
+setup:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "limner needs Python 3.11 or later; name one with make PYTHON=..."; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".$(if $(EXTRAS),[$(EXTRAS)])"
+
+demo: setup
+	$(BIN)/limner demo
+
+test:
+	@$(MAKE) --no-print-directory setup EXTRAS=$(TEST_EXTRAS)
+	$(BIN)/python -m pytest -n auto
+
+lint:
+	@$(MAKE) --no-print-directory setup EXTRAS=$(TEST_EXTRAS)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict src
+	$(BIN)/lint-imports
+
+check: lint test
+
+clean:
+	rm -rf $(VENV) limner-demo dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

