@@ -28,6 +28,7 @@ def test_round_trip(tmp_path, model):
     for name, param in model.params.items():
         np.testing.assert_array_equal(again.model.params[name], param)
     assert again.state["optimizer/b/m"].tolist() == [0, 1, 2]
+    assert again.state["solver/t"].shape == ()
     assert again.state["solver/t"].item() == 7
 
 

@@ -66,9 +66,9 @@ def save_checkpoint(
         LimnerError: if the file cannot be written.
     """
     tensors = {
-        name: np.ascontiguousarray(param, dtype=dtype) for name, param in model.params.items()
+        name: np.asarray(param, dtype=dtype, order="C") for name, param in model.params.items()
     }
-    tensors |= {name: np.ascontiguousarray(value) for name, value in (state or {}).items()}
+    tensors |= {name: np.asarray(value, order="C") for name, value in (state or {}).items()}
     words = Vocabulary.from_mapping(model.word_to_idx).idx_to_word
     header = {"schema_version": SCHEMA_VERSION, "model": model.config, "vocabulary": words, **info}
     write_atomically(path, save(tensors, {"limner": json.dumps(header, ensure_ascii=False)}))

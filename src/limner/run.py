@@ -10,15 +10,16 @@ report.html        what a person looks at
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import msgspec
 import numpy as np
 import tomli_w
 
+from limner.arrays import Array
 from limner.checkpoint import load_checkpoint, save_checkpoint
 from limner.data.dataset import Dataset
 from limner.errors import InputError, LimnerError
@@ -131,11 +132,14 @@ class TrainingRun:
             self._restore()
         else:
             self._begin()
+        settings = tomli_w.dumps(msgspec.to_builtins(config))
+        write_atomically(folder / "config.toml", settings)
 
     def train(self) -> None:
         """Run to the end, or raise LimnerError where the loss is no longer a number."""
         self._started = self._saved = time.monotonic()
-        self.solver.train()
+        with np.errstate(over="ignore", invalid="ignore"):  # _after_step sees what comes of it
+            self.solver.train()
 
     @property
     def seconds(self) -> float:
@@ -148,8 +152,6 @@ class TrainingRun:
                 f"{self.folder}: holds a run already; go on with it by --resume, "
                 "or choose another --out"
             )
-        config = tomli_w.dumps(msgspec.to_builtins(self.config))
-        write_atomically(self.folder / "config.toml", config)
         write_atomically(self._history, "")
 
     def _restore(self) -> None:
@@ -168,25 +170,32 @@ class TrainingRun:
         self.solver.restore(checkpoint.state, solver["rng"])
         self.best = solver["best"]
         self._seconds_before = solver["seconds"]
-        lines = self._history.read_text("utf-8").splitlines(keepends=True)
-        known = [line for line in lines if _iteration(line) <= self.solver.iteration]
+        lines = self._history.read_text("utf-8").splitlines()
+        known = [f"{line}\n" for line in lines if _iteration(line) <= self.solver.iteration]
         write_atomically(self._history, "".join(known))
 
     def _after_step(self, solver: CaptioningSolver) -> None:
         loss = solver.loss_history[-1]
-        if not math.isfinite(loss):
-            raise LimnerError(
-                f"{self.folder}: the loss became {loss} at step {solver.iteration}; the last good "
-                "state is kept in last.safetensors: train again with a lower --learning-rate"
-            )
-        if solver.iteration % 10 == 0:
-            self._log(loss=loss)
         at_epoch = solver.iteration % solver.steps_per_epoch == 0
         due = time.monotonic() - self._saved >= self.config.checkpoint_seconds
+        if not math.isfinite(loss):
+            self._give_up(f"the loss became {loss}")
+        if (at_epoch or due) and not _all_finite(self.model.params):  # before they are kept
+            self._give_up("the parameters are no longer numbers")
+        if solver.iteration % 10 == 0:
+            self._log(loss=loss)
         if due and not at_epoch:
             self._save_last()
         if self._on_step:
             self._on_step(self)
+
+    def _give_up(self, reason: str) -> NoReturn:
+        last = self.folder / "last.safetensors"
+        kept = f"the last good state is kept in {last.name}" if last.exists() else "none was kept"
+        raise LimnerError(
+            f"{self.folder}: {reason} at step {self.solver.iteration}; {kept}: "
+            "train again with a lower --learning-rate"
+        )
 
     def _after_epoch(self, solver: CaptioningSolver) -> None:
         evaluation = evaluate(self.model, self.dataset)
@@ -234,7 +243,7 @@ class TrainingRun:
             "limner_version": version("limner"),
             "backbone": self.dataset.info.get("backbone"),
             "dataset": {
-                "path": str(self.dataset.path),
+                "path": str(self.dataset.path.resolve()),
                 "fingerprint": self.dataset.fingerprint,
             },
             "training": {
@@ -252,6 +261,10 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
     """The lines of a run's history.jsonl; a last line that was cut short is left out."""
     lines = (folder / "history.jsonl").read_text("utf-8").splitlines()
     return [json.loads(line) for line in lines if _iteration(line) != math.inf]
+
+
+def _all_finite(arrays: Mapping[str, Array]) -> bool:
+    return all(bool(np.isfinite(array).all()) for array in arrays.values())
 
 
 def _iteration(line: str) -> float:

@@ -122,7 +122,7 @@ def lstm_forward(
     >>> x, h0 = np.ones((1, 2, 1)), np.zeros((1, 1))
     >>> lstm_forward(x, h0, np.ones((1, 4)), np.zeros((1, 4)), np.zeros(4))[0].round(4)
     array([[[0.3696],
-            [0.5464]]])
+            [0.5453]]])
     """
     N, T, _ = x.shape
     h = np.empty((N, T, h0.shape[1]), dtype=x.dtype)

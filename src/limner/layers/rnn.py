@@ -84,7 +84,7 @@ def rnn_forward(
     >>> x, h0, one = np.ones((1, 2, 1)), np.zeros((1, 1)), np.ones((1, 1))
     >>> rnn_forward(x, h0, one, one, np.zeros(1))[0].round(4)
     array([[[0.7616],
-            [0.9429]]])
+            [0.9427]]])
     """
     N, T, _ = x.shape
     h = np.empty((N, T, h0.shape[1]), dtype=x.dtype)

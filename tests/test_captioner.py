@@ -1,0 +1,71 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from limner.captioner import BUNDLED_CAPTIONER, Captioner, checkpoint_path
+from limner.checkpoint import Checkpoint, load_checkpoint
+from limner.errors import InputError
+from limner.model import CaptioningRNN
+
+
+@pytest.fixture(scope="module")
+def captioner():
+    return Captioner.load()
+
+
+def test_paths_and_bytes_in_order_and_broken_ones_apart(captioner, tmp_path):
+    good = tmp_path / "good.png"
+    Image.new("RGB", (64, 48), "green").save(good)
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 48), "green").save(buffer, "PNG")
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("no picture")
+    first, second, third = (found for _, found in captioner.caption([good, bad, buffer.getvalue()]))
+    assert first == third
+    assert isinstance(second, InputError)
+    assert first.text.islower()
+    assert first.score < 0
+
+
+def test_a_caption_is_the_models(captioner, tmp_path):
+    path = tmp_path / "red.png"
+    Image.new("RGB", (300, 200), "red").save(path)
+    [(_, caption)] = captioner.caption([path])
+    backbone = captioner.backbone
+    features = backbone.features(backbone.preprocess(Image.open(path))[None])
+    words, scores = captioner.checkpoint.model.caption(features)
+    assert caption.text == captioner.checkpoint.vocabulary.decode(words[0])
+    assert caption.score == pytest.approx(float(scores[0]), rel=1e-4)
+
+
+def test_another_backbone_is_refused_with_both_names():
+    checkpoint = load_checkpoint(BUNDLED_CAPTIONER)
+    checkpoint.info["backbone"] = {"name": "vgg16", "sha256": "f" * 64}
+    with pytest.raises(InputError, match=r"features of vgg16 \(f+\), .* efficientnet_lite0"):
+        Captioner(checkpoint)
+
+
+def test_features_of_another_length_are_refused():
+    model = CaptioningRNN({"<NULL>": 0}, input_dim=7, rng=np.random.default_rng(0))
+    with pytest.raises(
+        InputError, match="features of 7 numbers, and efficientnet_lite0 gives 1280"
+    ):
+        Captioner(Checkpoint(model))
+
+
+def test_checkpoint_of_a_run(tmp_path):
+    with pytest.raises(InputError, match="no checkpoint in it"):
+        checkpoint_path(tmp_path)
+    (tmp_path / "last.safetensors").touch()
+    assert checkpoint_path(tmp_path).name == "last.safetensors"
+    (tmp_path / "best.safetensors").touch()
+    assert checkpoint_path(tmp_path).name == "best.safetensors"
+    assert checkpoint_path(tmp_path / "last.safetensors").name == "last.safetensors"
+
+
+def test_what_ships_names_no_path_of_the_machine_that_made_it():
+    info = load_checkpoint(BUNDLED_CAPTIONER).info
+    assert info["dataset"]["name"] == "Flickr8k"
+    assert "/" not in str(info)

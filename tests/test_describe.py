@@ -1,0 +1,32 @@
+import pytest
+
+from limner.captioner import BUNDLED_CAPTIONER
+from limner.describe import describe
+from limner.errors import InputError
+
+
+def test_limner_itself():
+    facts = describe()
+    assert facts["backbone"].startswith("efficientnet_lite0, 1280 features")
+    assert facts["captioner vocabulary"].endswith(" words")
+
+
+def test_a_checkpoint():
+    facts = describe(BUNDLED_CAPTIONER)
+    assert facts["model"].startswith("lstm, 4,")
+    assert "BLEU-4 " in facts["scores on dev"]
+
+
+def test_a_dataset(tiny_dataset):
+    facts = describe(tiny_dataset)
+    assert facts["train"] == "20 pictures, 100 captions"
+    assert facts["features"] == "1280 from efficientnet_lite0"
+
+
+def test_a_run(tiny_run):
+    assert "hidden 8" in describe(tiny_run)["model"]
+
+
+def test_neither(tmp_path):
+    with pytest.raises(InputError, match="neither a dataset nor a run"):
+        describe(tmp_path)
