@@ -20,7 +20,7 @@ demo: setup
 
 test:
 	@$(MAKE) --no-print-directory setup EXTRAS=$(TEST_EXTRAS)
-	$(BIN)/python -m pytest -n auto
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 lint:
 	@$(MAKE) --no-print-directory setup EXTRAS=$(TEST_EXTRAS)

@@ -34,3 +34,35 @@ def flickr8k() -> Path:
 def rng() -> np.random.Generator:
     """The same numbers for every test."""
     return np.random.default_rng(231)
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """24 drawn pictures in `images`, and `captions.csv`: for reading alone."""
+    from limner.data.shapes import write_folder
+
+    folder = tmp_path_factory.mktemp("drawn")
+    write_folder(folder, 24, size=64)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `prepare` makes of `drawn`: for reading alone, copy it to break it."""
+    from limner.data.prepare import Job, prepare
+
+    out = tmp_path_factory.mktemp("prepared") / "dataset"
+    prepare(Job(drawn / "images", drawn / "captions.csv", out, min_count=2), lambda line: None)
+    return out
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two epochs on `tiny_dataset`: for reading alone."""
+    from limner.data.dataset import open_dataset
+    from limner.run import TrainConfig, TrainingRun
+
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    config = TrainConfig(wordvec_dim=8, hidden_dim=8, learning_rate=0.01, batch_size=20, epochs=2)
+    TrainingRun(open_dataset(tiny_dataset), folder, config, report=lambda line: None).train()
+    return folder

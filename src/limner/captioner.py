@@ -51,8 +51,13 @@ class Captioner:
         >>> captioner.backbone.name
         'efficientnet_lite0'
         """
-        checkpoint = load_checkpoint(checkpoint_path(model or BUNDLED_CAPTIONER))
-        return cls(checkpoint, Backbone.from_file(backbone) if backbone else None)
+        path = checkpoint_path(model or BUNDLED_CAPTIONER)
+        checkpoint = load_checkpoint(path)
+        chosen = Backbone.from_file(backbone) if backbone else Backbone.bundled()
+        try:
+            return cls(checkpoint, chosen)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
 
     def caption(
         self, pictures: Iterable[Source], batch_size: int = 16

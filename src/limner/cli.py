@@ -1,6 +1,9 @@
 """The command `limner`: results go to stdout, progress and warnings to stderr."""
 
+import errno
+import io
 import json
+import math
 import os
 import sys
 import traceback
@@ -29,7 +32,6 @@ from limner.terminal import print_scores, progress_bar, say
 app = typer.Typer(
     name="limner",
     help="Describe pictures with recurrent networks, and train them.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -38,6 +40,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def root(
+    context: typer.Context,
     show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
     debug: Annotated[  # read by main() from the arguments, wherever it stands
         bool, typer.Option("--debug", help="Show a traceback where something fails.")
@@ -46,6 +49,9 @@ def root(
     """What comes before the command."""
     if show_version:
         print(f"limner {version('limner')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @app.command()
@@ -243,7 +249,8 @@ def _split_files(given: list[str]) -> dict[str, Path]:
 def _ratio(text: str) -> dict[str, float]:
     try:
         shares = [float(share) for share in text.split(",")]
-        if len(shares) != 3 or min(shares) < 0 or shares[0] == 0:
+        in_range = all(0 <= share < math.inf for share in shares)  # NaN is in no range
+        if len(shares) != 3 or not in_range or shares[0] == 0:
             raise ValueError
     except ValueError:
         raise InputError(
@@ -264,6 +271,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command; every error is one line on stderr, and a status: 2 input, 1 failure."""
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may be no text
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = app(
             ["--debug"] * debug + [a for a in arguments if a != "--debug"], standalone_mode=False
@@ -272,8 +281,8 @@ def main(arguments: list[str] | None = None) -> int:
         return int(status or 0)
     except typer.Abort:
         return 130
-    except BrokenPipeError:  # the reader of our output has gone, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, SystemExit):  # the reader of our output has gone, as `head` does;
+        _discard_stdout()  # typer makes a SystemExit of it
         return 0
     except Exception as error:
         if debug:
@@ -281,16 +290,25 @@ def main(arguments: list[str] | None = None) -> int:
         return _explain(error)
 
 
+def _discard_stdout() -> None:
+    """What cannot be written is not tried again when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _explain(error: Exception) -> int:
     """Print one line for an exception; returns the exit status."""
     if hasattr(error, "format_message"):  # typer's usage errors
-        say(f"limner: {error.format_message()}; see `limner --help`")
+        say(f"limner: {error.format_message().rstrip('.')}; see `limner --help`")
         return InputError.exit_status
     if isinstance(error, LimnerError):
         say(f"limner: {error}")
         return error.exit_status
     if isinstance(error, OSError) and error.filename:
         say(f"limner: {error.filename}: {error.strerror}")
+        return LimnerError.exit_status
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # files have names, stdout not
+        say(f"limner: standard output: {error.strerror}")
+        _discard_stdout()
         return LimnerError.exit_status
     line = " ".join(str(error).split())
     say(f"limner: {type(error).__name__}: {line} (a mistake in limner; --debug shows where)")

@@ -22,7 +22,7 @@ from limner.evaluation import Evaluation
 from limner.files import write_atomically
 
 WALL_SIZE = 48
-THUMBNAIL = (360, 270)  # pixels, at most
+THUMBNAIL = (320, 320)  # pixels, at most
 
 Point = tuple[float, float]
 
@@ -89,7 +89,7 @@ def _card(image: str, evaluation: Evaluation, dataset: Dataset) -> str:
     caption = escape(evaluation.captions[image])
     return (
         f"<figure>{_picture(dataset.image_path(image), caption)}<figcaption>{caption}"
-        f"<details><summary>what people wrote</summary><ul>{references}</ul></details>"
+        f"<details><summary>references</summary><ul>{references}</ul></details>"
         "</figcaption></figure>"
     )
 

@@ -10,22 +10,22 @@ Shapes: N pictures, M captions, T words, D features.
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from limner.arrays import Array, Float
 from limner.data.dataset import SCHEMA_VERSION, Dataset, open_dataset, read_json
 from limner.data.features import Backbone, extract
+from limner.data.hdf5 import h5_writer
+from limner.data.images import load_image
 from limner.data.sources import CaptionFile, read_captions, read_split_files, split_by_ratio
 from limner.errors import InputError
-from limner.files import atomic_path, cannot_write, write_atomically
+from limner.files import cannot_write, write_atomically
 from limner.vocabulary import Vocabulary, tokenize
 
 DEFAULT_RATIO = {"train": 0.8, "dev": 0.1, "test": 0.1}
@@ -82,6 +82,7 @@ def prepare(job: Job, report: Report = print, progress: Progress | None = None) 
     fingerprint = _fingerprint(job, splits, backbone)
     if _is_done(job.out, fingerprint):
         report(f"{job.out}: prepared already, nothing to do")
+        shutil.rmtree(job.out / "partial", ignore_errors=True)  # of a run stopped at its very end
         return open_dataset(job.out)
 
     images = [image for names in splits.values() for image in names]
@@ -166,7 +167,7 @@ class Extraction:
         self._row_bytes = 4 * backbone.dim
         started = folder / "job.json"
         if not started.exists() or read_json(started)["fingerprint"] != fingerprint:
-            if folder.exists() and any(file.name != started.name for file in folder.iterdir()):
+            if folder.exists() and any(started.name not in file.name for file in folder.iterdir()):
                 raise InputError(
                     f"{folder}: half of another preparation (captions, pictures or settings were "
                     "different); delete that folder, or choose another --out"
@@ -183,12 +184,10 @@ class Extraction:
                 self._append(file, folder, images, report, progress)
         except OSError as error:
             raise cannot_write(self._rows, error) from None
-        finally:
-            self.done = self._rows.stat().st_size // self._row_bytes
-        rows = self.rows()
-        for image, row in zip(images, rows, strict=True):
+        self.done = len(images)
+        for image, row in zip(images, self.rows(), strict=True):
             if np.isnan(row[0]):
-                self.skipped.setdefault(image, "could not be read in an earlier run")
+                self.skipped[image] = _what_is_wrong(folder / image)
         if len(self.skipped) == len(images):
             raise InputError(f"{folder}: none of its {len(images)} pictures can be read")
 
@@ -203,13 +202,12 @@ class Extraction:
         missing_row = np.full(self._backbone.dim, np.nan, dtype=np.float32)
         paths = (folder / image for image in images[self.done :])
         found = extract(self._backbone, paths)
-        for number, (_, row) in enumerate(found, start=self.done):
+        for number, (_, row) in enumerate(found, start=self.done + 1):
             if isinstance(row, InputError):
                 report(f"{row} (left out)")
-                self.skipped[images[number]] = str(row)
             file.write((missing_row if isinstance(row, InputError) else row).tobytes())
             file.flush()
-            progress(number + 1, len(images))
+            progress(number, len(images))
 
     def rows(self) -> Float[Array, "N D"]:
         """All rows so far, mapped from the file."""
@@ -219,6 +217,15 @@ class Extraction:
     def describe(self) -> dict[str, Any]:
         """The backbone's facts, for dataset.json."""
         return self._backbone.describe()
+
+
+def _what_is_wrong(picture: Path) -> str:
+    """Asked anew rather than kept, so that a run that was stopped ends with the same file."""
+    try:
+        load_image(picture)
+    except InputError as error:
+        return str(error)
+    return f"{picture}: gives no features"
 
 
 def _write_dataset(
@@ -288,7 +295,7 @@ def _write_captions(
         arrays[f"{name}_captions"] = np.stack([vocabulary.encode(c, length) for _, c in pairs])
         arrays[f"{name}_image_idxs"] = np.array([row for row, _ in pairs], dtype=np.int32)
         counts[name] = {"images": len(images), "captions": len(pairs)}
-    with _h5_writer(job.out / "captions.h5") as file:
+    with h5_writer(job.out / "captions.h5") as file:
         for key, array in arrays.items():
             file.create_dataset(key, data=array)
     return counts
@@ -306,19 +313,8 @@ def _write_features(out: Path, splits: dict[str, list[str]], extraction: Extract
         start += len(images)
         if not good.size:
             continue
-        with _h5_writer(out / f"{name}_features.h5") as file:
+        with h5_writer(out / f"{name}_features.h5") as file:
             features = file.create_dataset("features", (len(good), rows.shape[1]), np.float32)
             for first in range(0, len(good), 1024):
                 block = good[first : first + 1024]
                 features[first : first + len(block)] = rows[block]
-
-
-@contextmanager
-def _h5_writer(path: Path) -> Iterator[h5py.File]:
-    """An HDF5 file that appears under its name when it is whole."""
-    with atomic_path(path) as temporary:
-        try:
-            with h5py.File(temporary, "w") as file:
-                yield file
-        except RuntimeError as error:  # h5py's word for a file that could not be closed
-            raise OSError(str(error)) from None

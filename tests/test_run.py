@@ -1,0 +1,295 @@
+"""A training run's folder; stopped at any moment, it ends as if it had never stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pytest
+
+from limner.checkpoint import load_checkpoint
+from limner.cli import main
+from limner.data.dataset import open_dataset
+from limner.errors import InputError, LimnerError
+from limner.evaluation import evaluate
+from limner.run import TrainConfig, TrainingRun, read_config, read_history
+
+CONFIG = TrainConfig(
+    wordvec_dim=6, hidden_dim=8, learning_rate=0.02, batch_size=8, epochs=3, checkpoint_seconds=0.0
+)
+STEPS = 12  # an epoch: 100 captions in batches of 8
+
+
+@pytest.fixture(scope="session")
+def dataset(tiny_dataset):
+    return open_dataset(tiny_dataset)
+
+
+def start(dataset, folder, config=CONFIG, resume=False, on_step=None):
+    lines = []
+    run = TrainingRun(dataset, folder, config, resume, on_step, lines.append)
+    run.train()
+    return run, lines
+
+
+@pytest.fixture(scope="session")
+def undisturbed(dataset, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    return folder, *start(dataset, folder)
+
+
+def history_of(folder):
+    """What must be the same in every run: all but the time it took."""
+    return [
+        {name: value for name, value in line.items() if name != "seconds"}
+        for line in read_history(folder)
+    ]
+
+
+def facts_of(checkpoint):
+    """What a checkpoint says, without the time it took."""
+    info = json.loads(json.dumps(checkpoint.info))
+    info["training"].pop("seconds")
+    info.get("solver", {}).pop("seconds", None)
+    return info
+
+
+def assert_same_run(folder, other):
+    for name in ("best.safetensors", "last.safetensors"):
+        found, expected = load_checkpoint(folder / name), load_checkpoint(other / name)
+        assert facts_of(found) == facts_of(expected)
+        assert found.model.params.keys() == expected.model.params.keys()
+        for key, param in expected.model.params.items():
+            np.testing.assert_array_equal(found.model.params[key], param)
+        assert found.state.keys() == expected.state.keys()
+        for key, array in expected.state.items():
+            np.testing.assert_array_equal(found.state[key], array)
+    assert history_of(folder) == history_of(other)
+    assert (folder / "config.toml").read_text() == (other / "config.toml").read_text()
+
+
+def test_what_a_run_leaves(undisturbed, dataset):
+    folder, run, lines = undisturbed
+    settings = tomllib.loads((folder / "config.toml").read_text())
+    assert settings == msgspec.to_builtins(CONFIG)
+    assert read_config(folder / "config.toml") == CONFIG
+
+    history = read_history(folder)
+    losses = run.solver.loss_history
+    assert len(losses) == 3 * STEPS
+    assert np.mean(losses[-STEPS:]) < 0.85 * losses[0]  # it learns
+    steps = [line for line in history if "loss" in line]
+    assert [(line["iteration"], line["loss"]) for line in steps] == [
+        (step, losses[step - 1]) for step in (10, 20, 30)
+    ]
+    epochs = [line for line in history if "validation" in line]
+    assert [line["epoch"] for line in epochs] == [1.0, 2.0, 3.0]
+    means = [np.mean(losses[first : first + STEPS]) for first in (0, STEPS, 2 * STEPS)]
+    assert [line["mean_loss"] for line in epochs] == means
+    assert len(lines) == 3
+    assert lines[0].startswith(f"epoch 1 of 3: loss {means[0]:.3f}, dev BLEU-4 ")
+
+    last, best = (load_checkpoint(folder / f"{name}.safetensors") for name in ("last", "best"))
+    for name, param in run.model.params.items():
+        np.testing.assert_array_equal(last.model.params[name], param)
+    scores = [line["validation"] for line in epochs]
+    top = max(range(3), key=lambda epoch: scores[epoch]["BLEU-4"])  # the first, where two are best
+    assert best.info["scores"] == {"dev": scores[top]}
+    assert best.info["training"]["iteration"] == (top + 1) * STEPS
+    assert evaluate(best.model, dataset).scores == pytest.approx(scores[top])
+    assert best.info["dataset"] == {"path": str(dataset.path), "fingerprint": dataset.fingerprint}
+    assert best.info["backbone"] == dataset.info["backbone"]
+    assert best.vocabulary == dataset.vocabulary
+    assert best.state == {}
+
+
+def test_the_seed_is_all_that_chance_is(undisturbed, dataset, tmp_path):
+    folder, _, _ = undisturbed
+    start(dataset, tmp_path / "same")
+    assert_same_run(tmp_path / "same", folder)
+    other, _ = start(dataset, tmp_path / "other", msgspec.structs.replace(CONFIG, seed=1))
+    assert other.solver.loss_history[0] != undisturbed[1].solver.loss_history[0]
+
+
+class StoppedError(Exception):
+    pass
+
+
+def stopped(dataset, folder, config, after):
+    def stop(run):
+        if run.solver.iteration == after:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        start(dataset, folder, config, on_step=stop)
+
+
+@pytest.mark.parametrize("after", [1, 10, 17, STEPS, 2 * STEPS + 1])
+@pytest.mark.parametrize("checkpoint_seconds", [0.0, 1e6])
+def test_stopped_it_goes_on(undisturbed, dataset, tmp_path, after, checkpoint_seconds):
+    config = msgspec.structs.replace(CONFIG, checkpoint_seconds=checkpoint_seconds)
+    stopped(dataset, tmp_path / "run", config, after)
+    # a step's state is kept at once; without that, the last epoch's is
+    kept = after - (after == STEPS) if checkpoint_seconds == 0 else (after - 1) // STEPS * STEPS
+    steps = []
+    start(dataset, tmp_path / "run", CONFIG, True, lambda run: steps.append(run.solver.iteration))
+    assert steps == list(range(kept + 1, 3 * STEPS + 1))
+    assert_same_run(tmp_path / "run", undisturbed[0])
+
+
+def test_a_torn_line_of_history_is_survived(undisturbed, dataset, tmp_path):
+    stopped(dataset, tmp_path / "run", CONFIG, 17)
+    history = tmp_path / "run" / "history.jsonl"
+    with history.open("a") as file:
+        file.write('{"iteration": 17, "lo')
+    assert [line["iteration"] for line in read_history(tmp_path / "run")] == [10, 12]
+    start(dataset, tmp_path / "run", CONFIG, resume=True)
+    assert_same_run(tmp_path / "run", undisturbed[0])
+
+
+def test_a_line_of_history_that_only_lacks_its_end(undisturbed, dataset, tmp_path):
+    stopped(dataset, tmp_path / "run", CONFIG, 17)
+    history = tmp_path / "run" / "history.jsonl"
+    history.write_text(history.read_text().removesuffix("\n"))
+    start(dataset, tmp_path / "run", CONFIG, resume=True)
+    assert_same_run(tmp_path / "run", undisturbed[0])
+
+
+def test_more_epochs_for_a_finished_run(dataset, tmp_path, undisturbed):
+    start(dataset, tmp_path / "run", msgspec.structs.replace(CONFIG, epochs=2))
+    start(dataset, tmp_path / "run", CONFIG, resume=True)
+    assert_same_run(tmp_path / "run", undisturbed[0])
+
+
+# `limner` as people start it, with a rest after every step.
+SLOWLY = """
+import sys, time
+from limner.cli import main
+from limner.solver import CaptioningSolver
+draw = CaptioningSolver._draw
+CaptioningSolver._draw = lambda self: (time.sleep(0.05), draw(self))[1]
+sys.exit(main())
+"""
+
+
+def test_killed_it_goes_on(undisturbed, tiny_dataset, tmp_path, capsys):
+    folder = tmp_path / "run"
+    (tmp_path / "settings.toml").write_text((undisturbed[0] / "config.toml").read_text())
+    arguments = ["train", str(tiny_dataset), "--out", str(folder)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOWLY, *arguments, "--config", str(tmp_path / "settings.toml")],
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if (folder / "history.jsonl").exists() and len(read_history(folder)) >= 2:
+            break
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    kept = load_checkpoint(folder / "last.safetensors").info["training"]["iteration"]
+    assert 10 <= kept < 3 * STEPS
+    assert main([*arguments, "--resume"]) == 0
+    assert_same_run(folder, undisturbed[0])
+    assert (folder / "report.html").exists()
+
+
+def test_a_folder_that_holds_a_run_is_refused(undisturbed, dataset):
+    folder, _, _ = undisturbed
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(InputError, match="holds a run already; go on with it by --resume"):
+        TrainingRun(dataset, folder, CONFIG)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_another_dataset_is_refused(dataset, tmp_path):
+    stopped(dataset, tmp_path / "run", CONFIG, 5)
+    before = (tmp_path / "run" / "last.safetensors").read_bytes()
+    other = replace(dataset, info={**dataset.info, "fingerprint": "another"})
+    with pytest.raises(InputError, match=r"last\.safetensors: trained on .*not on the dataset"):
+        TrainingRun(other, tmp_path / "run", CONFIG, resume=True)
+    assert (tmp_path / "run" / "last.safetensors").read_bytes() == before
+
+
+def test_nothing_to_validate_on(dataset, tmp_path):
+    alone = replace(dataset, splits={"train": dataset.splits["train"]})
+    with pytest.raises(InputError, match="no split dev or val or test; it has train"):
+        TrainingRun(alone, tmp_path / "run", CONFIG)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("cell_type", ["rnn", "lstm"])
+@pytest.mark.parametrize("update_rule", ["sgd", "adam"])
+@pytest.mark.parametrize("checkpoint_seconds", [0.0, 1e6])
+def test_a_loss_that_is_no_number(dataset, tmp_path, cell_type, update_rule, checkpoint_seconds):
+    config = TrainConfig(
+        cell_type,
+        wordvec_dim=6,
+        hidden_dim=8,
+        update_rule=update_rule,
+        learning_rate=1e38,
+        checkpoint_seconds=checkpoint_seconds,
+        batch_size=8,
+        epochs=1,
+    )
+    with pytest.raises(LimnerError, match=r"at step \d; .*train again with a lower") as error:
+        start(dataset, tmp_path / "run", config)
+    assert not isinstance(error.value, InputError)  # exit status 1
+    last = tmp_path / "run" / "last.safetensors"
+    assert ("is kept in last.safetensors" in str(error.value)) == last.exists()
+    if last.exists():
+        for param in load_checkpoint(last).model.params.values():
+            assert np.isfinite(param).all()
+    assert read_config(tmp_path / "run" / "config.toml") == config
+
+
+def test_parameters_that_are_no_numbers_are_not_kept(dataset, tmp_path):
+    def spoil(run):
+        if run.solver.iteration == 4:
+            run.model.params["b_vocab"][2] = np.inf
+            run.model.params["b_vocab"][3] = np.nan
+
+    with pytest.raises(LimnerError, match="at step 5; the last good state is kept in last"):
+        start(dataset, tmp_path / "run", on_step=spoil)
+    last = load_checkpoint(tmp_path / "run" / "last.safetensors")
+    assert last.info["training"]["iteration"] == 4
+    assert np.isfinite(last.model.params["b_vocab"]).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("hiden_dim = 5", "unknown field `hiden_dim`.*`limner train --help` lists"),
+        ('hidden_dim = "5"', "Expected `int`, got `str` - at `.*hidden_dim`"),
+        ("hidden_dim = 0", "Expected `int` >= 1 - at `.*hidden_dim`"),
+        ("learning_rate = nan", "Expected `float` > 0.0"),
+        ('cell_type = "gru"', "Invalid enum value 'gru' - at `.*cell_type`"),
+        ("hidden_dim = ", "settings.toml: "),
+        ("# \udce9", "settings.toml: "),
+    ],
+)
+def test_settings_that_cannot_be_used(tmp_path, text, message):
+    path = tmp_path / "settings.toml"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(InputError, match=message) as error:
+        read_config(path)
+    assert str(error.value).startswith(f"{path}: ")
+
+
+def test_settings_have_defaults(tmp_path):
+    (tmp_path / "settings.toml").write_text('cell_type = "rnn"\nlearning_rate = 1\n')
+    config = read_config(tmp_path / "settings.toml")
+    assert config == TrainConfig(cell_type="rnn", learning_rate=1.0)
+    assert (config.hidden_dim, config.update_rule) == (512, "adam")
+
+
+def test_no_settings(tmp_path):
+    with pytest.raises(InputError, match=r"no\.toml: no such file"):
+        read_config(tmp_path / "no.toml")
