@@ -274,9 +274,8 @@ def main(arguments: list[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may be no text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        status = app(
-            ["--debug"] * debug + [a for a in arguments if a != "--debug"], standalone_mode=False
-        )
+        arguments = ["--debug"] * debug + [a for a in arguments if a != "--debug"]
+        status = app(arguments, prog_name="limner", standalone_mode=False)
         sys.stdout.flush()
         return int(status or 0)
     except typer.Abort:
