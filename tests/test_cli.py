@@ -1,13 +1,20 @@
 """The commands from outside: what they print, and where. What goes wrong is in test_errors.py."""
 
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from limner.captioner import Captioner
+from limner.checkpoint import load_checkpoint
 from limner.cli import main
+from limner.data.dataset import open_dataset
+from limner.evaluation import evaluate
+from limner.run import read_config
 
 LIMNER = [sys.executable, "-c", "import sys; from limner.cli import main; sys.exit(main())"]
 
@@ -95,3 +102,98 @@ def test_one_bad_picture_stops_no_other(run, tmp_path):
     assert status == 2
     assert out.startswith(f"{good}\t")
     assert len(err.splitlines()) == 1
+
+
+def test_no_command_is_help(run):
+    status, out, err = run()
+    assert (status, err) == (0, "")
+    assert out.startswith("Usage: limner [OPTIONS] COMMAND")
+    commands = [line.split()[0] for line in out.split("Commands:\n")[1].splitlines()]
+    assert commands == ["prepare", "train", "evaluate", "caption", "demo", "info"]
+
+
+def sentences(model, pictures):
+    return [caption.text for _, caption in Captioner.load(model).caption(pictures)]
+
+
+def test_captions_are_the_models(run, tiny_run, drawn):
+    pictures = sorted((drawn / "images").iterdir())
+    texts = sentences(tiny_run, pictures)
+    assert len(set(texts)) > 1
+    assert run("caption", "--model", tiny_run, pictures[2]) == (0, f"{texts[2]}\n", "")
+    lines = [f"{name}\t{text}\n" for name, text in zip(pictures, texts, strict=True)]
+    assert run("caption", "--model", tiny_run, drawn) == (0, "".join(lines), "")  # and those below
+    _, out, err = run("caption", "--json", "--model", tiny_run, *pictures[:3])
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [row["image"] for row in rows] == [str(picture) for picture in pictures[:3]]
+    assert [row["caption"] for row in rows] == texts[:3]
+    assert err == ""
+
+
+def test_scores_are_those_of_the_split(run, tiny_run, tiny_dataset, tmp_path):
+    model, data = load_checkpoint(tiny_run / "best.safetensors").model, open_dataset(tiny_dataset)
+    dev, train = (evaluate(model, data, split) for split in ("dev", "train"))
+    assert dev.scores != train.scores
+
+    def printed(evaluation):
+        head = f"{evaluation.split}, {len(evaluation.captions)} pictures, greedy decoding"
+        lines = [f"{name}  {value:5.2f}\n" for name, value in evaluation.scores.items()]
+        return f"{head}, scores from 0 to 100\n" + "".join(lines)
+
+    assert run("evaluate", tiny_run) == (0, printed(dev), "")
+    given = ["--data", tiny_dataset, "--split", "train"]
+    assert run("evaluate", tiny_run / "best.safetensors", *given) == (0, printed(train), "")
+    status, out, err = run("evaluate", tiny_run, *given, "--json", "-")
+    found = json.loads(out)
+    assert (status, err) == (0, "")
+    assert (found["scores"], found["captions"]) == (train.scores, train.captions)
+    assert run("evaluate", tiny_run, *given, "--json", tmp_path / "s.json")[1] == printed(train)
+    assert json.loads((tmp_path / "s.json").read_text()) == found
+
+
+def test_a_run_is_scored_from_any_folder(run, tiny_dataset, tmp_path, monkeypatch):
+    shutil.copytree(tiny_dataset, tmp_path / "dataset")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert run("train", "dataset", "--out", "run", "--hidden-dim", 8, "--epochs", 1)[0] == 0
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    status, out, _ = run("evaluate", "../run")
+    assert status == 0
+    assert out.startswith("dev, 2 pictures")
+
+
+def test_an_option_comes_before_the_file_of_settings(run, tiny_dataset, tmp_path):
+    (tmp_path / "settings.toml").write_text("epochs = 9\nhidden_dim = 8\nlr_decay = 0.5\n")
+    out = ["--out", tmp_path / "run"]
+    status, _, err = run(
+        "train", tiny_dataset, *out, "--config", tmp_path / "settings.toml", "--epochs", 1
+    )
+    assert status == 0
+    assert err.startswith("epoch 1 of 1: ")
+    config = read_config(tmp_path / "run" / "config.toml")
+    assert (config.epochs, config.hidden_dim, config.lr_decay) == (1, 8, 0.5)
+    status, _, err = run("train", tiny_dataset, *out, "--resume", "--epochs", 2)
+    assert status == 0
+    assert err.startswith("epoch 2 of 2: ")
+    status, _, err = run("train", tiny_dataset, *out, "--resume", "--hidden-dim", 9)
+    assert status == 2
+    assert "a run's settings stay as they are; only --epochs may change" in err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
+def test_results_to_a_full_disk(tiny_run):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*LIMNER, "info", str(tiny_run)], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"limner: standard output: No space left on device\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are no text are Linux's")
+def test_a_name_that_is_no_text(run, tiny_run, tmp_path):
+    name = tmp_path / "caf\udce9.png"  # as Python gives a name in Latin-1
+    picture(name)
+    status, out, err = run("caption", "--json", "--model", tiny_run, name)
+    assert (status, err) == (0, "")
+    assert json.loads(out)["image"] == str(name)

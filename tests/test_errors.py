@@ -247,11 +247,6 @@ def test_reported_and_passed_over(place, capsys, case):
     assert names == {path.name for path in (place / "images").glob("shapes-*.jpg")}
 
 
-def grey():
-    """The good picture in 8 bits of grey."""
-    return lambda image: image.convert("L").convert("RGB")
-
-
 # how a picture is kept, and the plain RGB that is the same picture
 KINDS = {
     "CMYK": (lambda image: (image.convert("CMYK"), "a.tif", {}), lambda i: i.convert("CMYK")),
@@ -312,7 +307,7 @@ sys.exit(main())
 @pytest.mark.parametrize(
     ("command", "file"),
     [
-        ("train dataset --out run --resume --epochs 3", "run/last.safetensors"),
+        ("train dataset --out run --resume --epochs 3", "run/best.safetensors"),
         ("train dataset --out new --hidden-dim 64 --epochs 1", "new/best.safetensors"),
         ("evaluate run --split train --json scores.json", "scores.json"),
     ],

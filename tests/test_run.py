@@ -18,7 +18,7 @@ from limner.cli import main
 from limner.data.dataset import open_dataset
 from limner.errors import InputError, LimnerError
 from limner.evaluation import evaluate
-from limner.run import TrainConfig, TrainingRun, read_config, read_history
+from limner.run import TrainConfig, TrainingRun, _rank, read_config, read_history
 
 CONFIG = TrainConfig(
     wordvec_dim=6, hidden_dim=8, learning_rate=0.02, batch_size=8, epochs=3, checkpoint_seconds=0.0
@@ -291,5 +291,11 @@ def test_settings_have_defaults(tmp_path):
 
 
 def test_no_settings(tmp_path):
-    with pytest.raises(InputError, match=r"no\.toml: no such file"):
+    with pytest.raises(InputError, match=r"no\.toml: cannot be read"):
         read_config(tmp_path / "no.toml")
+
+
+def test_where_bleu_4_is_nothing_the_shorter_ones_choose():
+    zero = {"BLEU-1": 20.0, "BLEU-2": 3.0, "BLEU-3": 0.0, "BLEU-4": 0.0}
+    assert _rank(zero | {"BLEU-2": 4.0}) > _rank(zero) > _rank({})
+    assert _rank(zero | {"BLEU-4": 0.1, "BLEU-1": 0.0}) > _rank(zero)

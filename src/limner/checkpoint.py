@@ -74,12 +74,13 @@ def save_checkpoint(
     write_atomically(path, save(tensors, {"limner": json.dumps(header, ensure_ascii=False)}))
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path | str) -> Checkpoint:
     """Read a checkpoint; the model computes in float32.
 
     Raises:
         InputError: if the file is missing, damaged, of another version, or not a checkpoint.
     """
+    path = Path(path)
     header, tensors = _read(path)
     version = header.pop("schema_version", None)
     if version != SCHEMA_VERSION:

@@ -136,6 +136,10 @@ def train(
     kept = out / "config.toml"
     if resume and not kept.exists():
         raise InputError(f"{out}: no run to resume there; leave --resume out to begin one")
+    if resume and config:
+        raise InputError(
+            "--config and --resume: a run goes on with its own settings; leave one out"
+        )
     settings_file = kept if resume else config
     base = read_config(settings_file) if settings_file else TrainConfig()
     settings = _override(base, given)
@@ -163,7 +167,14 @@ def evaluate(
     trained_on = checkpoint.info.get("dataset", {}).get("path")
     if data is None and not trained_on:
         raise InputError(f"{path}: does not say what it was trained on; name it with --data")
-    evaluation = evaluate_model(checkpoint.model, open_dataset(data or Path(trained_on)), split)
+    dataset = open_dataset(data or Path(trained_on))
+    ours, theirs = checkpoint.info.get("backbone") or {}, dataset.info.get("backbone") or {}
+    if ours and theirs and ours.get("sha256") != theirs.get("sha256"):
+        raise InputError(
+            f"{dataset.path}: features of {theirs.get('name')}, and {path} was trained on those of "
+            f"{ours.get('name')}: another backbone; prepare the dataset with the model's"
+        )
+    evaluation = evaluate_model(checkpoint.model, dataset, split)
     result = {
         "scores": evaluation.scores,
         "split": evaluation.split,

@@ -51,7 +51,7 @@ def _describe_dataset(dataset: Dataset) -> dict[str, str]:
     return {
         "dataset": str(dataset.path),
         **facts,
-        "vocabulary": f"{len(dataset.vocabulary)} words, each at least {info['min_count']} times",
+        "vocabulary": f"{len(dataset.vocabulary)} words of {info.get('min_count')} uses or more",
         "features": f"{dataset.input_dim} from {info['backbone']['name']}",
         "pictures": info["source"]["images"],
         "captions": info["source"]["captions"],

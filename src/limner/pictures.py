@@ -19,7 +19,9 @@ def find_pictures(names: list[str]) -> tuple[list[tuple[str, Source]], list[str]
     failed = []
     for name in names:
         try:
-            if name.startswith(("http://", "https://")):
+            if not name:
+                raise InputError("an empty name; name a file, a folder or an address")
+            if name.lower().startswith(("http://", "https://")):
                 found.append((name, fetch_bytes(name)))
             elif Path(name).is_dir():
                 found += [(str(path), path) for path in _pictures_in(Path(name))]

@@ -29,7 +29,7 @@ from limner.model import CaptioningRNN
 from limner.solver import CaptioningSolver
 
 SCORE = "BLEU-4"
-"""The validation score by which the best model is chosen."""
+"""The validation score that is reported, and by which the best model is chosen first of all."""
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -64,8 +64,8 @@ def read_config(path: Path) -> TrainConfig:
     """Read a TOML file of settings; what it does not name has its default."""
     try:
         return msgspec.toml.decode(path.read_bytes(), type=TrainConfig)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); name a TOML file") from None
     except (msgspec.MsgspecError, ValueError) as error:
         raise InputError(f"{path}: {error}; `limner train --help` lists the settings") from None
 
@@ -147,6 +147,8 @@ class TrainingRun:
         return self._seconds_before + time.monotonic() - self._started
 
     def _begin(self) -> None:
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError(f"{self.folder}: a file; --out takes a folder")
         if (self.folder / "config.toml").exists():
             raise InputError(
                 f"{self.folder}: holds a run already; go on with it by --resume, "
@@ -160,7 +162,13 @@ class TrainingRun:
             write_atomically(self._history, "")
             return
         checkpoint = load_checkpoint(last)
-        solver = checkpoint.info["solver"]
+        solver = checkpoint.info.get("solver")
+        if solver is None or "solver/order" not in checkpoint.state:
+            raise InputError(
+                f"{last}: a finished model without the state of its training; "
+                "it can caption, but not be trained on: begin again with another --out"
+            )
+        self._check_settings(last, checkpoint.info["training"])
         if checkpoint.info["dataset"]["fingerprint"] != self.dataset.fingerprint:
             raise InputError(
                 f"{last}: trained on {checkpoint.info['dataset']['path']}, not on the dataset "
@@ -170,9 +178,20 @@ class TrainingRun:
         self.solver.restore(checkpoint.state, solver["rng"])
         self.best = solver["best"]
         self._seconds_before = solver["seconds"]
-        lines = self._history.read_text("utf-8").splitlines()
+        lines = _history_lines(self.folder)
         known = [f"{line}\n" for line in lines if _iteration(line) <= self.solver.iteration]
         write_atomically(self._history, "".join(known))
+
+    def _check_settings(self, last: Path, trained: Mapping[str, Any]) -> None:
+        """A training goes on with the settings it began with; only epochs may be added."""
+        for name, value in msgspec.to_builtins(self.config).items():
+            if name not in ("epochs", "checkpoint_seconds") and trained.get(name) != value:
+                raise InputError(
+                    f"{last}: trained with {name} {trained.get(name)}, not {value}; "
+                    "a run's settings stay as they are"
+                )
+        if self.config.epochs < trained["iteration"] // self.solver.steps_per_epoch:
+            raise InputError(f"{last}: has more epochs behind it than {self.config.epochs}")
 
     def _after_step(self, solver: CaptioningSolver) -> None:
         loss = solver.loss_history[-1]
@@ -194,14 +213,14 @@ class TrainingRun:
         kept = f"the last good state is kept in {last.name}" if last.exists() else "none was kept"
         raise LimnerError(
             f"{self.folder}: {reason} at step {self.solver.iteration}; {kept}: "
-            "train again with a lower --learning-rate"
+            "train again with a lower --learning-rate, into another --out"
         )
 
     def _after_epoch(self, solver: CaptioningSolver) -> None:
         evaluation = evaluate(self.model, self.dataset)
         loss = float(np.mean(solver.loss_history[-solver.steps_per_epoch :]))
         self._log(mean_loss=loss, validation=evaluation.scores)
-        better = evaluation.scores[SCORE] > self.best.get(SCORE, -1.0)
+        better = _rank(evaluation.scores) >= _rank(self.best)
         if better:
             self.best = evaluation.scores
             self._save(self.folder / "best.safetensors", self.best)
@@ -259,8 +278,17 @@ class TrainingRun:
 
 def read_history(folder: Path) -> list[dict[str, Any]]:
     """The lines of a run's history.jsonl; a last line that was cut short is left out."""
-    lines = (folder / "history.jsonl").read_text("utf-8").splitlines()
-    return [json.loads(line) for line in lines if _iteration(line) != math.inf]
+    return [json.loads(line) for line in _history_lines(folder) if _iteration(line) != math.inf]
+
+
+def _history_lines(folder: Path) -> list[str]:
+    file = folder / "history.jsonl"
+    return file.read_text("utf-8", errors="replace").splitlines() if file.exists() else []
+
+
+def _rank(scores: Mapping[str, float]) -> list[float]:
+    """What to compare models by: BLEU-4, then the shorter ones, for where it is 0 throughout."""
+    return [scores.get(f"BLEU-{n}", -1.0) for n in (4, 3, 2, 1)]
 
 
 def _all_finite(arrays: Mapping[str, Array]) -> bool:

@@ -1,5 +1,6 @@
 """The stages of a training that the commands `train` and `demo` share."""
 
+import shlex
 from pathlib import Path
 
 from limner.captioner import checkpoint_path
@@ -26,7 +27,9 @@ def train_with_progress(
         try:
             run.train()
         except KeyboardInterrupt:
-            again = f"limner train {dataset.path} --out {folder} --resume"
+            again = shlex.join(
+                ["limner", "train", str(dataset.path), "--out", str(folder), "--resume"]
+            )
             raise LimnerError(f"{folder}: stopped; go on with: {again}") from None
 
 

@@ -18,7 +18,7 @@ stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def say(message: str) -> None:
     """A line for the person at the terminal, on stderr."""
-    stderr.print(message, markup=False)
+    stderr.print(message, markup=False, emoji=False)
 
 
 @contextmanager

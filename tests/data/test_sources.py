@@ -198,5 +198,10 @@ def test_split_by_ratio_depends_on_the_seed_alone():
 
 def test_split_by_ratio_leaves_out_empty_splits():
     splits = split_by_ratio(NAMES[:5], {"train": 90, "dev": 10, "test": 0}, seed=0)
-    assert list(splits) == ["train"]
-    assert sorted(splits["train"]) == NAMES[:5]
+    assert {name: len(images) for name, images in splits.items()} == {"train": 4, "dev": 1}
+    assert sorted(splits["train"] + splits["dev"]) == NAMES[:5]
+
+
+def test_too_few_pictures_to_split():
+    with pytest.raises(InputError, match="2 pictures are too few to be split"):
+        split_by_ratio(NAMES[:2], {"train": 8, "dev": 1, "test": 1}, seed=0)

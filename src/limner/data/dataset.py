@@ -101,7 +101,7 @@ class Dataset:
         return Path(self.info.get("source", {}).get("images", "")) / image_id
 
 
-def open_dataset(path: Path) -> Dataset:
+def open_dataset(path: Path | str) -> Dataset:
     """Open the folder that `prepare` wrote.
 
     Raises:
@@ -111,6 +111,7 @@ def open_dataset(path: Path) -> Dataset:
     Traceback (most recent call last):
     limner.errors.InputError: nowhere: no such folder; `limner prepare` makes a dataset
     """
+    path = Path(path)
     info = _read_info(path)
     vocabulary = Vocabulary.load(_existing(path / "vocab.json"))
     if vocabulary.sha256 != info.get("vocabulary_sha256"):
@@ -188,7 +189,7 @@ def _read_split(path: Path, name: str, vocabulary: Vocabulary) -> Split:
         path / "captions.h5", f"{name}_captions", f"{name}_image_idxs"
     )
     features = map_features(path / f"{name}_features.h5")
-    names = _existing(path / f"{name}_images.txt").read_text("utf-8")
+    names = _existing(path / f"{name}_images.txt").read_text("utf-8", errors="replace")
     image_ids = tuple(names.removesuffix("\n").split("\n"))  # a name may hold U+2028 and the like
     check_split(path / "captions.h5", name, captions, image_idxs, len(features), len(vocabulary))
     if len(image_ids) != len(features):

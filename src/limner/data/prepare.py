@@ -80,7 +80,7 @@ def prepare(job: Job, report: Report = print, progress: Progress | None = None) 
     splits = _splits(job, source, report)
     backbone = Backbone.from_file(job.backbone) if job.backbone else Backbone.bundled()
     fingerprint = _fingerprint(job, splits, backbone)
-    if _is_done(job.out, fingerprint):
+    if _is_done(job.out, fingerprint, report):
         report(f"{job.out}: prepared already, nothing to do")
         shutil.rmtree(job.out / "partial", ignore_errors=True)  # of a run stopped at its very end
         return open_dataset(job.out)
@@ -137,17 +137,26 @@ def _fingerprint(job: Job, splits: dict[str, list[str]], backbone: Backbone) -> 
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _is_done(out: Path, fingerprint: str) -> bool:
+def _is_done(out: Path, fingerprint: str, report: Report) -> bool:
     """Whether this very dataset stands there; raises if another one does."""
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: a file; --out takes a folder")
     if not (out / "dataset.json").exists():
         return False
-    if open_dataset(out).fingerprint != fingerprint:
+    try:
+        info = read_json(out / "dataset.json")
+    except InputError:
+        info = None
+    if not isinstance(info, dict) or info.get("fingerprint") != fingerprint:
         raise InputError(
-            f"{out}: holds a dataset from other captions, pictures or settings; "
+            f"{out}: holds a dataset from other captions, pictures or settings, or a damaged one; "
             "choose another --out, or delete it first"
         )
+    try:
+        open_dataset(out)
+    except InputError as error:
+        report(f"{error}: making it again")
+        return False
     return True
 
 

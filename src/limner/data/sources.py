@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import posixpath
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +37,8 @@ class CaptionFile:
         elif not caption:
             self.problems.append(f"{self.path}, line {line}: a blank caption for {image}")
         else:
-            self.captions.setdefault(image, []).append(caption)
+            name = posixpath.normpath(image)  # ./a.jpg is a.jpg
+            self.captions.setdefault(name, []).append(caption)
 
 
 def read_captions(path: Path) -> CaptionFile:
@@ -140,7 +142,9 @@ def read_split_files(files: dict[str, Path]) -> dict[str, list[str]]:
 
 
 def split_by_ratio(images: list[str], ratio: dict[str, float], seed: int) -> dict[str, list[str]]:
-    """Shuffle with a seed and cut: every picture in one split, train gets what rounding leaves.
+    """Shuffle with a seed and cut: every picture in one split, train gets what the others leave.
+
+    A split with a share has at least one picture.
 
     >>> sizes = split_by_ratio([f"{i}.jpg" for i in range(10)], {"train": 8, "dev": 2}, seed=0)
     >>> {name: len(images) for name, images in sizes.items()}
@@ -151,6 +155,11 @@ def split_by_ratio(images: list[str], ratio: dict[str, float], seed: int) -> dic
     splits: dict[str, list[str]] = {}
     for name, share in ratio.items():
         if name != "train":
-            count = round(len(images) * share / total)
+            count = max(round(len(images) * share / total), 1) if share else 0
             splits[name], order = order[:count], order[count:]
+    if not order:
+        raise InputError(
+            f"{len(images)} pictures are too few to be split; name the splits by --split, "
+            "or give train a larger share by --ratio"
+        )
     return {"train": order, **{name: kept for name, kept in splits.items() if kept}}
