@@ -205,3 +205,10 @@ def test_split_by_ratio_leaves_out_empty_splits():
 def test_too_few_pictures_to_split():
     with pytest.raises(InputError, match="2 pictures are too few to be split"):
         split_by_ratio(NAMES[:2], {"train": 8, "dev": 1, "test": 1}, seed=0)
+
+
+def test_one_picture_spelled_two_ways_is_one(tmp_path):
+    (tmp_path / "t.csv").write_text("image,caption\n./a.jpg,a dog\na.jpg,a cat\n")
+    (tmp_path / "train.txt").write_text("./a.jpg\na.jpg\n")
+    assert read_captions(tmp_path / "t.csv").captions == {"a.jpg": ["a dog", "a cat"]}
+    assert read_split_files({"train": tmp_path / "train.txt"}) == {"train": ["a.jpg"]}

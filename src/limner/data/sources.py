@@ -130,7 +130,9 @@ def read_split_files(files: dict[str, Path]) -> dict[str, list[str]]:
     owner: dict[str, str] = {}
     for name, path in files.items():
         splits[name] = list(
-            dict.fromkeys(line.strip() for line in _read_lines(path) if line.strip())
+            dict.fromkeys(
+                posixpath.normpath(line.strip()) for line in _read_lines(path) if line.strip()
+            )
         )
         for image in splits[name]:
             if image in owner:
