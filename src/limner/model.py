@@ -90,7 +90,7 @@ class CaptioningRNN:
         self.dtype = dtype
         self.word_to_idx = word_to_idx
         self.idx_to_word = {index: word for word, index in word_to_idx.items()}
-        self._null = word_to_idx[NULL]
+        self.null = word_to_idx[NULL]
 
         V, D, W, H = len(word_to_idx), input_dim, wordvec_dim, hidden_dim
         mH = GATES[cell_type] * H
@@ -140,15 +140,10 @@ class CaptioningRNN:
         Raises:
             ValueError: if the shapes do not fit the model or each other.
         """
-        features = self._checked(features)
-        if captions.ndim != 2 or len(captions) != len(features) or captions.shape[1] < 2:
-            raise ValueError(
-                f"captions: expected (N, T) = ({len(features)}, 2 or more) to go with features "
-                f"{features.shape}, got {captions.shape}"
-            )
+        features = self.checked_batch(features, captions)
         p = self.params
         captions_in, captions_out = captions[:, :-1], captions[:, 1:]
-        mask = captions_out != self._null
+        mask = captions_out != self.null
 
         h0, proj_cache = affine_forward(features, p["W_proj"], p["b_proj"])
         x, embed_cache = word_embedding_forward(captions_in, p["W_embed"])
@@ -201,7 +196,7 @@ class CaptioningRNN:
             len(features),
             start=self.word_to_idx[START],
             end=self.word_to_idx.get(END),
-            null=self._null,
+            null=self.null,
             max_length=max_length,
         )
         return words
@@ -222,11 +217,29 @@ class CaptioningRNN:
             len(features),
             start=ids[START],
             end=ids[END],
-            null=self._null,
+            null=self.null,
             max_length=max_length,
             forbidden=[ids[word] for word in (NULL, START, UNK) if word in ids],
         )
-        return words, log_probs / (words != self._null).sum(axis=1)
+        return words, log_probs / (words != self.null).sum(axis=1)
+
+    def checked_batch(
+        self, features: Float[Array, "N D"], captions: Int[Array, "N T"]
+    ) -> Float[Array, "N D"]:
+        """The features in the model's dtype; ValueError if a batch does not fit the model."""
+        features = self._checked(features)
+        if captions.ndim != 2 or len(captions) != len(features) or captions.shape[1] < 2:
+            raise ValueError(
+                f"captions: expected (N, T) = ({len(features)}, 2 or more) to go with features "
+                f"{features.shape}, got {captions.shape}"
+            )
+        V = len(self.word_to_idx)
+        if captions.size and not 0 <= captions.min() <= captions.max() < V:
+            raise ValueError(
+                f"captions: word ids from {captions.min()} to {captions.max()}, "
+                f"expected 0 to {V - 1}"
+            )
+        return features
 
     def _checked(self, features: Array) -> Array:
         D = self.params["W_proj"].shape[0]

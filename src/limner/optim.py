@@ -125,3 +125,22 @@ UPDATE_RULES: dict[str, UpdateRule] = {
     "rmsprop": rmsprop,
     "adam": adam,
 }
+
+
+def checked_settings(update_rule: str, optim_config: Config | None = None) -> dict[str, float]:
+    """A rule's settings, those that are not given with their defaults.
+
+    Raises:
+        ValueError: for an unknown rule, or a setting that the rule does not have.
+
+    >>> checked_settings("sgd_momentum", {"learning_rate": 0.1})
+    {'learning_rate': 0.1, 'momentum': 0.9}
+    """
+    if update_rule not in UPDATE_RULES:
+        raise ValueError(f"update_rule {update_rule!r}: expected one of {', '.join(UPDATE_RULES)}")
+    _, known = UPDATE_RULES[update_rule](np.zeros(1), np.zeros(1), {})
+    defaults = {name: value for name, value in known.items() if isinstance(value, float)}
+    for name in optim_config or {}:
+        if name not in defaults:
+            raise ValueError(f"optim_config: {update_rule} has no setting {name!r}")
+    return defaults | {name: float(value) for name, value in (optim_config or {}).items()}

@@ -7,7 +7,7 @@ import numpy as np
 
 from limner.arrays import Array
 from limner.data.dataset import Split
-from limner.engine import ReferenceEngine
+from limner.engine import NumpyEngine
 from limner.model import CaptioningRNN
 
 
@@ -73,7 +73,7 @@ class CaptioningSolver:
             raise ValueError(f"unknown arguments: {', '.join(sorted(unknown))}")
         self.model = model
         self.train_split = data if isinstance(data, Split) else Split.from_course(data, "train")
-        self.engine = ReferenceEngine(model, update_rule, optim_config)
+        self.engine = NumpyEngine(model, update_rule, optim_config)
         self.lr_decay = lr_decay
         self.batch_size = batch_size
         self.num_epochs = num_epochs

@@ -6,7 +6,7 @@ import numpy as np
 
 from limner.arrays import Array, Float, Int
 from limner.model import CaptioningRNN
-from limner.optim import UPDATE_RULES
+from limner.optim import UPDATE_RULES, Config, checked_settings
 
 
 class ReferenceEngine:
@@ -27,18 +27,10 @@ class ReferenceEngine:
         update_rule: str = "adam",
         optim_config: dict[str, Any] | None = None,
     ) -> None:
-        if update_rule not in UPDATE_RULES:
-            raise ValueError(
-                f"update_rule {update_rule!r}: expected one of {', '.join(UPDATE_RULES)}"
-            )
         self.model = model
+        settings = checked_settings(update_rule, optim_config)
         self._rule = UPDATE_RULES[update_rule]
-        _, known = self._rule(np.zeros(1), np.zeros(1), {})
-        for name in optim_config or {}:
-            if name not in known:
-                raise ValueError(f"optim_config: {update_rule} has no setting {name!r}")
-        defaults = {name: value for name, value in known.items() if name == "learning_rate"}
-        self._configs = {name: {**defaults, **(optim_config or {})} for name in model.params}
+        self._configs: dict[str, Config] = {name: dict(settings) for name in model.params}
 
     def step(self, features: Float[Array, "N D"], captions: Int[Array, "N T"]) -> float:
         """Forward, backward and one update; returns the loss before it."""

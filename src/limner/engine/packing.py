@@ -1,0 +1,85 @@
+"""Captions without their padding: the words that count, time step after time step.
+
+A batch of captions is a rectangle that is partly filled with `<NULL>`. Sorted by length, longest
+first, the captions that are still running at a time step are the first ones, and there are fewer
+of them at every step. Packed, the steps' rows stand under each other:
+
+    captions      sorted       packed rows
+    a b . .       f g h i      step 0: f c a
+    c d e .       c d e .      step 1: g d b
+    f g h i       a b . .      step 2: h e
+                               step 3: i
+
+Shapes: N captions, T words, P packed rows, U distinct words among them, V vocabulary.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from limner.arrays import Array, Int
+
+
+@dataclass(frozen=True)
+class PackedCaptions:
+    """Captions, sorted by length and packed time step by time step.
+
+    Attributes:
+        order: the caption that each row of step 0 belongs to, longest first; captions without a
+            target are left out.
+        steps: for every time step its slice of the P rows. The rows of a step go on with the first
+            rows of the step before.
+        words: (U,) ids of the distinct words that go in.
+        lookup: (P,) the place in `words` of each row's word.
+        targets: (P,) the word that is expected after each row's.
+        uncounted: the rows whose target is `<NULL>`, in the middle of a caption: they go through
+            the network, but not into the loss.
+    """
+
+    order: Int[Array, " N"]
+    steps: list[slice]
+    words: Int[Array, " U"]
+    lookup: Int[Array, " P"]
+    targets: Int[Array, " P"]
+    uncounted: Int[Array, " K"]
+
+
+def pack(captions: Int[Array, "N T"], null: int, vocabulary_size: int) -> PackedCaptions:
+    """Pack the inputs `captions[:, :-1]` and the targets `captions[:, 1:]`.
+
+    A caption is as long as the place of its last target that is not `<NULL>`, plus one: what comes
+    after cannot change the loss.
+
+    >>> packed = pack(np.array([[1, 5, 2, 0], [1, 6, 7, 2]]), null=0, vocabulary_size=8)
+    >>> packed.order.tolist(), [step.stop - step.start for step in packed.steps]
+    ([1, 0], [2, 2, 1])
+    >>> packed.words[packed.lookup].tolist(), packed.targets.tolist()
+    ([1, 1, 6, 5, 7], [6, 5, 7, 2, 2])
+    """
+    places = np.arange(1, captions.shape[1])
+    lengths = ((captions[:, 1:] != null) * places).max(axis=1)
+    order = np.argsort(-lengths, kind="stable")
+    running = lengths[order] >= places[:, None]  # (T - 1, N)
+
+    active = running.sum(axis=1)
+    active = active[active > 0]
+    ends = np.cumsum(active).tolist()
+    steps = [slice(end - n, end) for n, end in zip(active.tolist(), ends, strict=True)]
+
+    time_major = captions[order].T
+    targets = time_major[1:][running]
+    words, lookup = _distinct(time_major[:-1][running], vocabulary_size)
+    num_captions = steps[0].stop if steps else 0
+    return PackedCaptions(
+        order[:num_captions], steps, words, lookup, targets, np.flatnonzero(targets == null)
+    )
+
+
+def _distinct(ids: Array, vocabulary_size: int) -> tuple[Array, Array]:
+    """`np.unique(ids, return_inverse=True)`, without sorting."""
+    seen = np.zeros(vocabulary_size, dtype=bool)
+    seen[ids] = True
+    words = np.flatnonzero(seen)
+    place = np.empty(vocabulary_size, dtype=np.intp)
+    place[words] = np.arange(len(words))
+    return words, place[ids]

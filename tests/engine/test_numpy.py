@@ -1,0 +1,181 @@
+"""The fast engine computes what `model.loss` and the update rules compute."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from limner.engine import NumpyEngine, ReferenceEngine
+from limner.engine import numpy as numpy_engine
+from limner.model import GATES, CaptioningRNN
+from limner.optim import UPDATE_RULES
+
+TOLERANCE = {np.float64: 1e-10, np.float32: 1e-4}
+"""Of a gradient's largest entry."""
+
+
+def new_model(cell_type, dtype=np.float64, V=9, D=4, W=5, H=6, seed=0):
+    words = {word: index for index, word in enumerate(["<NULL>", "<START>", "<END>"])}
+    words |= {f"w{index}": index for index in range(3, V)}
+    return CaptioningRNN(words, D, W, H, cell_type, dtype, rng=np.random.default_rng(seed))
+
+
+def assert_parity(model, features, captions):
+    loss, grads = model.loss(features, captions)
+    fast_loss, fast_grads = NumpyEngine(model).loss_and_grads(features, captions)
+    tolerance = TOLERANCE[model.dtype]
+    np.testing.assert_allclose(fast_loss, loss, rtol=tolerance)
+    assert set(fast_grads) == set(grads)
+    for name, grad in grads.items():
+        assert fast_grads[name].shape == grad.shape
+        assert fast_grads[name].dtype == model.dtype
+        atol = tolerance * max(np.abs(grad).max(), np.finfo(model.dtype).tiny)
+        np.testing.assert_allclose(fast_grads[name], grad, rtol=0, atol=atol, err_msg=name)
+    return grads
+
+
+CAPTIONS = {
+    "whole": [[1, 3, 4, 5, 2], [1, 6, 7, 8, 2]],
+    "NULL at the end": [[1, 3, 2, 0, 0], [1, 6, 7, 8, 2], [1, 4, 5, 2, 0]],
+    "NULL in the middle": [[1, 3, 0, 5, 2], [0, 0, 0, 8, 2], [1, 0, 4, 0, 0]],
+    "a row of NULL": [[0, 0, 0, 0], [1, 3, 4, 2], [1, 0, 0, 0]],
+    "nothing but NULL": [[0, 0, 0], [1, 0, 0]],
+    "length one": [[1, 2], [1, 3], [4, 0]],
+    "N = 1": [[1, 3, 3, 2]],
+    "all distinct": [[1, 3, 4], [5, 6, 7], [8, 2, 0]],
+    "all the same": [[3] * 6, [3] * 6, [3, 3, 3, 0, 0, 0]],
+}
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("cell_type", GATES)
+@pytest.mark.parametrize("captions", CAPTIONS.values(), ids=CAPTIONS)
+def test_parity(captions, cell_type, dtype, rng):
+    captions = np.array(captions)
+    features = rng.standard_normal((len(captions), 4)).astype(dtype)
+    grads = assert_parity(new_model(cell_type, dtype), features, captions)
+    if (captions[:, 1:] != 0).any():
+        assert all(grad.any() for grad in grads.values())
+
+
+@given(st.data())
+def test_parity_at_any_shape(data):
+    def draw(low, high):
+        return data.draw(st.integers(low, high))
+
+    dtype = data.draw(st.sampled_from(list(TOLERANCE)))
+    V, H = draw(3, 40), draw(1, 20)
+    model = new_model(data.draw(st.sampled_from(list(GATES))), dtype, V, draw(1, 9), draw(1, 9), H)
+    rng = np.random.default_rng(draw(0, 2**32))
+    captions = rng.integers(V, size=(draw(1, 12), draw(2, 10)))
+    captions[rng.random(captions.shape) < data.draw(st.floats(0, 1))] = 0
+    features = rng.standard_normal((len(captions), model.config["input_dim"]))
+    assert_parity(model, features, captions)
+
+
+@pytest.mark.parametrize("cell_type", GATES)
+def test_batches_of_changing_size_share_the_workspace(cell_type, rng):
+    """A smaller batch after a larger one must not see what the larger one left."""
+    model, twin = (new_model(cell_type) for _ in range(2))
+    engine = NumpyEngine(model)
+    for N, T in ((8, 9), (2, 3), (5, 7), (8, 9)):
+        captions, features = rng.integers(9, size=(N, T)), rng.standard_normal((N, 4))
+        loss, grads = twin.loss(features, captions)
+        fast_loss, fast_grads = engine.loss_and_grads(features, captions)
+        assert fast_loss == pytest.approx(float(loss), rel=1e-10)
+        for name, grad in grads.items():
+            np.testing.assert_allclose(fast_grads[name], grad, rtol=0, atol=1e-12, err_msg=name)
+
+
+def test_rows_are_scored_in_chunks(monkeypatch, rng):
+    monkeypatch.setattr(numpy_engine, "LOGITS", 30)  # three rows of nine scores
+    monkeypatch.setattr(numpy_engine, "CACHED", 18)  # two
+    assert_parity(new_model("lstm"), rng.standard_normal((5, 4)), rng.integers(9, size=(5, 6)))
+
+
+def test_scores_of_any_size_give_a_finite_loss(rng):
+    model = new_model("rnn", np.float32)
+    model.params["b_vocab"] += np.float32(1e4) * np.arange(9, dtype=np.float32)
+    assert_parity(model, rng.standard_normal((3, 4)), rng.integers(9, size=(3, 5)))
+
+
+@pytest.mark.parametrize("cell_type", GATES)
+@pytest.mark.parametrize("rule", UPDATE_RULES)
+def test_ten_steps_agree_with_the_reference(rule, cell_type, rng):
+    model, twin = (new_model(cell_type) for _ in range(2))
+    fast, plain = (
+        engine(m, rule, {"learning_rate": 0.02})
+        for engine, m in ((NumpyEngine, model), (ReferenceEngine, twin))
+    )
+    for _ in range(10):
+        captions, features = rng.integers(9, size=(6, 7)), rng.standard_normal((6, 4))
+        assert fast.step(features, captions) == pytest.approx(plain.step(features, captions))
+    for name, param in twin.params.items():
+        np.testing.assert_allclose(model.params[name], param, rtol=0, atol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("rule", UPDATE_RULES)
+def test_the_two_engines_read_each_others_state(rule, rng):
+    batches = [(rng.standard_normal((3, 4)), rng.integers(9, size=(3, 5))) for _ in range(6)]
+    losses = []
+    for first, second in ((NumpyEngine, ReferenceEngine), (ReferenceEngine, NumpyEngine)):
+        model = new_model("lstm")
+        engine = first(model, rule)
+        losses.append([engine.step(*batch) for batch in batches[:3]])
+        engine.scale_learning_rate(0.5)
+        other = second(model, rule)
+        other.load_state_dict(engine.state_dict())
+        losses[-1] += [other.step(*batch) for batch in batches[3:]]
+    assert losses[0] == pytest.approx(losses[1])
+
+
+@pytest.mark.parametrize("rule", UPDATE_RULES)
+def test_state_goes_on_bit_for_bit(rule, rng):
+    batch = rng.standard_normal((3, 4)).astype(np.float32), rng.integers(9, size=(3, 5))
+    model, twin = (new_model("lstm", np.float32) for _ in range(2))
+    engine, other = NumpyEngine(model, rule), NumpyEngine(twin, rule)
+    for _ in range(3):
+        engine.step(*batch)
+    engine.scale_learning_rate(0.5)
+    state = engine.state_dict()
+    engine.step(*batch)  # must not change what was handed out
+    twin.params.update({name: param.copy() for name, param in model.params.items()})
+    other.load_state_dict(engine.state_dict())
+    assert any((state[key] != value).any() for key, value in engine.state_dict().items())
+    for _ in range(3):
+        assert engine.step(*batch) == other.step(*batch)
+    for name, param in model.params.items():
+        np.testing.assert_array_equal(twin.params[name], param)
+
+
+def test_parameters_put_in_from_outside_are_taken_over(rng):
+    batch = rng.standard_normal((3, 4)), rng.integers(9, size=(3, 5))
+    model, other = new_model("rnn"), new_model("rnn", seed=1)
+    engine = NumpyEngine(model)
+    model.params["Wh"] = other.params["Wh"].copy()
+    expected = float(model.loss(*batch)[0])
+    assert engine.step(*batch) == pytest.approx(expected)
+    assert engine.step(*batch) < expected
+
+
+def test_gradients_that_were_returned_stay(rng):
+    batch = rng.standard_normal((3, 4)), rng.integers(9, size=(3, 5))
+    engine = NumpyEngine(new_model("lstm"))
+    _, grads = engine.loss_and_grads(*batch)
+    before = {name: grad.copy() for name, grad in grads.items()}
+    engine.step(*batch)
+    engine.step(*batch)
+    for name, grad in grads.items():
+        np.testing.assert_array_equal(grad, before[name])
+
+
+def test_bad_input():
+    with pytest.raises(ValueError, match="update_rule 'lion': expected one of sgd"):
+        NumpyEngine(new_model("rnn"), "lion")
+    with pytest.raises(ValueError, match="adam has no setting 'lr'"):
+        NumpyEngine(new_model("rnn"), "adam", {"lr": 1e-3})
+    engine = NumpyEngine(new_model("rnn"))
+    with pytest.raises(ValueError, match=r"features: expected \(N, D\) = \(N, 4\)"):
+        engine.step(np.ones((2, 3)), np.ones((2, 4), dtype=int))
+    with pytest.raises(ValueError, match="captions: word ids from 1 to 9, expected 0 to 8"):
+        engine.step(np.ones((1, 4)), np.array([[1, 9, 2]]))
