@@ -1,4 +1,4 @@
-# setup, demo, test, check: each makes .venv first. EXTRAS=dev,plots,coco,torch adds what it names.
+# setup, demo, test, check, bench: each makes .venv first. EXTRAS=dev,plots,coco,torch adds what it names.
 PYTHON ?= python3
 EXTRAS ?=
 VENV := .venv
@@ -7,7 +7,7 @@ COMMA := ,
 # The tests need the extra dev, whatever else is asked for.
 TEST_EXTRAS = $(if $(EXTRAS),dev$(COMMA)$(EXTRAS),dev)
 
-.PHONY: setup demo test lint check clean
+.PHONY: setup demo test lint check bench clean
 
 setup:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -30,6 +30,11 @@ lint:
 	$(BIN)/lint-imports
 
 check: lint test
+
+bench:
+	@$(MAKE) --no-print-directory setup EXTRAS=torch
+	@for script in train_step decode memory load; do \
+		echo "benchmarks/$$script.py" && $(BIN)/python benchmarks/$$script.py || exit; done
 
 clean:
 	rm -rf $(VENV) limner-demo dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

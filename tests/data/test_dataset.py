@@ -1,7 +1,9 @@
 """Opening what `prepare` wrote, and every way in which it can be broken."""
 
+import io
 import json
 import shutil
+import tracemalloc
 
 import h5py
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from limner.data.dataset import Split, map_features, open_dataset
 from limner.data.features import Backbone
 from limner.data.sources import read_captions
-from limner.errors import InputError
+from limner.errors import InputError, LimnerError
 from limner.vocabulary import tokenize
 
 
@@ -81,16 +83,77 @@ def test_any_float_is_mapped(tmp_path, rng, dtype):
     np.testing.assert_array_equal(features, expected)
 
 
+@pytest.mark.parametrize("dtype", ["f2", "<f4", ">f4"])
 @pytest.mark.parametrize(
-    "how", [{"chunks": (3, 2)}, {"compression": "gzip"}, {"chunks": (7, 5), "shuffle": True}]
+    "how",
+    [
+        {"chunks": (3, 2)},
+        {"compression": "gzip"},
+        {"chunks": (7, 5), "shuffle": True},
+        {"chunks": (1, 5), "compression": "gzip"},
+    ],
 )
-def test_features_that_do_not_lie_in_one_piece_are_read(tmp_path, rng, how):
-    expected = rng.standard_normal((7, 5)).astype(np.float32)
+@pytest.mark.parametrize("unpacked", [1, 45, 4_000_000])
+def test_features_in_chunks_are_unpacked_and_mapped(
+    tmp_path, rng, how, dtype, unpacked, monkeypatch
+):
+    monkeypatch.setattr("limner.data.dataset.UNPACKED", unpacked)
+    expected = rng.standard_normal((7, 5)).astype(dtype)
     with h5py.File(tmp_path / "f.h5", "w") as file:
         file.create_dataset("features", data=expected, **how)
+    before = sorted(tmp_path.iterdir())
     features = map_features(tmp_path / "f.h5")
-    assert not isinstance(features, np.memmap)
+    assert isinstance(features, np.memmap)
+    assert not features.flags.writeable
+    assert features.dtype == dtype
     np.testing.assert_array_equal(features, expected)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_unpacking_leaves_no_file_and_keeps_one_row_of_chunks_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    N, D = 4000, 1000  # 16 MB
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        file.create_dataset("features", (N, D), "f4", fillvalue=0.5, chunks=(50, D))
+    tracemalloc.start()
+    features = map_features(tmp_path / "f.h5")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 9e6
+    assert features.shape == (N, D)
+    assert features.min() == features.max() == 0.5
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_a_disk_too_full_to_unpack(tmp_path, monkeypatch):
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        file.create_dataset("features", (100, 5), "f4", compression="gzip")
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+
+    def full(self, *args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", type("Full", (io.BytesIO,), {"write": full}))
+    with pytest.raises(LimnerError) as error:
+        map_features(tmp_path / "f.h5")
+    assert str(error.value).startswith(f"{place}: cannot be written (No space left on device)")
+    assert "\n" not in str(error.value)
+
+
+def test_damaged_chunks(tmp_path, rng):
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        features = file.create_dataset(
+            "features", data=rng.standard_normal((40, 50)), chunks=(10, 50), compression="gzip"
+        )
+        place = features.id.get_chunk_info(2).byte_offset
+    with (tmp_path / "f.h5").open("rb+") as raw:
+        raw.seek(place)
+        raw.write(bytes(200))
+    with pytest.raises(InputError, match=r"f\.h5: damaged or truncated .*; prepare the dataset"):
+        map_features(tmp_path / "f.h5")
 
 
 def test_features_of_no_picture(tmp_path):

@@ -11,7 +11,8 @@ Shapes: N pictures, M captions, T words, D features.
 """
 
 import json
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,13 @@ import numpy as np
 
 from limner.arrays import Array, Float, Int
 from limner.errors import InputError
+from limner.files import cannot_write
 from limner.vocabulary import Vocabulary
 
 SCHEMA_VERSION = 1
+
+UNPACKED = 4_000_000
+"""Bytes of compressed features that are unpacked at a time, or a row of chunks, if that is more."""
 
 
 @dataclass(frozen=True)
@@ -240,9 +245,14 @@ def read_arrays(path: Path, *keys: str) -> list[Array]:
 
 
 def map_features(path: Path) -> Float[Array, "N D"]:
-    """The array `features` of an HDF5 file: mapped where it lies in one piece, else read.
+    """The array `features` of an HDF5 file, mapped: it costs no memory until its rows are used.
 
-    A mapped array costs no memory until its rows are used.
+    Where it does not lie in one piece, chunked or compressed, it is first unpacked into a temporary
+    file, in the folder that TMPDIR names.
+
+    Raises:
+        InputError: if there is no such array, or the file is damaged.
+        LimnerError: if there is no room to unpack it.
     """
     with _open_h5(path) as file:
         features = file.get("features")
@@ -255,12 +265,38 @@ def map_features(path: Path) -> Float[Array, "N D"]:
             )
         offset = features.id.get_offset()
         try:
-            if offset is None or features.size == 0:
-                whole: Array = features[()]
-                return whole
+            if features.size == 0:  # nothing to map
+                return np.empty(features.shape, features.dtype)
+            if offset is None:
+                return _unpacked(path, features)
             return np.memmap(path, features.dtype, "r", offset, features.shape)
         except (OSError, ValueError) as error:
             raise _damaged(path, error) from None
+
+
+def _unpacked(path: Path, features: h5py.Dataset) -> Float[Array, "N D"]:
+    """A map of a copy without a name, which goes when the array does."""
+    try:
+        with tempfile.TemporaryFile() as file:
+            for block in _blocks(path, features):
+                file.write(block.data)
+            file.flush()
+            return np.memmap(file, features.dtype, "r", 0, features.shape)
+    except OSError as error:
+        raise cannot_write(Path(tempfile.tempdir or "a temporary file"), error) from None
+
+
+def _blocks(path: Path, features: h5py.Dataset) -> Iterator[Float[Array, "B D"]]:
+    """All rows in turn, as many at a time as make up whole chunks: none is unpacked twice."""
+    row_bytes = features.shape[1] * features.dtype.itemsize
+    chunk = features.chunks[0] if features.chunks else 1
+    rows = chunk * max(UNPACKED // (chunk * row_bytes), 1)
+    for start in range(0, len(features), rows):
+        try:
+            block: Array = features[start : start + rows]
+        except OSError as error:
+            raise _damaged(path, error) from None
+        yield block
 
 
 def _open_h5(path: Path) -> h5py.File:
