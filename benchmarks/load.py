@@ -12,7 +12,6 @@ Shapes: N pictures, M captions, D features.
 
 import setting  # first: it sets the threads
 
-# isort: split
 import argparse
 import tempfile
 import time

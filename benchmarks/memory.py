@@ -11,7 +11,6 @@ are the others, for whom it makes no difference. Needs the extra `torch`.
 
 import setting  # first: it sets the threads
 
-# isort: split
 import argparse
 import json
 import resource

@@ -9,7 +9,6 @@ Needs the extra `torch`.
 
 import setting  # first: it sets the threads
 
-# isort: split
 import argparse
 from collections.abc import Callable
 from typing import Any
