@@ -1,55 +1,56 @@
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
 
-from limner.decoding import greedy, log_softmax
+from limner.decoding import beam_search, greedy, log_softmax
 
 START, END, NULL = 1, 2, 0
 
 
 def scripted(rows):
-    """A step that says, whatever it is told, the next word of each row's script, for sure."""
+    """A start state, and a step that says the next word of each row's script, for sure."""
 
-    def step(words, t):
-        scores = np.zeros((len(rows), 8))
-        for n, row in enumerate(rows):
-            scores[n, row[min(t, len(row) - 1)]] = 50.0
-        return scores, t + 1
+    def step(words, state):
+        row, place = state
+        scores = np.zeros((len(words), 8))
+        for n, (r, t) in enumerate(zip(row, place, strict=True)):
+            scores[n, rows[r][min(t, len(rows[r]) - 1)]] = 50.0
+        return scores, (row, place + 1)
 
-    return step
+    return step, (np.arange(len(rows)), np.zeros(len(rows), dtype=int))
 
 
 def test_each_caption_ends_on_its_own():
     rows = [[4, 5, END], [END], [6, 7, 4, 5]]
-    words, _ = greedy(scripted(rows), 0, 3, start=START, end=END, max_length=4)
+    words, _ = greedy(*scripted(rows), 3, start=START, end=END, max_length=4)
     assert words.dtype == np.int32
     assert words.tolist() == [[4, 5, END, 0], [END, 0, 0, 0], [6, 7, 4, 5]]
 
 
-def test_it_stops_when_all_have_ended():
+def test_captions_that_have_ended_are_not_asked_for():
     calls = []
-    inner = scripted([[4, END], [END]])
+    inner, state = scripted([[4, 5, END], [END]])
 
-    def step(words, t):
+    def step(words, state):
         calls.append(words.tolist())
-        return inner(words, t)
+        return inner(words, state)
 
-    greedy(step, 0, 2, start=START, end=END, max_length=30)
-    assert calls == [[START, START], [4, END]]
+    greedy(step, state, 2, start=START, end=END, max_length=30)
+    assert calls == [[START, START], [4], [5]]
 
 
 def test_without_an_end_it_goes_on():
-    words, _ = greedy(scripted([[END, 4]]), 0, 1, start=START, end=None, max_length=3)
+    words, _ = greedy(*scripted([[END, 4]]), 1, start=START, end=None, max_length=3)
     assert words.tolist() == [[END, 4, 4]]
 
 
 def test_words_and_states_are_handed_on():
     def step(words, state):
-        total = state + words
-        return np.eye(8)[total % 8] * 50, total
+        total = state[0] + words
+        return np.eye(8)[total % 8] * 50, (total,)
 
-    words, _ = greedy(step, np.array([0, 3]), 2, start=1, end=None, max_length=3)
+    words, _ = greedy(step, (np.array([0, 3]),), 2, start=1, end=None, max_length=3)
     # totals: 1, 1+1, 2+2 ; and 3+1, 4+4, 8+0
     assert words.tolist() == [[1, 2, 4], [4, 0, 0]]
 
@@ -60,7 +61,7 @@ def test_log_probability_is_the_sum_over_the_words_said(rng):
     def step(words, state):
         return table[words], state
 
-    words, total = greedy(step, None, 1, start=START, end=END, max_length=6)
+    words, total = greedy(step, (), 1, start=START, end=END, max_length=6)
     said = [int(w) for w in words[0] if w != NULL or w == END]
     path = [START, *said]
     expected = sum(log_softmax(table)[a, b] for a, b in pairwise(path))
@@ -71,7 +72,7 @@ def test_forbidden_words_are_never_said():
     def step(words, state):
         return np.tile([9.0, 0, 0, 8, 7, 6, 0, 0], (len(words), 1)), state
 
-    words, total = greedy(step, None, 1, start=START, end=END, max_length=2, forbidden=[0, 3])
+    words, total = greedy(step, (), 1, start=START, end=END, max_length=2, forbidden=[0, 3])
     assert words.tolist() == [[4, 4]]
     left = np.exp([0, 0, 7, 6, 0, 0])
     assert total[0] == pytest.approx(2 * (7 - np.log(left.sum())))
@@ -80,3 +81,92 @@ def test_forbidden_words_are_never_said():
 def test_log_softmax_of_huge_scores():
     out = log_softmax(np.array([[1e4, -1e4, -np.inf]]))
     assert out.tolist() == [[0.0, -2e4, -np.inf]]
+
+
+def random_model(rng, V=6):
+    """A step whose scores depend on the last two words, and a start state for N captions."""
+    tables = rng.standard_normal((3, V, V, V)) * 2
+
+    def step(words, state):
+        kind, before = state
+        return tables[kind % 3, before, words].copy(), (kind, words)
+
+    return step, lambda n: (np.arange(n), np.full(n, START))
+
+
+def every_caption(step, state, V, length):
+    """{caption: log-probability} of everything that can be said, one caption's state."""
+    found = {}
+    for words in product(range(V), repeat=length):
+        total, at, before = 0.0, state, START
+        said = []
+        for word in words:
+            scores, at = step(np.array([before]), at)
+            total += log_softmax(scores)[0, word]
+            said.append(word)
+            before = word
+            if word == END:
+                break
+        found[tuple(said)] = total
+    return found
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_beam_search_with_room_for_all_is_exhaustive(seed):
+    V, L, N = 4, 4, 3
+    step, states = random_model(np.random.default_rng(seed), V)
+    words, total = beam_search(
+        step, states(N), N, start=START, end=END, beam_size=V**L, max_length=L, null=-1
+    )
+    for n in range(N):
+        state = tuple(array[n : n + 1] for array in states(N))
+        found = every_caption(step, state, V, L)
+        ended = {said: score for said, score in found.items() if said[-1] == END}
+        best = max(ended, key=ended.get)
+        assert tuple(w for w in words[n].tolist() if w != -1) == best
+        assert total[n] == pytest.approx(ended[best])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_beam_one_is_greedy(seed):
+    step, states = random_model(np.random.default_rng(seed))
+    options = {"start": START, "end": END, "max_length": 9, "forbidden": [NULL]}
+    words, total = greedy(step, states(20), 20, **options)
+    beam_words, beam_total = beam_search(step, states(20), 20, beam_size=1, **options)
+    np.testing.assert_array_equal(beam_words, words)
+    np.testing.assert_allclose(beam_total, total)
+
+
+def test_a_wider_beam_finds_what_greedy_misses_and_pictures_do_not_mix(rng):
+    step, states = random_model(rng)
+    options = {"start": START, "end": END, "max_length": 9, "forbidden": [NULL]}
+    _, narrow = greedy(step, states(30), 30, **options)
+    words, wide = beam_search(step, states(30), 30, beam_size=4, **options)
+    assert (wide > narrow + 1e-9).any()
+    for n in range(30):
+        state = tuple(array[n : n + 1] for array in states(30))
+        alone, total = beam_search(step, state, 1, beam_size=4, **options)
+        assert alone[0].tolist() == words[n].tolist()
+        assert total[0] == pytest.approx(wide[n])
+
+
+def test_what_never_ends_is_the_likeliest_beginning():
+    def step(words, state):
+        return np.tile([-np.inf, -np.inf, -np.inf, 1.0, 2.0], (len(words), 1)), state
+
+    words, total = beam_search(step, (), 2, start=START, end=END, beam_size=3, max_length=3)
+    assert words.tolist() == [[4, 4, 4]] * 2
+    assert total[0] == pytest.approx(3 * (2 - np.log(np.exp(1) + np.exp(2))))
+
+
+def test_a_decided_caption_is_not_asked_for_again():
+    sizes = []
+    inner, state = scripted([[END], [4, 5, END]])
+
+    def step(words, state):
+        sizes.append(len(words))
+        return inner(words, state)
+
+    words, _ = beam_search(step, state, 2, start=START, end=END, beam_size=2, max_length=30)
+    assert words[:, :3].tolist() == [[END, 0, 0], [4, 5, END]]
+    assert sizes == [2, 2, 2]  # two rows, then two beams of the one that goes on

@@ -13,12 +13,13 @@ features set the first hidden state, as in the course.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from limner.arrays import Array, Float, Int
-from limner.decoding import greedy
+from limner.decoding import beam_search, greedy
 from limner.layers import (
     affine_backward,
     affine_forward,
@@ -34,6 +35,7 @@ from limner.layers import (
     word_embedding_backward,
     word_embedding_forward,
 )
+from limner.stepper import stepper
 from limner.vocabulary import END, NULL, START, UNK
 
 GATES = {"rnn": 1, "lstm": 4}
@@ -165,7 +167,10 @@ class CaptioningRNN:
         return (h0,) if self.cell_type == "rnn" else (h0, np.zeros_like(h0))
 
     def step(self, words: Int[Array, " N"], state: State) -> tuple[Float[Array, "N V"], State]:
-        """Scores of the next word, after these words and this state; and the state after them."""
+        """Scores of the next word, after these words and this state; and the state after them.
+
+        `limner.stepper` computes the same, prepared for many calls.
+        """
         p = self.params
         x = p["W_embed"][words]
         if self.cell_type == "rnn":
@@ -191,7 +196,7 @@ class CaptioningRNN:
         if START not in self.word_to_idx:
             raise ValueError(f"word_to_idx: sampling needs {START}")
         words, _ = greedy(
-            self.step,
+            stepper(self.params, len(features)),
             self.initial_state(features),
             len(features),
             start=self.word_to_idx[START],
@@ -202,17 +207,23 @@ class CaptioningRNN:
         return words
 
     def caption(
-        self, features: Float[Array, "N D"], max_length: int = 30
+        self, features: Float[Array, "N D"], max_length: int = 30, beam_size: int = 1
     ) -> tuple[Int[Array, "N L"], Float[Array, " N"]]:
-        """Captions to show to people: as `sample`, but never saying `<UNK>` or a special word.
+        """Captions to show to people: never `<UNK>` or a special word.
+
+        Args:
+            features: (N, D) of the pictures.
+            max_length: L, words at most.
+            beam_size: 1 takes the likeliest word at every step, as `sample`; more searches.
 
         Returns:
             (N, L) word ids, and each caption's mean log-probability per word (N,), the closer to
             zero the surer.
         """
         ids = self.word_to_idx
-        words, log_probs = greedy(
-            self.step,
+        search = greedy if beam_size == 1 else partial(beam_search, beam_size=beam_size)
+        words, log_probs = search(
+            stepper(self.params, len(features) * beam_size),
             self.initial_state(features),
             len(features),
             start=ids[START],
