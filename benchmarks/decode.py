@@ -34,14 +34,14 @@ def learnt_by_heart(cell_type: str, steps: int) -> tuple[CaptioningRNN, np.ndarr
 
 
 def limner_greedy(model: CaptioningRNN, features: np.ndarray, end: int | None) -> np.ndarray:
-    step = stepper(model.params, len(features))
+    step = stepper(model.params)
     state = model.initial_state(features)
     words, _ = greedy(step, state, len(features), start=START, end=end, max_length=LENGTH)
     return words
 
 
 def limner_beam(model: CaptioningRNN, features: np.ndarray) -> np.ndarray:
-    step = stepper(model.params, len(features) * BEAMS)
+    step = stepper(model.params)
     words, _ = beam_search(
         step,
         model.initial_state(features),

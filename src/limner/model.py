@@ -196,7 +196,7 @@ class CaptioningRNN:
         if START not in self.word_to_idx:
             raise ValueError(f"word_to_idx: sampling needs {START}")
         words, _ = greedy(
-            stepper(self.params, len(features)),
+            stepper(self.params),
             self.initial_state(features),
             len(features),
             start=self.word_to_idx[START],
@@ -223,7 +223,7 @@ class CaptioningRNN:
         ids = self.word_to_idx
         search = greedy if beam_size == 1 else partial(beam_search, beam_size=beam_size)
         words, log_probs = search(
-            stepper(self.params, len(features) * beam_size),
+            stepper(self.params),
             self.initial_state(features),
             len(features),
             start=ids[START],

@@ -1,8 +1,8 @@
 """A model's decoding step, prepared for many calls.
 
 It gives what `CaptioningRNN.step` gives. What a word puts into the cell, `x Wx + b`, depends on the
-word alone, so it is computed once for the whole vocabulary; and the weights are laid out gate by
-gate, as in `limner.engine.cells`.
+word alone, so it is computed once, when the word is first said; and the weights are laid out gate
+by gate, as in `limner.engine.cells`.
 
 Shapes: N rows (captions or beams), V vocabulary, W word vector, H hidden; m = 1 (rnn) or 4 (lstm).
 """
@@ -12,39 +12,42 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from limner.arrays import Array, Float, Int
+from limner.workspace import Workspace
 
 State = tuple[Array, ...]
 
 
 def stepper(
-    params: Mapping[str, Array], num_rows: int
+    params: Mapping[str, Array],
 ) -> Callable[[Int[Array, " N"], State], tuple[Float[Array, "N V"], State]]:
     """A step function `(words (N,), state) -> (scores (N, V), state)` with these parameters.
 
+    The scores are overwritten at the next call.
+
     Args:
         params: of `CaptioningRNN`; must not change while the step is in use.
-        num_rows: how many captions are decoded at once, about: with few of them, preparing the
-            whole vocabulary would take longer than it saves.
     """
-    W_embed, Wx, b = params["W_embed"], params["Wx"], params["b"]
+    W_embed, Wx = params["W_embed"], params["Wx"]
     H, mH = params["Wh"].shape
     m, V = mH // H, len(W_embed)
+    Wx, b = _by_gate(Wx, m), params["b"].reshape(m, 1, H)
     # rows 64 bytes longer than H: right under each other, they fall into the same cache sets
     Wh = np.empty((m, H, H + 64 // Wx.itemsize), Wx.dtype)[..., :H]
     Wh[:] = _by_gate(params["Wh"], m)
-    bias = b.reshape(m, 1, H)
-    prepared = num_rows * 10 > V  # a caption has about ten words
-    inputs = W_embed @ _by_gate(Wx, m) + bias if prepared else None
+    inputs = np.empty((m, V, H), Wx.dtype)
+    known = np.zeros(V, dtype=bool)
+    workspace = Workspace(Wx.dtype.type)
 
     def step(words: Int[Array, " N"], state: State) -> tuple[Float[Array, "N V"], State]:
-        a = state[0] @ Wh
-        if inputs is None:
-            a += W_embed[words] @ _by_gate(Wx, m)
-            a += bias
-        else:
-            a += inputs[:, words]
+        new = np.unique(words[~known[words]])
+        if len(new):
+            inputs[:, new] = W_embed[new] @ Wx + b
+            known[new] = True
+        N = len(words)
+        a = np.matmul(state[0], Wh)
+        a += inputs.take(words, axis=1, out=workspace("looked up", m, N, H), mode="clip")
         state = _rnn(a) if m == 1 else _lstm(a, state[1])
-        scores = state[0] @ params["W_vocab"]
+        scores = np.matmul(state[0], params["W_vocab"], out=workspace("scores", N, V))
         scores += params["b_vocab"]
         return scores, state
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from limner.arrays import Array, Float, Int
-from limner.engine.workspace import Workspace
+from limner.workspace import Workspace
 
 Steps = list[slice]
 Cache = tuple[Array, ...]

@@ -26,9 +26,9 @@ from limner.engine.cells import CELLS, by_gate, recurrent_weights
 from limner.engine.inplace import RULES, update
 from limner.engine.packing import PackedCaptions, pack
 from limner.engine.word_sums import sum_by_word
-from limner.engine.workspace import Workspace
 from limner.model import GATES, CaptioningRNN
 from limner.optim import checked_settings
+from limner.workspace import Workspace
 
 LOGITS = 4_000_000
 """Scores kept at a time: rows are scored in chunks, so that memory does not grow with N T V."""

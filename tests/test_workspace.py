@@ -1,6 +1,6 @@
 import numpy as np
 
-from limner.engine.workspace import Workspace
+from limner.workspace import Workspace
 
 
 def test_one_name_is_one_memory():

@@ -1,4 +1,4 @@
-"""Arrays that are allocated once and used again at every training step."""
+"""Arrays that are allocated once and used again at every step."""
 
 import math
 
