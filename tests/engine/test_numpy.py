@@ -148,6 +148,15 @@ def test_state_goes_on_bit_for_bit(rule, rng):
         np.testing.assert_array_equal(twin.params[name], param)
 
 
+def test_numbers_may_come_back_from_a_file_with_an_axis(rng):
+    """Early checkpoints hold them so."""
+    batch = rng.standard_normal((3, 4)), rng.integers(9, size=(3, 5))
+    engine, other = NumpyEngine(new_model("rnn")), NumpyEngine(new_model("rnn"))
+    engine.scale_learning_rate(0.5)
+    other.load_state_dict({key: np.atleast_1d(value) for key, value in engine.state_dict().items()})
+    assert [engine.step(*batch) for _ in range(3)] == [other.step(*batch) for _ in range(3)]
+
+
 def test_parameters_put_in_from_outside_are_taken_over(rng):
     batch = rng.standard_normal((3, 4)), rng.integers(9, size=(3, 5))
     model, other = new_model("rnn"), new_model("rnn", seed=1)

@@ -112,7 +112,7 @@ class NumpyEngine:
             if name in memory:
                 memory[name][param][:] = value
             elif name == "t":
-                self._t = int(value)
+                self._t = int(value.item())
             else:
                 self._settings[name] = value.item()
 
