@@ -137,6 +137,7 @@ def test_a_caption_never_says_unk(rng):
         ((2, 3), (2, 5), r"features: expected \(N, D\) = \(N, 4\), got \(2, 3\)"),
         ((2, 4), (3, 5), r"captions: expected .* features \(2, 4\), got \(3, 5\)"),
         ((2, 4), (2, 1), r"captions: expected .*got \(2, 1\)"),
+        ((0, 4), (0, 5), "captions: expected at least one, got none"),
     ],
 )
 def test_shapes_that_do_not_fit(features, captions, message):
@@ -147,6 +148,8 @@ def test_shapes_that_do_not_fit(features, captions, message):
 def test_unknown_cell_type_and_missing_words():
     with pytest.raises(ValueError, match="cell_type 'gru': expected one of rnn, lstm"):
         CaptioningRNN(WORDS, cell_type="gru")
+    with pytest.raises(ValueError, match="dtype float16: expected float32 or float64"):
+        CaptioningRNN(WORDS, dtype=np.float16)
     with pytest.raises(ValueError, match="<NULL> is missing"):
         CaptioningRNN({"cat": 0})
     with pytest.raises(ValueError, match="needs <START>"):
@@ -162,3 +165,20 @@ def test_config_rebuilds_the_shape(cell_type, gates):
     }
     assert model.params["Wh"].shape == (6, gates * 6)
     assert model.num_parameters == sum(v.size for v in model.params.values())
+
+
+@pytest.mark.parametrize("beam_size", [1, 3, 50])
+def test_captions_of_no_picture_and_of_one_word(beam_size):
+    model = small_model("lstm")
+    words, scores = model.caption(np.ones((0, 4)), max_length=6, beam_size=beam_size)
+    assert words.shape == (0, 6)
+    assert scores.shape == (0,)
+    words, scores = model.caption(np.ones((2, 4)), max_length=1, beam_size=beam_size)
+    assert words.shape == (2, 1)
+    assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize(("max_length", "beam_size"), [(0, 1), (0, 3), (5, 0), (5, -1)])
+def test_captions_without_words_or_beams(max_length, beam_size):
+    with pytest.raises(ValueError, match=f"max_length {max_length}, beam_size {beam_size}: exp"):
+        small_model("rnn").caption(np.ones((2, 4)), max_length, beam_size)

@@ -57,7 +57,8 @@ class CaptioningRNN:
         wordvec_dim: W.
         hidden_dim: H.
         cell_type: "rnn" or "lstm".
-        dtype: of the parameters and of all that is computed; float64 for gradient checks.
+        dtype: of the parameters and of all that is computed; float32, or float64 for gradient
+            checks (halves are too small for Adam's epsilon).
         rng: where the parameters are drawn from; None takes NumPy's global state, so that
             `np.random.seed` repeats the course's numbers.
 
@@ -66,7 +67,7 @@ class CaptioningRNN:
             W_vocab (H, V), b_vocab (V,).
 
     Raises:
-        ValueError: for an unknown cell type, or a vocabulary without `<NULL>`.
+        ValueError: for an unknown cell type, another dtype, or a vocabulary without `<NULL>`.
 
     >>> words = {"<NULL>": 0, "<START>": 1, "<END>": 2, "cat": 3}
     >>> model = CaptioningRNN(words, input_dim=8, cell_type="lstm", rng=np.random.default_rng(0))
@@ -86,6 +87,8 @@ class CaptioningRNN:
     ) -> None:
         if cell_type not in GATES:
             raise ValueError(f"cell_type {cell_type!r}: expected one of {', '.join(GATES)}")
+        if np.dtype(dtype) not in (np.float32, np.float64):
+            raise ValueError(f"dtype {np.dtype(dtype)}: expected float32 or float64")
         if NULL not in word_to_idx:
             raise ValueError(f"word_to_idx: {NULL} is missing")
         self.cell_type = cell_type
@@ -220,6 +223,8 @@ class CaptioningRNN:
             (N, L) word ids, and each caption's mean log-probability per word (N,), the closer to
             zero the surer.
         """
+        if max_length < 1 or beam_size < 1:
+            raise ValueError(f"max_length {max_length}, beam_size {beam_size}: expected 1 or more")
         ids = self.word_to_idx
         search = greedy if beam_size == 1 else partial(beam_search, beam_size=beam_size)
         words, log_probs = search(
@@ -244,6 +249,8 @@ class CaptioningRNN:
                 f"captions: expected (N, T) = ({len(features)}, 2 or more) to go with features "
                 f"{features.shape}, got {captions.shape}"
             )
+        if not len(captions):
+            raise ValueError("captions: expected at least one, got none")
         V = len(self.word_to_idx)
         if captions.size and not 0 <= captions.min() <= captions.max() < V:
             raise ValueError(

@@ -188,3 +188,6 @@ def test_bad_input():
         engine.step(np.ones((2, 3)), np.ones((2, 4), dtype=int))
     with pytest.raises(ValueError, match="captions: word ids from 1 to 9, expected 0 to 8"):
         engine.step(np.ones((1, 4)), np.array([[1, 9, 2]]))
+    engine.model.params["b_proj"] = np.zeros(1)
+    with pytest.raises(ValueError, match=r"params\['b_proj'\]: expected \(\d+,\), got \(1,\)"):
+        engine.step(np.ones((1, 4)), np.array([[1, 3, 2]]))

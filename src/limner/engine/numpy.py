@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
+from limner.arrays import Array, Bool, Float, Int
 from limner.engine.cells import CELLS, by_gate, recurrent_weights
 from limner.engine.inplace import RULES, update
 from limner.engine.packing import PackedCaptions, pack
@@ -129,13 +129,17 @@ class NumpyEngine:
         params = self.model.params
         for name, view in self._params.items():
             if params[name] is not view:
+                if params[name].shape != view.shape:
+                    raise ValueError(
+                        f"params[{name!r}]: expected {view.shape}, got {params[name].shape}"
+                    )
                 view[:] = params[name]
                 params[name] = view
 
     def _backpropagate(self, features: Array, captions: Array) -> float:
         """Fill the gradients; returns the loss."""
-        features = self.model.checked_batch(features, captions)
         self._adopt_params()
+        features = self.model.checked_batch(features, captions)
         p, grads, workspace = self._params, self._grads, self._workspace
         H, V = p["W_vocab"].shape
         packed = pack(captions, self.model.null, V)
@@ -200,8 +204,7 @@ class NumpyEngine:
             logits = workspace("logits", rows.stop - rows.start, V)
             np.matmul(h[rows], p["W_vocab"], out=logits)
             logits += p["b_vocab"]
-            counted = packed.targets[rows] != self.model.null
-            loss += softmax_loss(logits, packed.targets[rows], counted, num_captions)
+            loss += softmax_loss(logits, packed.targets[rows], packed.counted[rows], num_captions)
             dlogits = logits
             np.matmul(dlogits, p["W_vocab"].T, out=dh[rows])
             if start == 0:
@@ -216,7 +219,10 @@ class NumpyEngine:
 
 
 def softmax_loss(
-    logits: Float[Array, "P V"], targets: Int[Array, " P"], counted: Array, num_captions: int
+    logits: Float[Array, "P V"],
+    targets: Int[Array, " P"],
+    counted: Bool[Array, " P"],
+    num_captions: int,
 ) -> float:
     """The loss of `limner.layers.temporal_softmax_loss`; logits become their gradient, in place.
 

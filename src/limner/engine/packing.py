@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from limner.arrays import Array, Int
+from limner.arrays import Array, Bool, Int
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class PackedCaptions:
         words: (U,) ids of the distinct words that go in.
         lookup: (P,) the place in `words` of each row's word.
         targets: (P,) the word that is expected after each row's.
-        uncounted: the rows whose target is `<NULL>`, in the middle of a caption: they go through
-            the network, but not into the loss.
+        counted: (P,) false where the target is a `<NULL>` in the middle of a caption: such rows go
+            through the network, but not into the loss.
     """
 
     order: Int[Array, " N"]
@@ -41,7 +41,7 @@ class PackedCaptions:
     words: Int[Array, " U"]
     lookup: Int[Array, " P"]
     targets: Int[Array, " P"]
-    uncounted: Int[Array, " K"]
+    counted: Bool[Array, " P"]
 
 
 def pack(captions: Int[Array, "N T"], null: int, vocabulary_size: int) -> PackedCaptions:
@@ -70,9 +70,7 @@ def pack(captions: Int[Array, "N T"], null: int, vocabulary_size: int) -> Packed
     targets = time_major[1:][running]
     words, lookup = _distinct(time_major[:-1][running], vocabulary_size)
     num_captions = steps[0].stop if steps else 0
-    return PackedCaptions(
-        order[:num_captions], steps, words, lookup, targets, np.flatnonzero(targets == null)
-    )
+    return PackedCaptions(order[:num_captions], steps, words, lookup, targets, targets != null)
 
 
 def _distinct(ids: Array, vocabulary_size: int) -> tuple[Array, Array]:

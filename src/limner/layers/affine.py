@@ -25,7 +25,7 @@ def affine_forward(
     >>> affine_forward(np.ones((1, 2)), np.eye(2), np.array([0.0, 1.0]))[0]
     array([[1., 2.]])
     """
-    out = x.reshape(len(x), -1) @ w + b
+    out = x.reshape(len(x), len(w)) @ w + b
     return out, (x, w)
 
 
@@ -36,7 +36,7 @@ def affine_backward(
     x, w = cache
     # out = rows w + b
     dx = (dout @ w.T).reshape(x.shape)
-    dw = x.reshape(len(x), -1).T @ dout
+    dw = x.reshape(len(x), len(w)).T @ dout
     db = dout.sum(axis=0)
     return dx, dw, db
 
