@@ -6,7 +6,8 @@ import numpy as np
 
 from limner.data.dataset import Dataset
 from limner.errors import InputError
-from limner.metrics import corpus_bleu, tokenize
+from limner.metrics import score as score_tokens
+from limner.metrics import tokenize
 from limner.model import CaptioningRNN
 from limner.vocabulary import Vocabulary
 
@@ -73,8 +74,7 @@ def score(captions: dict[str, str], references: dict[str, list[str]]) -> dict[st
     >>> round(score({"a.jpg": "a red dog"}, {"a.jpg": ["A red dog.", "A dog."]})["BLEU-2"], 1)
     100.0
     """
-    bleu = corpus_bleu(
+    return score_tokens(
         [tokenize(caption) for caption in captions.values()],
         [[tokenize(reference) for reference in references[image]] for image in captions],
-    )
-    return {f"BLEU-{n}": 100 * value for n, value in enumerate(bleu, start=1)}
+    ).corpus

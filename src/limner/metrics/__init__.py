@@ -1,6 +1,19 @@
-"""Scores of captions against references, in Python alone."""
+"""Scores of captions against references: the numbers of COCO's evaluation, in Python alone."""
 
-from limner.metrics.bleu import corpus_bleu
+from limner.metrics.bootstrap import Difference, compare, intervals
+from limner.metrics.cider import DocumentFrequency
+from limner.metrics.diversity import Diversity, measure_diversity
+from limner.metrics.scores import Scores, score
 from limner.metrics.tokenizer import tokenize
 
-__all__ = ["corpus_bleu", "tokenize"]
+__all__ = [
+    "Difference",
+    "Diversity",
+    "DocumentFrequency",
+    "Scores",
+    "compare",
+    "intervals",
+    "measure_diversity",
+    "score",
+    "tokenize",
+]

@@ -1,59 +1,54 @@
-"""BLEU over a whole set of captions, as COCO's evaluation computes it.
+"""BLEU, of a picture and of a whole set, as COCO's evaluation computes it.
 
     BLEU-n = brevity * (p_1 * ... * p_n)^(1/n)
 
 p_k is the share of the candidates' k-grams that a reference has too, each k-gram counted at most
 as often as in the reference that has most of it. `brevity` is `exp(1 - r/c)` where the candidates'
-words c are fewer than r, the words of each picture's reference that is closest in length.
+words c are fewer than r, the words of each picture's reference that is closest in length. A set's
+BLEU is not the mean of its pictures': it is computed from counts that are summed over the pictures.
 
 Source: K. Papineni et al., "BLEU: a method for automatic evaluation of machine translation",
 ACL 2002; the small constants are those of COCO's evaluation code.
+
+Shapes: N pictures, K = 4 lengths of n-grams, B any further axes.
 """
 
-import math
-from collections import Counter
 from collections.abc import Sequence
+
+import numpy as np
+
+from limner.arrays import Array, Float
+from limner.metrics.corpus import MAX_N, Corpus
+from limner.metrics.ngrams import Ngrams, lookup
 
 TINY, SMALL = 1e-15, 1e-9
 
-Tokens = Sequence[str]
 
+def bleu(counts: Float[Array, "*B 2*K+2"]) -> Float[Array, "*B K"]:
+    """BLEU-1 to BLEU-4, from 0 to 1, from counts that `bleu_counts` gave, or sums of them.
 
-def corpus_bleu(
-    candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]], max_n: int = 4
-) -> list[float]:
-    """BLEU-1 to BLEU-max_n, each from 0 to 1.
-
-    Args:
-        candidates: one tokenised caption a picture.
-        references: one or more tokenised captions a picture, in the same order.
-        max_n: the longest n-gram.
-
-    Raises:
-        ValueError: if there are not as many candidates as sets of references, or none.
-
-    >>> scores = corpus_bleu([["a", "red", "dog"]], [[["a", "red", "dog", "runs"]]], max_n=2)
-    >>> [round(score, 4) for score in scores]
-    [0.7165, 0.7165]
+    >>> three_of_four_words = np.array([3, 2, 1, 0, 4, 3, 2, 1, 4, 4])
+    >>> bleu(three_of_four_words).round(3)
+    array([0.75 , 0.707, 0.63 , 0.   ])
     """
-    if len(candidates) != len(references) or not candidates:
-        raise ValueError(f"{len(candidates)} candidates for {len(references)} sets of references")
-    matched, total = [0] * max_n, [0] * max_n
-    candidate_length = reference_length = 0
-    for candidate, wanted in zip(candidates, references, strict=True):
-        candidate_length += len(candidate)
-        reference_length += closest_length(len(candidate), [len(r) for r in wanted])
-        for n in range(1, max_n + 1):
-            total[n - 1] += max(0, len(candidate) - n + 1)
-            matched[n - 1] += _matches(candidate, wanted, n)
-
+    matched, total = counts[..., :MAX_N], counts[..., MAX_N : 2 * MAX_N]
+    candidate_length, reference_length = counts[..., -2], counts[..., -1]
+    product = np.cumprod((matched + TINY) / (total + SMALL), axis=-1)
     ratio = (candidate_length + TINY) / (reference_length + SMALL)
-    brevity = math.exp(1 - 1 / ratio) if ratio < 1 else 1.0
-    scores, product = [], 1.0
-    for n in range(1, max_n + 1):
-        product *= (matched[n - 1] + TINY) / (total[n - 1] + SMALL)
-        scores.append(brevity * product ** (1 / n))
-    return scores
+    brevity = np.exp(np.minimum(1 - 1 / ratio, 0))
+    return brevity[..., None] * product ** (1 / np.arange(1, MAX_N + 1))
+
+
+def bleu_counts(corpus: Corpus) -> Float[Array, "N 2*K+2"]:
+    """What BLEU needs of every picture: matched n-grams (K), n-grams (K), c and r."""
+    matched = [_matched(corpus, n) for n in range(MAX_N)]
+    length = np.array([len(candidate) for candidate in corpus.candidates])
+    total = [np.maximum(length - n, 0) for n in range(MAX_N)]
+    closest = [
+        closest_length(len(candidate), [len(reference) for reference in references])
+        for candidate, references in zip(corpus.candidates, corpus.references, strict=True)
+    ]
+    return np.stack([*matched, *total, length, closest], axis=1).astype(float)
 
 
 def closest_length(length: int, reference_lengths: Sequence[int]) -> int:
@@ -61,13 +56,24 @@ def closest_length(length: int, reference_lengths: Sequence[int]) -> int:
     return min(reference_lengths, key=lambda r: (abs(r - length), r))
 
 
-def _matches(candidate: Tokens, references: Sequence[Tokens], n: int) -> int:
-    """n-grams of the candidate found in the references, clipped."""
-    most: Counter[tuple[str, ...]] = Counter()
-    for reference in references:
-        most |= _ngrams(reference, n)
-    return (_ngrams(candidate, n) & most).total()
+def _matched(corpus: Corpus, n: int) -> Float[Array, " N"]:
+    """Of every picture's candidate, the n-grams found in its references, clipped."""
+    candidate, reference = corpus.candidate_ngrams[n], corpus.reference_ngrams[n]
+    in_picture = corpus.picture[reference.sentence]
+    wanted = _keys(in_picture, reference)
+    order = np.argsort(wanted, kind="stable")
+    distinct, starts = np.unique(wanted[order], return_index=True)
+    most = np.maximum.reduceat(reference.count[order], starts) if len(starts) else starts
+    found = lookup(_keys(candidate.sentence, candidate), distinct, most)
+    matched: Array = np.bincount(
+        candidate.sentence,
+        np.minimum(candidate.count, found),
+        minlength=len(corpus.candidates),
+    )
+    return matched
 
 
-def _ngrams(tokens: Tokens, n: int) -> Counter[tuple[str, ...]]:
-    return Counter(tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1))
+def _keys(picture: Array, ngrams: Ngrams) -> Array:
+    """A number for each pair of a picture and an n-gram."""
+    keys: Array = picture * len(ngrams.texts) + ngrams.gram
+    return keys

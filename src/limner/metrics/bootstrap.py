@@ -1,0 +1,99 @@
+"""How far a score would move with other pictures: the bootstrap.
+
+Sets of N pictures are drawn from the N, with repetition, and scored anew. CIDEr's document
+frequencies stay those of the whole set.
+
+Source: P. Koehn, "Statistical significance tests for machine translation evaluation", EMNLP 2004.
+
+Shapes: N pictures, B resampled sets.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from limner.arrays import Array, Float
+from limner.metrics.scores import Scores
+
+RESAMPLES = 1000
+LEVEL = 95  # per cent
+AT_A_TIME = 4_000_000
+"""Weights in memory at once."""
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The difference of two systems in one score, on the same pictures.
+
+    Attributes:
+        value: the second's score less the first's.
+        interval: where the difference lies in 95 of 100 resampled sets.
+        p_value: twice the share of resampled sets in which the other one is ahead, at most 1.
+    """
+
+    value: float
+    interval: Interval
+    p_value: float
+
+    @property
+    def real(self) -> bool:
+        """Whether the interval leaves out 0."""
+        low, high = self.interval
+        return low > 0 or high < 0
+
+
+def intervals(scores: Scores, seed: int = 0) -> dict[str, Interval]:
+    """The 95 % bootstrap interval of every corpus score.
+
+    >>> from limner.metrics import score
+    >>> captions = [["a", "dog"], ["a", "cat"], ["two", "dogs"]] * 30
+    >>> low, high = intervals(score(captions, [[["a", "dog"]]] * 90))["BLEU-1"]
+    >>> round(low), round(high)
+    (42, 59)
+    """
+    return {name: _interval(drawn) for name, drawn in _resample([scores], seed)[0].items()}
+
+
+def compare(first: Scores, second: Scores, seed: int = 0) -> dict[str, Difference]:
+    """The paired bootstrap: both systems are scored on the same resampled sets.
+
+    Raises:
+        ValueError: if they are not scores of equally many pictures.
+    """
+    if len(first.bleu) != len(second.bleu):
+        raise ValueError(f"scores of {len(first.bleu)} and of {len(second.bleu)} pictures")
+    ours, theirs = _resample([first, second], seed)
+    before, after = first.corpus, second.corpus
+    result = {}
+    for name in [name for name in ours if name in theirs]:
+        drawn = theirs[name] - ours[name]
+        p_value = min(1.0, 2 * min(float((drawn <= 0).mean()), float((drawn >= 0).mean())))
+        result[name] = Difference(after[name] - before[name], _interval(drawn), p_value)
+    return result
+
+
+def _resample(systems: list[Scores], seed: int) -> list[dict[str, Float[Array, " B"]]]:
+    drawn: list[dict[str, list[Array]]] = [{} for _ in systems]
+    for weights in _weights(len(systems[0].bleu), seed):
+        for scores, kept in zip(systems, drawn, strict=True):
+            for name, values in scores.resampled(weights).items():
+                kept.setdefault(name, []).append(values)
+    return [{name: np.concatenate(parts) for name, parts in kept.items()} for kept in drawn]
+
+
+def _weights(N: int, seed: int) -> Iterator[Float[Array, "B N"]]:
+    """How often each picture is in each resampled set."""
+    rng = np.random.default_rng(seed)
+    block = max(AT_A_TIME // N, 1)
+    for start in range(0, RESAMPLES, block):
+        sets = min(block, RESAMPLES - start)
+        yield rng.multinomial(N, np.full(N, 1 / N), size=sets).astype(float)
+
+
+def _interval(drawn: Float[Array, " B"]) -> Interval:
+    tail = (100 - LEVEL) / 2
+    low, high = np.percentile(drawn, [tail, 100 - tail])
+    return float(low), float(high)

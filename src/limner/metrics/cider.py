@@ -1,0 +1,121 @@
+"""CIDEr of a picture, as COCO's evaluation computes it, and CIDEr-D.
+
+    CIDEr = 10 * mean over n of  mean over references of
+            exp(-(l_c - l_r)^2 / (2 sigma^2)) * (min(g_c, g_r) . g_r) / (|g_c| |g_r|)
+
+g_c and g_r hold a weight for every n-gram of the candidate and the reference: how often it is
+there, times `log(documents / documents with it)`, where a document is all references of a picture.
+l_c and l_r are the numbers of bigrams, sigma = 6, n = 1 to 4.
+
+What COCO's tools print as CIDEr is this formula (the paper calls it CIDEr-D: clipped by the
+minimum, and with the Gaussian), with document frequencies from the very references that are scored
+against: so it depends on the set, and means little for a small one. Here CIDEr-D is the same
+formula with frequencies kept from a training set. A set's score is the mean over its pictures.
+
+Source: R. Vedantam, C. L. Zitnick and D. Parikh, "CIDEr: consensus-based image description
+evaluation", CVPR 2015.
+
+Shapes: N pictures, R references in all, S sentences, G distinct n-grams, M rows of `Ngrams`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from limner.arrays import Array, Float, Int
+from limner.metrics.corpus import MAX_N, Corpus
+from limner.metrics.ngrams import Ngrams, Tokens, lookup
+
+SIGMA = 6.0
+
+
+@dataclass(frozen=True)
+class DocumentFrequency:
+    """In how many documents every n-gram is.
+
+    Attributes:
+        documents: how many there are.
+        counts: by the n-gram's words, joined by spaces.
+    """
+
+    documents: int
+    counts: Mapping[str, int]
+
+    @classmethod
+    def of(cls, references: Sequence[Sequence[Tokens]]) -> "DocumentFrequency":
+        """Of tokenised references, all of a picture's being one document.
+
+        >>> frequency = DocumentFrequency.of([[["a", "dog"], ["a", "cat"]], [["a", "dog"]]])
+        >>> frequency.counts["a"], frequency.counts["a dog"], frequency.counts["a cat"]
+        (2, 2, 1)
+        """
+        corpus = Corpus.of([[]] * len(references), references)
+        counts: dict[str, int] = {}
+        for n in range(MAX_N):
+            ngrams = corpus.reference_ngrams[n]
+            counts |= zip(ngrams.texts, _documents(corpus, n).tolist(), strict=True)
+        return cls(len(references), counts)
+
+
+def cider(corpus: Corpus, frequency: DocumentFrequency | None = None) -> Float[Array, " N"]:
+    """CIDEr of every picture, from 0 to 10.
+
+    Args:
+        corpus: candidates and references.
+        frequency: None takes the references' own.
+
+    >>> corpus = Corpus.of([["a", "dog"], ["a", "cat"]], [[["a", "dog"]], [["one", "cat"]]])
+    >>> cider(corpus).round(2)
+    array([5.  , 1.25])
+    """
+    similarity = np.zeros(len(corpus.picture))
+    for n in range(MAX_N):
+        documents = frequency.documents if frequency else len(corpus.candidates)
+        idf = np.log(documents) - np.log(np.maximum(_frequencies(corpus, n, frequency), 1))
+        similarity += _similarity(corpus, n, idf)
+
+    bigrams = _bigrams([one for several in corpus.references for one in several])
+    difference = _bigrams(corpus.candidates)[corpus.picture] - bigrams
+    similarity *= np.exp(-(difference**2) / (2 * SIGMA**2))
+    total = np.bincount(corpus.picture, similarity)
+    return 10 * total / MAX_N / np.bincount(corpus.picture)
+
+
+def _similarity(corpus: Corpus, n: int, idf: Float[Array, " G"]) -> Float[Array, " R"]:
+    """Of every reference with its picture's candidate: (min(g_c, g_r) . g_r) / (|g_c| |g_r|)."""
+    candidate, reference = corpus.candidate_ngrams[n], corpus.reference_ngrams[n]
+    G, N, R = len(idf), len(corpus.candidates), len(corpus.picture)
+    candidate_weight = candidate.count * idf[candidate.gram]
+    weight = reference.count * idf[reference.gram]
+    others = lookup(
+        corpus.picture[reference.sentence] * G + reference.gram,
+        candidate.sentence * G + candidate.gram,
+        candidate_weight,
+    )
+    product = np.bincount(reference.sentence, np.minimum(others, weight) * weight, minlength=R)
+    candidate_norm = np.bincount(candidate.sentence, candidate_weight**2, minlength=N)
+    norm = np.bincount(reference.sentence, weight**2, minlength=R)
+    norms = np.sqrt(candidate_norm[corpus.picture]) * np.sqrt(norm)
+    similarity: Array = np.divide(product, norms, out=np.zeros(R), where=norms > 0)
+    return similarity
+
+
+def _frequencies(
+    corpus: Corpus, n: int, frequency: DocumentFrequency | None
+) -> Int[Array, " G"] | Float[Array, " G"]:
+    if frequency is None:
+        return _documents(corpus, n)
+    return np.array([frequency.counts.get(text, 0) for text in corpus.reference_ngrams[n].texts])
+
+
+def _documents(corpus: Corpus, n: int) -> Int[Array, " G"]:
+    """In how many pictures' references each n-gram is."""
+    ngrams: Ngrams = corpus.reference_ngrams[n]
+    G = len(ngrams.texts)
+    pairs = np.unique(corpus.picture[ngrams.sentence] * G + ngrams.gram)
+    return np.bincount(pairs % max(G, 1), minlength=G)
+
+
+def _bigrams(sentences: Sequence[Tokens]) -> Int[Array, " S"]:
+    return np.array([max(len(sentence) - 1, 0) for sentence in sentences])

@@ -1,0 +1,75 @@
+"""All scores of a set of captions, by picture and together, from 0 to 100.
+
+Shapes: N pictures, B resampled sets.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from limner.arrays import Array, Float
+from limner.metrics.bleu import bleu, bleu_counts
+from limner.metrics.cider import DocumentFrequency, cider
+from limner.metrics.corpus import MAX_N, Corpus
+from limner.metrics.ngrams import Tokens
+from limner.metrics.rouge import rouge_l
+
+BLEU = tuple(f"BLEU-{n}" for n in range(1, MAX_N + 1))
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of N captions.
+
+    Attributes:
+        per_image: {name: (N,) of each picture}, from 0 to 100 (CIDEr has no upper end: a caption
+            that equals all references has some 1,000).
+        bleu: (N, 10) what BLEU sums over the pictures, see `bleu_counts`.
+    """
+
+    per_image: dict[str, Float[Array, " N"]]
+    bleu: Float[Array, "N 10"]
+
+    @property
+    def corpus(self) -> dict[str, float]:
+        """The scores of the whole set."""
+        once = np.ones((1, len(self.bleu)))
+        return {name: float(values[0]) for name, values in self.resampled(once).items()}
+
+    def resampled(self, weights: Float[Array, "B N"]) -> dict[str, Float[Array, " B"]]:
+        """The scores of other sets, in which each picture is as often as its weight says."""
+        mixed = weights / weights.sum(axis=1, keepdims=True)
+        bleus = 100 * bleu(weights @ self.bleu)
+        means = {name: mixed @ values for name, values in self.per_image.items()}
+        return means | dict(zip(BLEU, bleus.T, strict=True))
+
+
+def score(
+    candidates: Sequence[Tokens],
+    references: Sequence[Sequence[Tokens]],
+    training: DocumentFrequency | None = None,
+) -> Scores:
+    """BLEU-1 to 4, ROUGE-L, CIDEr, and CIDEr-D where a training set's frequencies are given.
+
+    Args:
+        candidates: one tokenised caption a picture.
+        references: one or more tokenised captions a picture, in the same order.
+        training: for CIDEr-D.
+
+    Raises:
+        ValueError: if there are not as many candidates as sets of references, or none.
+
+    >>> references = [[["a", "red", "dog"], ["a", "dog"]], [["one", "cat"]]]
+    >>> result = score([["a", "red", "dog"], ["one", "dog"]], references)
+    >>> {name: round(value, 1) for name, value in result.corpus.items()}
+    {'BLEU-1': 80.0, 'BLEU-2': 73.0, 'BLEU-3': 81.1, 'BLEU-4': 2.7, 'ROUGE-L': 75.0, 'CIDEr': 300.3}
+    """
+    corpus = Corpus.of(candidates, references)
+    counts = bleu_counts(corpus)
+    rouge = [rouge_l(*pair) for pair in zip(candidates, references, strict=True)]
+    per_image = dict(zip(BLEU, bleu(counts).T, strict=True))
+    per_image |= {"ROUGE-L": np.array(rouge), "CIDEr": cider(corpus)}
+    if training:
+        per_image["CIDEr-D"] = cider(corpus, training)
+    return Scores({name: 100 * values for name, values in per_image.items()}, counts)
