@@ -1,41 +1,94 @@
 """Caption a split, and score the captions against the raw references."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from limner.data.dataset import Dataset
 from limner.errors import InputError
+from limner.metrics import DocumentFrequency, Scores, tokenize
 from limner.metrics import score as score_tokens
-from limner.metrics import tokenize
 from limner.model import CaptioningRNN
 from limner.vocabulary import Vocabulary
+
+Tokens = list[str]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Captions of a split, and their scores.
+    """Captions of pictures, and their scores.
 
     Attributes:
-        split: its name.
         captions: {image id: caption}.
-        references: {image id: raw captions}.
-        scores: {"BLEU-1": ..., ..., "BLEU-4": ...}, from 0 to 100.
+        references: {image id: raw captions}; the same pictures.
+        candidate_tokens: the captions' tokens, in the same order.
+        reference_tokens: the references' tokens, in the same order.
+        table: scores by picture, in the same order, and what the set's scores are computed from.
     """
 
-    split: str
     captions: dict[str, str]
     references: dict[str, list[str]]
-    scores: dict[str, float]
+    candidate_tokens: list[Tokens]
+    reference_tokens: list[list[Tokens]]
+    table: Scores
+
+    @cached_property
+    def scores(self) -> dict[str, float]:
+        """The scores of the whole set: {"BLEU-1": ..., ..., "CIDEr": ...}, from 0 to 100."""
+        return self.table.corpus
 
 
-def evaluate(model: CaptioningRNN, dataset: Dataset, split: str | None = None) -> Evaluation:
-    """Caption every picture of a split by greedy decoding, and score it.
+def score(
+    captions: dict[str, str],
+    references: dict[str, list[str]],
+    training: DocumentFrequency | None = None,
+) -> Evaluation:
+    """Score captions against raw references with the same ids.
+
+    Args:
+        captions: {image id: caption}.
+        references: {image id: raw captions}; may have more ids.
+        training: the training set's document frequencies, for CIDEr-D.
+
+    >>> references = {"a.jpg": ["A red dog.", "A dog."], "b.jpg": ["Two cats."]}
+    >>> result = score({"a.jpg": "a red dog", "b.jpg": "two cats"}, references)
+    >>> round(result.scores["BLEU-2"], 1)
+    100.0
+    """
+    wanted = {image: references[image] for image in captions}
+    candidate_tokens = [tokenize(caption) for caption in captions.values()]
+    reference_tokens = [tokenize_all(several) for several in wanted.values()]
+    table = score_tokens(candidate_tokens, reference_tokens, training)
+    return Evaluation(captions, wanted, candidate_tokens, reference_tokens, table)
+
+
+def tokenize_all(captions: Iterable[str]) -> list[Tokens]:
+    """The tokens of each caption."""
+    return [tokenize(caption) for caption in captions]
+
+
+def training_tokens(dataset: Dataset) -> list[list[Tokens]]:
+    """The tokens of all references of the split `train`, picture by picture."""
+    return [tokenize_all(several) for several in dataset.references.get("train", {}).values()]
+
+
+def evaluate(
+    model: CaptioningRNN,
+    dataset: Dataset,
+    split: str | None = None,
+    beam_size: int = 1,
+    training: DocumentFrequency | None = None,
+) -> Evaluation:
+    """Caption every picture of a split, each word after the model's own, and score the captions.
 
     Args:
         model: its `input_dim` must be the dataset's.
         dataset: with raw references.
         split: None takes the validation split, see `Dataset.split`.
+        beam_size: 1 takes the likeliest word at every step; more searches.
+        training: the training set's document frequencies, for CIDEr-D.
 
     Raises:
         InputError: if the features do not fit the model, or there are no references.
@@ -51,30 +104,19 @@ def evaluate(model: CaptioningRNN, dataset: Dataset, split: str | None = None) -
             f"{dataset.path}: features of {part.features.shape[1]} numbers, but the model reads "
             f"{model.config['input_dim']}: another backbone; prepare the dataset with the model's"
         )
-    captions = dict(zip(part.image_ids, caption_features(model, part.features), strict=True))
-    references = dataset.references[name]
-    return Evaluation(name, captions, references, score(captions, references))
+    captions = caption_features(model, part.features, beam_size)
+    by_id = dict(zip(part.image_ids, captions, strict=True))
+    return score(by_id, dataset.references[name], training)
 
 
 def caption_features(
-    model: CaptioningRNN, features: np.ndarray, batch_size: int = 256
+    model: CaptioningRNN, features: np.ndarray, beam_size: int = 1, batch_size: int = 256
 ) -> list[str]:
     """Captions in plain words of the pictures with these features (N, D)."""
     vocabulary = Vocabulary.from_mapping(model.word_to_idx)
     captions = []
     for first in range(0, len(features), batch_size):
-        words, _ = model.caption(np.asarray(features[first : first + batch_size]))
+        batch = np.asarray(features[first : first + batch_size])
+        words, _ = model.caption(batch, beam_size=beam_size)
         captions += [vocabulary.decode(row) for row in words]
     return captions
-
-
-def score(captions: dict[str, str], references: dict[str, list[str]]) -> dict[str, float]:
-    """BLEU-1 to 4 of captions against raw references with the same ids, from 0 to 100.
-
-    >>> round(score({"a.jpg": "a red dog"}, {"a.jpg": ["A red dog.", "A dog."]})["BLEU-2"], 1)
-    100.0
-    """
-    return score_tokens(
-        [tokenize(caption) for caption in captions.values()],
-        [[tokenize(reference) for reference in references[image]] for image in captions],
-    ).corpus

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from limner.assessment import Assessment
 from limner.checkpoint import Checkpoint
 from limner.data.dataset import Dataset
 from limner.data.images import load_image
@@ -29,7 +30,7 @@ Point = tuple[float, float]
 
 def write_report(
     path: Path,
-    evaluation: Evaluation,
+    assessment: Assessment,
     dataset: Dataset,
     checkpoint: Checkpoint,
     history: Sequence[dict[str, Any]],
@@ -38,11 +39,12 @@ def write_report(
 
     Args:
         path: of the HTML file.
-        evaluation: captions and scores of one split.
+        assessment: captions, scores and baselines of one split.
         dataset: where the pictures are; those that are gone are shown as gone.
         checkpoint: of the model that wrote the captions.
         history: lines of history.jsonl.
     """
+    evaluation = assessment.evaluation
     model, training = checkpoint.model, checkpoint.info.get("training", {})
     count = len(evaluation.captions)
     shown = _choose(list(evaluation.captions))
@@ -60,7 +62,7 @@ def write_report(
         title=escape(f"limner: {path.parent.resolve().name}"),
         subtitle=escape(
             f"{model.cell_type.upper()} on {dataset.path.name}, "
-            f"{count:,} pictures of the split {evaluation.split}, which it was not trained on"
+            f"{count:,} pictures of the split {assessment.split}, which it was not trained on"
         ),
         scores="".join(
             f'<div class="score">{escape(name)}<b>{value:.1f}</b></div>'

@@ -1,16 +1,17 @@
-"""The stages of a training that the commands `train` and `demo` share."""
+"""What several commands share: training with a bar, scoring with a report, opening models."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
+from limner.assessment import Assessment, assess
 from limner.captioner import checkpoint_path
-from limner.checkpoint import load_checkpoint
-from limner.data.dataset import Dataset
-from limner.errors import LimnerError
-from limner.evaluation import Evaluation, evaluate
+from limner.checkpoint import Checkpoint, load_checkpoint
+from limner.data.dataset import Dataset, open_dataset
+from limner.errors import InputError, LimnerError
 from limner.report import write_report
 from limner.run import TrainConfig, TrainingRun, read_history
-from limner.terminal import print_scores, progress_bar, say
+from limner.terminal import print_rows, progress_bar, say
 
 
 def train_with_progress(
@@ -33,13 +34,44 @@ def train_with_progress(
             raise LimnerError(f"{folder}: stopped; go on with: {again}") from None
 
 
-def report_run(dataset: Dataset, folder: Path, split: str | None = None) -> Evaluation:
+def report_run(dataset: Dataset, folder: Path, split: str | None = None) -> Assessment:
     """Score a run's best model on a split, print the scores, and write the run's report."""
     checkpoint = load_checkpoint(checkpoint_path(folder))
-    evaluation = evaluate(checkpoint.model, dataset, split)
+    assessment = assess(checkpoint.model, dataset, split)
     page = folder / "report.html"
-    write_report(page, evaluation, dataset, checkpoint, read_history(folder))
-    print_scores(evaluation.scores, f"{evaluation.split}, {len(evaluation.captions)} pictures")
+    write_report(page, assessment, dataset, checkpoint, read_history(folder))
+    print_rows(assessment.title, assessment.rows, assessment.provenance)
     print(f"run: {folder}")
     print(f"report: {page}")
-    return evaluation
+    return assessment
+
+
+def open_for(models: Sequence[Path], data: Path | None) -> tuple[list[Checkpoint], Dataset]:
+    """Models, and the dataset to evaluate them on: the one given, or the one they were trained on.
+
+    Raises:
+        InputError: if no dataset is known, they were trained on different ones, or its features are
+            another backbone's.
+    """
+    paths = [checkpoint_path(model) for model in models]
+    checkpoints = [load_checkpoint(path) for path in paths]
+    known = [checkpoint.info.get("dataset", {}) for checkpoint in checkpoints]
+    for path, trained_on in zip(paths, known, strict=True):
+        if data is None and not trained_on.get("path"):
+            raise InputError(f"{path}: does not say what it was trained on; name it with --data")
+        if data is None and trained_on["fingerprint"] != known[0]["fingerprint"]:
+            raise InputError(
+                f"{paths[0]} was trained on {known[0]['path']}, {path} on {trained_on['path']}: "
+                "scores on different pictures cannot be compared; name one dataset with --data"
+            )
+    dataset = open_dataset(data or Path(known[0]["path"]))
+    theirs = dataset.info.get("backbone") or {}
+    for path, checkpoint in zip(paths, checkpoints, strict=True):
+        ours = checkpoint.info.get("backbone") or {}
+        if ours and theirs and ours.get("sha256") != theirs.get("sha256"):
+            raise InputError(
+                f"{dataset.path}: features of {theirs.get('name')}, and {path} was trained on "
+                f"those of {ours.get('name')}: another backbone; prepare the dataset with the "
+                "model's"
+            )
+    return checkpoints, dataset

@@ -1,6 +1,6 @@
 """What a person at the terminal sees: results on stdout, progress and warnings on stderr."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -12,8 +12,13 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
+
+from limner.assessment import Row
+from limner.metrics import Difference, Scores
 
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+stdout = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def say(message: str) -> None:
@@ -50,8 +55,54 @@ def progress_bar(what: str, unit: str) -> Iterator[Callable[..., None]]:
         yield update
 
 
-def print_scores(scores: dict[str, float], of_what: str) -> None:
-    """A line a score, from 0 to 100."""
-    print(f"{of_what}, greedy decoding, scores from 0 to 100")
-    for name, value in scores.items():
-        print(f"{name}  {value:5.2f}")
+def print_rows(title: str, rows: Mapping[str, Row], provenance: Mapping[str, str]) -> None:
+    """A table, a column for each row's scores and diversity, and what the numbers depend on."""
+    first, *others = rows.values()
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(title, no_wrap=True)
+    name, *names = rows
+    for column in (name, "95 %", *names):
+        table.add_column(column, justify="right", no_wrap=column == "95 %")
+    for name, value in first.scores.items():
+        low, high = first.intervals[name]
+        cells = [f"{row.scores[name]:.2f}" if name in row.scores else "-" for row in others]
+        table.add_row(name, f"{value:.2f}", f"{low:.1f}-{high:.1f}", *cells)
+    for i, name in enumerate(DIVERSITY):
+        own, *rest = (_diversity(row)[i] for row in rows.values())
+        table.add_row(name, own, "", *rest)
+    stdout.print(table)
+    for name, text in provenance.items():
+        print(f"{name}: {text}")
+
+
+DIVERSITY = ("distinct captions, %", "different words", "words a caption", "seen in training, %")
+
+
+def _diversity(row: Row) -> list[str]:
+    known = row.diversity
+    seen = "-" if known.seen is None else f"{known.seen:.1f}"
+    return [f"{known.distinct:.1f}", f"{known.vocabulary:,}", f"{known.mean_length:.1f}", seen]
+
+
+def print_differences(
+    names: tuple[str, str], scores: tuple[Scores, Scores], found: Mapping[str, Difference]
+) -> None:
+    """A line a score: both, their difference, and whether it is more than chance."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for column in (*names, "difference", "95 %", "p", ""):
+        table.add_column(column, justify="right", no_wrap=column not in names, overflow="fold")
+    first, second = (one.corpus for one in scores)
+    for name, difference in found.items():
+        low, high = difference.interval
+        verdict = "real" if difference.real else "may be chance"
+        table.add_row(
+            name,
+            f"{first[name]:.2f}",
+            f"{second[name]:.2f}",
+            f"{difference.value:+.2f}",
+            f"{low:+.2f} to {high:+.2f}",
+            f"{difference.p_value:.3f}",
+            verdict,
+        )
+    stdout.print(table)

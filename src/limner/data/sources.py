@@ -11,6 +11,9 @@ import numpy as np
 
 from limner.errors import InputError
 
+IMAGE_COLUMNS = ("image", "image_id", "id")
+"""What a picture's column may be called; the first that is there is taken."""
+
 _FLICKR_LINE = re.compile(r"^(?P<image>.+)#\d+\t(?P<caption>.*)$")
 
 
@@ -22,11 +25,13 @@ class CaptionFile:
         path: the file.
         captions: {image name: its captions, in the file's order}.
         problems: lines that were passed over, a message each.
+        blank: whether a caption may be blank.
     """
 
     path: Path
     captions: dict[str, list[str]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    blank: bool = False
 
     def add(self, image: str, caption: str, line: int) -> None:
         """Take a row in, or note why not."""
@@ -34,24 +39,29 @@ class CaptionFile:
         if not image or "\n" in image:
             wrong = "a line break in the image name" if image else "no image name"
             self.problems.append(f"{self.path}, line {line}: {wrong}")
-        elif not caption:
+        elif not caption and not self.blank:
             self.problems.append(f"{self.path}, line {line}: a blank caption for {image}")
         else:
             name = posixpath.normpath(image)  # ./a.jpg is a.jpg
             self.captions.setdefault(name, []).append(caption)
 
 
-def read_captions(path: Path) -> CaptionFile:
+def read_captions(path: Path, blank: bool = False) -> CaptionFile:
     """Read captions from a Flickr8k token file, or from CSV or TSV with `image` and `caption`.
 
     The first line tells which it is: `name.jpg#0<TAB>A caption .` or a header. Other columns of a
-    table are ignored. A UTF-8 byte order mark and Windows line ends are taken as they come.
+    table are ignored; `image_id` and `id` are `image`. A UTF-8 byte order mark and Windows line
+    ends are taken as they come.
+
+    Args:
+        path: the file.
+        blank: whether blank captions are taken in, as a captioner's may be.
 
     Raises:
         InputError: if the file is missing, empty, not UTF-8, or lacks a column.
     """
-    lines = _read_lines(path)
-    result = CaptionFile(path)
+    lines = read_text(path).split("\n")
+    result = CaptionFile(path, blank=blank)
     if _FLICKR_LINE.match(lines[0]):
         for number, line in enumerate(lines, start=1):
             match = _FLICKR_LINE.match(line)
@@ -94,16 +104,23 @@ def _read_table(lines: list[str], result: CaptionFile) -> None:
 
 def _columns(header: list[str], first_line: str, path: Path) -> tuple[int, int]:
     """Where the columns image and caption are."""
-    missing = [name for name in ("image", "caption") if name not in header]
+    images = [header.index(name) for name in IMAGE_COLUMNS if name in header]
+    missing = [] if images else ["image"]
+    missing += [] if "caption" in header else ["caption"]
     if missing:
         raise InputError(
             f"{path}, line 1: no column {' and no column '.join(missing)}; expected a "
             f"header with image and caption, or Flickr8k's token lines, got {first_line[:60]!r}"
         )
-    return header.index("image"), header.index("caption")
+    return images[0], header.index("caption")
 
 
-def _read_lines(path: Path) -> list[str]:
+def read_text(path: Path) -> str:
+    """UTF-8 text with Unix line ends, less the last one.
+
+    Raises:
+        InputError: if the file is missing, empty, or not UTF-8.
+    """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
@@ -117,7 +134,7 @@ def _read_lines(path: Path) -> list[str]:
         ) from None
     if not text.strip():
         raise InputError(f"{path}: empty")
-    return text.removesuffix("\n").split("\n")
+    return text.removesuffix("\n")
 
 
 def read_split_files(files: dict[str, Path]) -> dict[str, list[str]]:
@@ -131,7 +148,9 @@ def read_split_files(files: dict[str, Path]) -> dict[str, list[str]]:
     for name, path in files.items():
         splits[name] = list(
             dict.fromkeys(
-                posixpath.normpath(line.strip()) for line in _read_lines(path) if line.strip()
+                posixpath.normpath(line.strip())
+                for line in read_text(path).split("\n")
+                if line.strip()
             )
         )
         for image in splits[name]:

@@ -3,6 +3,7 @@
 from limner.metrics.bootstrap import Difference, compare, intervals
 from limner.metrics.cider import DocumentFrequency
 from limner.metrics.diversity import Diversity, measure_diversity
+from limner.metrics.java import JavaScore, java_scores
 from limner.metrics.scores import Scores, score
 from limner.metrics.tokenizer import tokenize
 
@@ -10,9 +11,11 @@ __all__ = [
     "Difference",
     "Diversity",
     "DocumentFrequency",
+    "JavaScore",
     "Scores",
     "compare",
     "intervals",
+    "java_scores",
     "measure_diversity",
     "score",
     "tokenize",

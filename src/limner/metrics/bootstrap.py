@@ -54,7 +54,7 @@ def intervals(scores: Scores, seed: int = 0) -> dict[str, Interval]:
     >>> round(low), round(high)
     (42, 59)
     """
-    return {name: _interval(drawn) for name, drawn in _resample([scores], seed)[0].items()}
+    return {name: interval(drawn) for name, drawn in _resample([scores], seed)[0].items()}
 
 
 def compare(first: Scores, second: Scores, seed: int = 0) -> dict[str, Difference]:
@@ -71,20 +71,20 @@ def compare(first: Scores, second: Scores, seed: int = 0) -> dict[str, Differenc
     for name in [name for name in ours if name in theirs]:
         drawn = theirs[name] - ours[name]
         p_value = min(1.0, 2 * min(float((drawn <= 0).mean()), float((drawn >= 0).mean())))
-        result[name] = Difference(after[name] - before[name], _interval(drawn), p_value)
+        result[name] = Difference(after[name] - before[name], interval(drawn), p_value)
     return result
 
 
 def _resample(systems: list[Scores], seed: int) -> list[dict[str, Float[Array, " B"]]]:
     drawn: list[dict[str, list[Array]]] = [{} for _ in systems]
-    for weights in _weights(len(systems[0].bleu), seed):
+    for block in weights(len(systems[0].bleu), seed):
         for scores, kept in zip(systems, drawn, strict=True):
-            for name, values in scores.resampled(weights).items():
+            for name, values in scores.resampled(block).items():
                 kept.setdefault(name, []).append(values)
     return [{name: np.concatenate(parts) for name, parts in kept.items()} for kept in drawn]
 
 
-def _weights(N: int, seed: int) -> Iterator[Float[Array, "B N"]]:
+def weights(N: int, seed: int) -> Iterator[Float[Array, "B N"]]:
     """How often each picture is in each resampled set."""
     rng = np.random.default_rng(seed)
     block = max(AT_A_TIME // N, 1)
@@ -93,7 +93,8 @@ def _weights(N: int, seed: int) -> Iterator[Float[Array, "B N"]]:
         yield rng.multinomial(N, np.full(N, 1 / N), size=sets).astype(float)
 
 
-def _interval(drawn: Float[Array, " B"]) -> Interval:
+def interval(drawn: Float[Array, " B"]) -> Interval:
+    """Where 95 of 100 values lie, as many of the others below as above."""
     tail = (100 - LEVEL) / 2
     low, high = np.percentile(drawn, [tail, 100 - tail])
     return float(low), float(high)

@@ -1,0 +1,255 @@
+"""Does a captioner look at the picture? Its scores beside those of who does not, and of people.
+
+    the model              its captions
+    pictures shuffled      its captions, each given to another picture: what is left of a score is
+                           what the most usual phrases are worth
+    nearest neighbour      a reference of the training picture with the most similar features
+    a person               one reference of each picture, scored against the others
+
+Source of the nearest neighbour: J. Devlin et al., "Exploring nearest neighbor approaches for image
+captioning", 2015 (arXiv:1505.04467), of which this is the simplest.
+
+Shapes: N pictures, M pictures of the training set, D features.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from limner.arrays import Array, Float, Int
+from limner.data.dataset import Dataset
+from limner.evaluation import Evaluation, Tokens, evaluate, tokenize_all, training_tokens
+from limner.metrics import (
+    Diversity,
+    DocumentFrequency,
+    JavaScore,
+    Scores,
+    intervals,
+    java_scores,
+    measure_diversity,
+)
+from limner.metrics import score as score_tokens
+from limner.metrics.bootstrap import Interval
+from limner.model import CaptioningRNN
+
+SCALE = "0-100 (CIDEr and CIDEr-D can be more)"
+TOKENIZER = "Penn Treebank, as CoreNLP 3.4.1; punctuation dropped, as COCO does"
+
+MODEL, SHUFFLED, NEAREST, HUMAN = (
+    "the model",
+    "pictures shuffled",
+    "nearest neighbour",
+    "a person",
+)
+
+SIMILARITIES = 16_000_000
+"""Similarities of two pictures in memory at once."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way to caption the pictures.
+
+    Attributes:
+        scores: of the set, from 0 to 100.
+        intervals: the 95 % bootstrap interval of each.
+        diversity: of its captions.
+    """
+
+    scores: dict[str, float]
+    intervals: dict[str, Interval]
+    diversity: Diversity
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """A model's captions of a split, with all that helps to judge them.
+
+    Attributes:
+        split: its name.
+        evaluation: captions, references and scores by picture.
+        rows: by name: the model first, then what it is to be compared with.
+        provenance: what must agree before two such results may be compared, and who made this one.
+        java: METEOR and SPICE of the model's captions, where they were asked for and can be had.
+        problems: why they cannot, a line each.
+    """
+
+    split: str
+    evaluation: Evaluation
+    rows: dict[str, Row]
+    provenance: dict[str, str]
+    java: dict[str, JavaScore] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """What was captioned."""
+        return f"{self.split}, {len(self.evaluation.captions):,} pictures"
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `limner evaluate --json` writes."""
+        return result_dict(self.evaluation, self.rows[MODEL], self.provenance, self.java) | {
+            "split": self.split,
+            "baselines": {name: asdict(row) for name, row in self.rows.items() if name != MODEL},
+        }
+
+
+def result_dict(
+    evaluation: Evaluation,
+    row: Row,
+    provenance: Mapping[str, str],
+    java: Mapping[str, JavaScore] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Scores, by set and by picture, with the captions: what `--json` writes."""
+    columns = evaluation.table.per_image | {name: one.per_image for name, one in java.items()}
+    return {
+        **asdict(row),
+        "per_image": {
+            image: {name: float(values[i]) for name, values in columns.items()}
+            for i, image in enumerate(evaluation.captions)
+        },
+        "captions": evaluation.captions,
+        "provenance": dict(provenance),
+    }
+
+
+def assess(
+    model: CaptioningRNN,
+    dataset: Dataset,
+    split: str | None = None,
+    beam_size: int = 1,
+    seed: int = 0,
+    java: bool = False,
+) -> Assessment:
+    """Caption a split, score the captions, and put the baselines beside them.
+
+    Args:
+        model: see `limner.evaluation.evaluate`.
+        dataset: with raw references; those of the split `train` give CIDEr-D its document
+            frequencies, and tell which captions were seen in training.
+        split: None takes the validation split, see `Dataset.split`.
+        beam_size: 1 takes the likeliest word at every step; more searches.
+        seed: of the shuffling, of the reference that stands for a person, and of the bootstrap.
+        java: whether to try METEOR and SPICE.
+    """
+    name, part = dataset.split(split)
+    known = training_tokens(dataset)
+    frequency = DocumentFrequency.of(known) if known else None
+    seen = [caption for several in known for caption in several]
+    evaluation = evaluate(model, dataset, name, beam_size, frequency)
+    candidates, references = evaluation.candidate_tokens, evaluation.reference_tokens
+    rng = np.random.default_rng(seed)
+
+    def row(captions: list[Tokens], wanted: list[list[Tokens]]) -> Row:
+        return measure(score_tokens(captions, wanted, frequency), captions, seen, seed)
+
+    found, problems = java_scores(candidates, references, seed) if java else ({}, [])
+    rows = {MODEL: measure(evaluation.table, candidates, seen, seed, found)}
+    if len(candidates) > 1:
+        rows[SHUFFLED] = row([candidates[i] for i in _elsewhere(len(candidates), rng)], references)
+    if known:
+        nearest = nearest_neighbours(part.features, dataset.splits["train"].features)
+        by_row = [dataset.references["train"][image] for image in dataset.splits["train"].image_ids]
+        rows[NEAREST] = row(tokenize_all(by_row[i][0] for i in nearest), references)
+    several = [wanted for wanted in references if len(wanted) > 1]
+    if several:
+        chosen = [int(rng.integers(len(wanted))) for wanted in several]
+        one = [wanted[i] for wanted, i in zip(several, chosen, strict=True)]
+        others = [w[:i] + w[i + 1 :] for w, i in zip(several, chosen, strict=True)]
+        rows[HUMAN] = row(one, others)
+
+    provenance = score_provenance(evaluation.references) | {
+        "decoding": decoding(beam_size),
+        "model": fingerprint(model),
+        "dataset": f"{dataset.fingerprint[:12]}, split {name}",
+    }
+    return Assessment(name, evaluation, rows, provenance, found, problems)
+
+
+def measure(
+    table: Scores,
+    captions: list[Tokens],
+    seen: list[Tokens] | None = None,
+    seed: int = 0,
+    java: Mapping[str, JavaScore] = MappingProxyType({}),
+) -> Row:
+    """A row, from scores by picture, the captions' tokens, and the training set's."""
+    scores = table.corpus | {name: one.value for name, one in java.items()}
+    found = intervals(table, seed) | {name: one.interval for name, one in java.items()}
+    return Row(scores, found, measure_diversity(captions, seen or None))
+
+
+def score_provenance(references: Mapping[str, list[str]]) -> dict[str, str]:
+    """What numbers from these references depend on, whoever wrote the captions."""
+    counts = sorted({len(several) for several in references.values()})
+    each = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    text = json.dumps(references, sort_keys=True, ensure_ascii=False)
+    return {
+        "scale": SCALE,
+        "pictures": f"{len(references):,}",
+        "references": f"{each} a picture, {_short(text.encode())}",
+        "tokenizer": TOKENIZER,
+        "limner": version("limner"),
+    }
+
+
+def decoding(beam_size: int) -> str:
+    """The way of decoding in words.
+
+    >>> decoding(1), decoding(5)
+    ('greedy', 'beam search, 5 beams')
+    """
+    return "greedy" if beam_size == 1 else f"beam search, {beam_size} beams"
+
+
+def fingerprint(model: CaptioningRNN) -> str:
+    """Twelve digits that tell two models apart."""
+    parts = [model.params[name].tobytes() for name in sorted(model.params)]
+    words = sorted(model.word_to_idx.items())
+    return _short(b"".join(parts) + json.dumps([model.cell_type, words]).encode())
+
+
+def nearest_neighbours(
+    features: Float[Array, "N D"], others: Float[Array, "M D"]
+) -> Int[Array, " N"]:
+    """The row of `others` with the highest cosine similarity to each row.
+
+    >>> nearest_neighbours(np.array([[1.0, 0.1]]), np.array([[0.0, 9.0], [5.0, 0.0]]))
+    array([1])
+    """
+    best = np.full(len(features), -np.inf)
+    nearest = np.zeros(len(features), dtype=np.intp)
+    rows = _unit(features)
+    block = max(SIMILARITIES // max(len(features), 1), 1)
+    for start in range(0, len(others), block):
+        similarity = rows @ _unit(others[start : start + block]).T
+        place = similarity.argmax(axis=1)
+        highest = similarity[np.arange(len(rows)), place]
+        better = highest > best
+        best[better], nearest[better] = highest[better], start + place[better]
+    return nearest
+
+
+def _unit(rows: Float[Array, "N D"]) -> Float[Array, "N D"]:
+    rows = np.asarray(rows, dtype=np.float32)
+    norm = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: Array = np.divide(rows, norm, out=np.zeros_like(rows), where=norm > 0)
+    return unit
+
+
+def _elsewhere(N: int, rng: np.random.Generator) -> list[int]:
+    """A random order in which nothing stays at its place: around a ring of all, one step on."""
+    ring = rng.permutation(N)
+    other = np.empty(N, dtype=int)
+    other[ring] = np.roll(ring, 1)
+    return other.tolist()
+
+
+def _short(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]

@@ -1,0 +1,170 @@
+"""The commands that score captions: evaluate, score, compare."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from limner.assessment import assess, decoding, measure, result_dict, score_provenance
+from limner.captioner import checkpoint_path
+from limner.data.results import join, read_candidates, read_references
+from limner.errors import InputError
+from limner.evaluation import evaluate as evaluate_model
+from limner.evaluation import score as score_captions
+from limner.evaluation import tokenize_all, training_tokens
+from limner.files import write_atomically
+from limner.metrics import DocumentFrequency, java_scores
+from limner.metrics import compare as compare_scores
+from limner.stages import open_for
+from limner.terminal import print_differences, print_rows, say
+
+FEW_PICTURES = 100
+"""CIDEr's document frequencies are the references' own: with fewer pictures they say little."""
+
+DataOption = Annotated[
+    Path | None, typer.Option(help="Dataset; otherwise the one it was trained on.")
+]
+SplitOption = Annotated[str | None, typer.Option(help="Otherwise dev, val or test.")]
+BeamOption = Annotated[
+    int, typer.Option(min=1, help="Captions followed at once; 1 is greedy decoding.")
+]
+JsonOption = Annotated[
+    Path | None,
+    typer.Option("--json", metavar="OUT", help="Write all of it as JSON; - is stdout."),
+]
+JavaOption = Annotated[
+    bool, typer.Option("--java/--no-java", help="Try METEOR and SPICE, which need Java.")
+]
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A run's folder, or a checkpoint.")],
+    data: DataOption = None,
+    split: SplitOption = None,
+    beam_size: BeamOption = 1,
+    as_json: JsonOption = None,
+    java: JavaOption = True,
+) -> None:
+    """Caption a split and score it against the raw references, baselines beside it."""
+    [checkpoint], dataset = open_for([model], data)
+    found = assess(checkpoint.model, dataset, split, beam_size, java=java)
+    _warn_of_few(len(found.evaluation.captions))
+    for problem in found.problems:
+        say(f"limner: {problem}")
+    facts = {"model": str(checkpoint_path(model)), "dataset": str(dataset.path)}
+    if _write_json(as_json, {"paths": facts, **found.as_dict()}):
+        print_rows(found.title, found.rows, found.provenance)
+
+
+def score(
+    candidates: Annotated[
+        Path, typer.Argument(help="A caption of each picture: COCO's JSON, {id: caption}, ...")
+    ],
+    references: Annotated[
+        Path, typer.Argument(help="The references: COCO's JSON, {id: [captions]}, CSV, ...")
+    ],
+    training: Annotated[
+        Path | None,
+        typer.Option(help="The training set's captions, for CIDEr-D and the share seen before."),
+    ] = None,
+    as_json: JsonOption = None,
+    java: JavaOption = True,
+) -> None:
+    """Score any file of captions against any references, without a model."""
+    said, wanted = _joined(candidates, references)
+    known = read_references(training).values() if training else ()
+    tokens = [tokenize_all(several) for several in known]
+    found = score_captions(said, wanted, DocumentFrequency.of(tokens) if tokens else None)
+    extra, problems = (
+        java_scores(found.candidate_tokens, found.reference_tokens) if java else ({}, [])
+    )
+    for problem in problems:
+        say(f"limner: {problem}")
+    seen = [caption for several in tokens for caption in several]
+    row = measure(found.table, found.candidate_tokens, seen, java=extra)
+    provenance = score_provenance(found.references)
+    if _write_json(as_json, result_dict(found, row, provenance, extra)):
+        print_rows(f"{len(said):,} pictures", {candidates.name: row}, provenance)
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(help="A run or checkpoint.")],
+    second: Annotated[Path, typer.Argument(help="Another.")],
+    references: Annotated[
+        Path | None,
+        typer.Option(help="Compare two files of captions, as `limner score` reads them."),
+    ] = None,
+    data: DataOption = None,
+    split: SplitOption = None,
+    beam_size: BeamOption = 1,
+    as_json: JsonOption = None,
+) -> None:
+    """Say whether the second is really better than the first: the paired bootstrap."""
+    if references:
+        both = [_joined(path, references)[0] for path in (first, second)]
+        if both[0].keys() != both[1].keys():
+            raise InputError(
+                f"{first} and {second}: captions of different pictures, {len(both[0])} and "
+                f"{len(both[1])}; scores on different pictures cannot be compared"
+            )
+        wanted = read_references(references)
+        ours, theirs = (score_captions({i: said[i] for i in both[0]}, wanted) for said in both)
+        how = {}
+    else:
+        checkpoints, dataset = open_for([first, second], data)
+        known = training_tokens(dataset)
+        frequency = DocumentFrequency.of(known) if known else None
+        ours, theirs = (
+            evaluate_model(one.model, dataset, split, beam_size, frequency) for one in checkpoints
+        )
+        how = {"decoding": decoding(beam_size), "dataset": dataset.fingerprint[:12]}
+    found = compare_scores(ours.table, theirs.table)
+    provenance = {**score_provenance(ours.references), **how}
+    result = {
+        "first": {"path": str(first), "scores": ours.scores},
+        "second": {"path": str(second), "scores": theirs.scores},
+        "differences": {name: {**asdict(one), "real": one.real} for name, one in found.items()},
+        "provenance": provenance,
+    }
+    if _write_json(as_json, result):
+        print_differences((str(first), str(second)), (ours.table, theirs.table), found)
+        for name, text in provenance.items():
+            print(f"{name}: {text}")
+
+
+def _write_json(out: Path | None, result: dict[str, Any]) -> bool:
+    """Write a result where it was asked for; whether stdout is still free for people."""
+    text = json.dumps(result, ensure_ascii=False, indent=2) + "\n"
+    if str(out) == "-":
+        sys.stdout.write(text)
+    elif out is not None:
+        write_atomically(out, text)
+    return str(out) != "-"
+
+
+def _joined(candidates: Path, references: Path) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Captions and references with the same ids; says which ids have no partner."""
+    said, wanted = read_candidates(candidates), read_references(references)
+    both, unknown, missing = join(said, wanted)
+    if not both:
+        raise InputError(
+            f"{candidates}: none of its {len(said)} ids is in {references}; "
+            f"{next(iter(said))!r} here, {next(iter(wanted))!r} there"
+        )
+    for path, ids, lack in (
+        (candidates, unknown, "have no references and are left out"),
+        (references, missing, "have no caption and are left out"),
+    ):
+        if ids:
+            named = ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")
+            say(f"limner: {path}: {len(ids)} ids {lack}: {named}")
+    _warn_of_few(len(both))
+    return both, wanted
+
+
+def _warn_of_few(pictures: int) -> None:
+    if pictures < FEW_PICTURES:
+        say(f"limner: {pictures} pictures are few: CIDEr means little below {FEW_PICTURES}")
