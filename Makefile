@@ -1,4 +1,4 @@
-# setup, demo, test, check, bench: each makes .venv first. EXTRAS=dev,plots,coco,torch adds what it names.
+# setup, demo, test, check, bench: each makes .venv first. EXTRAS=dev,plots,coco,torch,browser adds.
 PYTHON ?= python3
 EXTRAS ?=
 VENV := .venv
@@ -32,8 +32,8 @@ lint:
 check: lint test
 
 bench:
-	@$(MAKE) --no-print-directory setup EXTRAS=torch
-	@for script in train_step decode memory load; do \
+	@$(MAKE) --no-print-directory setup EXTRAS=coco,torch
+	@for script in train_step decode memory load metrics; do \
 		echo "benchmarks/$$script.py" && $(BIN)/python benchmarks/$$script.py || exit; done
 
 clean:
