@@ -186,14 +186,17 @@ def measure(
 
 
 def score_provenance(references: Mapping[str, list[str]]) -> dict[str, str]:
-    """What numbers from these references depend on, whoever wrote the captions."""
+    """What numbers from these references depend on, whoever wrote the captions.
+
+    >>> score_provenance({"a.jpg": ["A dog.", "Dogs."]})["references"]
+    '2 a picture, 6ca286a7a6fe'
+    """
     counts = sorted({len(several) for several in references.values()})
     each = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    text = json.dumps(references, sort_keys=True, ensure_ascii=False)
     return {
         "scale": SCALE,
         "pictures": f"{len(references):,}",
-        "references": f"{each} a picture, {_short(text.encode())}",
+        "references": f"{each} a picture, {text_fingerprint(references)}",
         "tokenizer": TOKENIZER,
         "limner": version("limner"),
     }
@@ -206,6 +209,11 @@ def decoding(beam_size: int) -> str:
     ('greedy', 'beam search, 5 beams')
     """
     return "greedy" if beam_size == 1 else f"beam search, {beam_size} beams"
+
+
+def text_fingerprint(captions: Mapping[str, str] | Mapping[str, list[str]]) -> str:
+    """Twelve digits that tell two sets of captions apart, whatever the order of the pictures."""
+    return _short(json.dumps(captions, sort_keys=True, ensure_ascii=False).encode())
 
 
 def fingerprint(model: CaptioningRNN) -> str:

@@ -8,7 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from limner.assessment import assess, decoding, measure, result_dict, score_provenance
+from limner.assessment import (
+    assess,
+    decoding,
+    fingerprint,
+    measure,
+    result_dict,
+    score_provenance,
+    text_fingerprint,
+)
 from limner.captioner import checkpoint_path
 from limner.data.results import join, read_candidates, read_references
 from limner.errors import InputError
@@ -85,7 +93,7 @@ def score(
         say(f"limner: {problem}")
     seen = [caption for several in tokens for caption in several]
     row = measure(found.table, found.candidate_tokens, seen, java=extra)
-    provenance = score_provenance(found.references)
+    provenance = {**score_provenance(found.references), "captions": text_fingerprint(said)}
     if _write_json(as_json, result_dict(found, row, provenance, extra)):
         print_rows(f"{len(said):,} pictures", {candidates.name: row}, provenance)
 
@@ -112,7 +120,7 @@ def compare(
             )
         wanted = read_references(references)
         ours, theirs = (score_captions({i: said[i] for i in both[0]}, wanted) for said in both)
-        how = {}
+        how = {"captions": " and ".join(map(text_fingerprint, both))}
     else:
         checkpoints, dataset = open_for([first, second], data)
         known = training_tokens(dataset)
@@ -120,7 +128,11 @@ def compare(
         ours, theirs = (
             evaluate_model(one.model, dataset, split, beam_size, frequency) for one in checkpoints
         )
-        how = {"decoding": decoding(beam_size), "dataset": dataset.fingerprint[:12]}
+        how = {
+            "decoding": decoding(beam_size),
+            "models": " and ".join(fingerprint(one.model) for one in checkpoints),
+            "dataset": dataset.fingerprint[:12],
+        }
     found = compare_scores(ours.table, theirs.table)
     provenance = {**score_provenance(ours.references), **how}
     result = {
