@@ -1,6 +1,5 @@
 import json
 
-import numpy as np
 import pytest
 
 from limner.assessment import (
@@ -11,7 +10,6 @@ from limner.assessment import (
     _elsewhere,
     assess,
     fingerprint,
-    nearest_neighbours,
     score_provenance,
 )
 from limner.captioner import checkpoint_path
@@ -57,14 +55,6 @@ def test_as_dict_is_json(assessment):
     assert result["per_image"][images[0]].keys() == result["scores"].keys()
     assert set(result["baselines"]) == {SHUFFLED, NEAREST, HUMAN}
     assert set(result["provenance"]) >= {"scale", "tokenizer", "decoding", "model", "dataset"}
-
-
-def test_nearest_neighbours_in_blocks(rng, monkeypatch):
-    features, others = rng.standard_normal((7, 5)), rng.standard_normal((50, 5))
-    cosine = features @ (others / np.linalg.norm(others, axis=1, keepdims=True)).T
-    assert (nearest_neighbours(features, others) == cosine.argmax(axis=1)).all()
-    monkeypatch.setattr("limner.assessment.SIMILARITIES", 60)
-    assert (nearest_neighbours(features, others) == cosine.argmax(axis=1)).all()
 
 
 @pytest.mark.parametrize("count", [2, 3, 10])

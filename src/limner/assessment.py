@@ -1,20 +1,15 @@
 """Does a captioner look at the picture? Its scores beside those of who does not, and of people.
 
-    the model              its captions
-    pictures shuffled      its captions, each given to another picture: what is left of a score is
-                           what the most usual phrases are worth
-    nearest neighbour      a reference of the training picture with the most similar features
-    a person               one reference of each picture, scored against the others
-
-Source of the nearest neighbour: J. Devlin et al., "Exploring nearest neighbor approaches for image
-captioning", 2015 (arXiv:1505.04467), of which this is the simplest.
-
-Shapes: N pictures, M pictures of the training set, D features.
+the model              its captions
+pictures shuffled      its captions, each given to another picture: what is left of a score is
+                       what the most usual phrases are worth
+nearest neighbours     the caption that similar training pictures agree on: no learning
+a person               one reference of each picture, scored against the others
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from types import MappingProxyType
@@ -22,9 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
 from limner.data.dataset import Dataset
-from limner.evaluation import Evaluation, Tokens, evaluate, tokenize_all, training_tokens
+from limner.evaluation import Evaluation, evaluate, training_tokens
 from limner.metrics import (
     Diversity,
     DocumentFrequency,
@@ -36,7 +30,9 @@ from limner.metrics import (
 )
 from limner.metrics import score as score_tokens
 from limner.metrics.bootstrap import Interval
+from limner.metrics.ngrams import Tokens
 from limner.model import CaptioningRNN
+from limner.neighbours import consensus_captions
 
 SCALE = "0-100 (CIDEr and CIDEr-D can be more)"
 TOKENIZER = "Penn Treebank, as CoreNLP 3.4.1; punctuation dropped, as COCO does"
@@ -44,12 +40,9 @@ TOKENIZER = "Penn Treebank, as CoreNLP 3.4.1; punctuation dropped, as COCO does"
 MODEL, SHUFFLED, NEAREST, HUMAN = (
     "the model",
     "pictures shuffled",
-    "nearest neighbour",
+    "nearest neighbours",
     "a person",
 )
-
-SIMILARITIES = 16_000_000
-"""Similarities of two pictures in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +139,7 @@ def assess(
     candidates, references = evaluation.candidate_tokens, evaluation.reference_tokens
     rng = np.random.default_rng(seed)
 
-    def row(captions: list[Tokens], wanted: list[list[Tokens]]) -> Row:
+    def row(captions: Sequence[Tokens], wanted: Sequence[Sequence[Tokens]]) -> Row:
         return measure(score_tokens(captions, wanted, frequency), captions, seen, seed)
 
     found, problems = java_scores(candidates, references, seed) if java else ({}, [])
@@ -154,14 +147,13 @@ def assess(
     if len(candidates) > 1:
         rows[SHUFFLED] = row([candidates[i] for i in _elsewhere(len(candidates), rng)], references)
     if known:
-        nearest = nearest_neighbours(part.features, dataset.splits["train"].features)
-        by_row = [dataset.references["train"][image] for image in dataset.splits["train"].image_ids]
-        rows[NEAREST] = row(tokenize_all(by_row[i][0] for i in nearest), references)
+        nearest = consensus_captions(part.features, dataset.splits["train"].features, known)
+        rows[NEAREST] = row(nearest, references)
     several = [wanted for wanted in references if len(wanted) > 1]
     if several:
         chosen = [int(rng.integers(len(wanted))) for wanted in several]
         one = [wanted[i] for wanted, i in zip(several, chosen, strict=True)]
-        others = [w[:i] + w[i + 1 :] for w, i in zip(several, chosen, strict=True)]
+        others = [[*w[:i], *w[i + 1 :]] for w, i in zip(several, chosen, strict=True)]
         rows[HUMAN] = row(one, others)
 
     provenance = score_provenance(evaluation.references) | {
@@ -174,8 +166,8 @@ def assess(
 
 def measure(
     table: Scores,
-    captions: list[Tokens],
-    seen: list[Tokens] | None = None,
+    captions: Sequence[Tokens],
+    seen: Sequence[Tokens] | None = None,
     seed: int = 0,
     java: Mapping[str, JavaScore] = MappingProxyType({}),
 ) -> Row:
@@ -221,34 +213,6 @@ def fingerprint(model: CaptioningRNN) -> str:
     parts = [model.params[name].tobytes() for name in sorted(model.params)]
     words = sorted(model.word_to_idx.items())
     return _short(b"".join(parts) + json.dumps([model.cell_type, words]).encode())
-
-
-def nearest_neighbours(
-    features: Float[Array, "N D"], others: Float[Array, "M D"]
-) -> Int[Array, " N"]:
-    """The row of `others` with the highest cosine similarity to each row.
-
-    >>> nearest_neighbours(np.array([[1.0, 0.1]]), np.array([[0.0, 9.0], [5.0, 0.0]]))
-    array([1])
-    """
-    best = np.full(len(features), -np.inf)
-    nearest = np.zeros(len(features), dtype=np.intp)
-    rows = _unit(features)
-    block = max(SIMILARITIES // max(len(features), 1), 1)
-    for start in range(0, len(others), block):
-        similarity = rows @ _unit(others[start : start + block]).T
-        place = similarity.argmax(axis=1)
-        highest = similarity[np.arange(len(rows)), place]
-        better = highest > best
-        best[better], nearest[better] = highest[better], start + place[better]
-    return nearest
-
-
-def _unit(rows: Float[Array, "N D"]) -> Float[Array, "N D"]:
-    rows = np.asarray(rows, dtype=np.float32)
-    norm = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: Array = np.divide(rows, norm, out=np.zeros_like(rows), where=norm > 0)
-    return unit
 
 
 def _elsewhere(N: int, rng: np.random.Generator) -> list[int]:

@@ -70,8 +70,10 @@ def tokenize_all(captions: Iterable[str]) -> list[Tokens]:
 
 
 def training_tokens(dataset: Dataset) -> list[list[Tokens]]:
-    """The tokens of all references of the split `train`, picture by picture."""
-    return [tokenize_all(several) for several in dataset.references.get("train", {}).values()]
+    """The tokens of all references of the split `train`, picture by picture; may be none."""
+    references = dataset.references.get("train", {})
+    images = dataset.splits["train"].image_ids if references else ()
+    return [tokenize_all(references[image]) for image in images]
 
 
 def evaluate(
