@@ -20,7 +20,8 @@ class Corpus:
     """Tokenised captions of N pictures with their tokenised references.
 
     Attributes:
-        candidates: N captions.
+        candidates: N captions. A token with a space in it (`5 1/2` is one in the Penn Treebank) is
+            two here: so COCO's BLEU and CIDEr read it, though not its ROUGE-L.
         references: one or more of each picture, in the same order.
         picture: (R,) the picture of each reference, when all stand in a row.
         candidate_ngrams: of lengths 1 to 4; the sentence is the picture.
@@ -52,10 +53,16 @@ class Corpus:
         if not all(references):
             raise ValueError("a picture without a reference")
         N = len(candidates)
+        candidates = [_cut_at_spaces(one) for one in candidates]
+        references = [[_cut_at_spaces(one) for one in several] for several in references]
         sentences = [*candidates, *(one for several in references for one in several)]
         picture = np.repeat(np.arange(N), [len(several) for several in references])
         both = [_cut(ngrams, N) for ngrams in count_ngrams(sentences, MAX_N)]
         return cls(candidates, references, picture, [a for a, _ in both], [b for _, b in both])
+
+
+def _cut_at_spaces(tokens: Tokens) -> Tokens:
+    return " ".join(tokens).split()
 
 
 def _cut(ngrams: Ngrams, sentences: int) -> tuple[Ngrams, Ngrams]:
