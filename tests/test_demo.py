@@ -24,7 +24,7 @@ def test_it_leaves_what_it_promises(demo):
     assert len(list((demo / "pictures" / "images").glob("*.jpg"))) == 1000
     assert (demo / "run" / "best.safetensors").exists()
     page = (demo / "run" / "report.html").read_text("utf-8")
-    assert page.count("data:image/jpeg;base64,") == 48
+    assert page.count("data:image/jpeg;base64,") == 100
     dataset = open_dataset(demo / "dataset")
     assert {name: len(split.image_ids) for name, split in dataset.splits.items()} == {
         "train": 800,
