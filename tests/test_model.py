@@ -145,6 +145,11 @@ def test_shapes_that_do_not_fit(features, captions, message):
         small_model("rnn").loss(np.zeros(features), np.ones(captions, int))
 
 
+def test_captions_that_are_no_words():
+    with pytest.raises(ValueError, match="captions: expected word ids, whole numbers, got float64"):
+        small_model("rnn").loss(np.zeros((2, 4)), np.ones((2, 5)))
+
+
 def test_unknown_cell_type_and_missing_words():
     with pytest.raises(ValueError, match="cell_type 'gru': expected one of rnn, lstm"):
         CaptioningRNN(WORDS, cell_type="gru")

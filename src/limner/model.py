@@ -249,6 +249,8 @@ class CaptioningRNN:
                 f"captions: expected (N, T) = ({len(features)}, 2 or more) to go with features "
                 f"{features.shape}, got {captions.shape}"
             )
+        if captions.dtype.kind not in "iu":
+            raise ValueError(f"captions: expected word ids, whole numbers, got {captions.dtype}")
         if not len(captions):
             raise ValueError("captions: expected at least one, got none")
         V = len(self.word_to_idx)

@@ -1,5 +1,8 @@
 """The fast engine computes what `model.loss` and the update rules compute."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -191,3 +194,16 @@ def test_bad_input():
     engine.model.params["b_proj"] = np.zeros(1)
     with pytest.raises(ValueError, match=r"params\['b_proj'\]: expected \(\d+,\), got \(1,\)"):
         engine.step(np.ones((1, 4)), np.array([[1, 3, 2]]))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])
+def test_a_copy_learns_as_the_engine_does_and_apart_from_it(copied, rng):
+    engine = NumpyEngine(new_model("lstm"), "adam", {"learning_rate": 0.01})
+    batch = rng.standard_normal((3, 4)), rng.integers(0, 9, (3, 5))
+    engine.step(*batch)
+    other = copied(engine)
+    losses = [engine.step(*batch) for _ in range(3)]
+    assert [other.step(*batch) for _ in range(3)] == losses
+    assert losses[2] < losses[0]
+    for name, param in other.model.params.items():
+        np.testing.assert_array_equal(param, engine.model.params[name])

@@ -116,6 +116,10 @@ class NumpyEngine:
             else:
                 self._settings[name] = value.item()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How to copy or pickle: a copy's parameters must be views of an array of its own."""
+        return _rebuilt, (self.model, self._rule, self.state_dict())
+
     def _by_name(self, flat: Array) -> dict[str, Array]:
         """Views of a flat array, one for each parameter."""
         views, start = {}, 0
@@ -216,6 +220,12 @@ class NumpyEngine:
                 )
                 grads["b_vocab"] += dlogits.sum(axis=0)
         return loss, dh
+
+
+def _rebuilt(model: CaptioningRNN, update_rule: str, state: dict[str, Array]) -> NumpyEngine:
+    engine = NumpyEngine(model, update_rule)
+    engine.load_state_dict(state)
+    return engine
 
 
 def softmax_loss(
