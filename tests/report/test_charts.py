@@ -1,0 +1,43 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from limner.report.charts import Bars, Line, Span, bar_chart, interval_chart, line_chart, ticks
+
+NUMBER = st.floats(-1e6, 1e6).filter(lambda x: x == 0 or abs(x) > 1e-6)
+
+
+@given(NUMBER, NUMBER)
+def test_ticks_hold_both_ends_and_are_few(one, other):
+    low, high = min(one, other), max(one, other)
+    found = ticks(low, high)
+    slack = 1e-3 * max(abs(low), abs(high))
+    assert found[0] <= low + slack
+    assert found[-1] >= high - slack
+    assert 2 <= len(found) <= 8
+
+
+@pytest.mark.parametrize("points", [[(0, 2.0), (1, 2.0)], [(1, 0.0), (2, 0.0), (3, 1e-9)]])
+def test_a_line_that_hardly_moves(points):
+    chart = line_chart("heading", [Line("name", "model", points)], "x", "y")
+    assert "nan" not in chart
+    assert chart.count("<path") == 1
+
+
+def test_one_point_is_no_line():
+    assert line_chart("heading", [Line("name", "model", [(0, 1.0)])], "x", "y") == ""
+
+
+def test_bars_are_as_high_as_their_values():
+    chart = bar_chart("heading", ["1", "2"], [Bars("a", "model", [10.0, 20.0])], "words", "%")
+    heights = [float(h) for h in re.findall(r'<rect[^>]* height="([\d.]+)"', chart)]
+    assert heights[-1] == pytest.approx(2 * heights[-2], rel=0.01)
+
+
+def test_names_are_text():
+    chart = interval_chart("<b>", [Span("a < b & c", "model", 0.0, (0.0, 0.0))])
+    assert "&lt;b&gt;" in chart
+    assert "a &lt; b &amp; c" in chart
+    assert "nan" not in chart
