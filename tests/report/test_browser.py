@@ -15,6 +15,9 @@ from limner.run import read_history
 
 pytestmark = pytest.mark.browser
 
+CONTROL, RELEASE, BACKSPACE, RIGHT = "\ue009", "\ue000", "\ue003", "\ue014"
+"""Keys, as WebDriver names them."""
+
 FLAGS = [
     "--headless=new",
     "--no-sandbox",
@@ -104,8 +107,7 @@ def choose(driver, order):
 
 def write_words(driver, text):
     [field] = find(driver, 'input[name="words"]')
-    field.clear()
-    field.send_keys(text)
+    field.send_keys(CONTROL + "a", RELEASE, BACKSPACE, text)
 
 
 def test_it_renders_without_errors_and_asks_nobody(browser, page):
@@ -170,7 +172,7 @@ def test_a_link_holds_order_and_words(browser):
 def test_keys_are_enough(browser):
     [first] = find(browser, 'input[value="random"]')
     browser.execute_script("arguments[0].focus()", first)
-    browser.switch_to.active_element.send_keys("\ue014")  # arrow right
+    browser.switch_to.active_element.send_keys(RIGHT)
     assert scores(browser) == sorted(scores(browser), reverse=True)
 
 
