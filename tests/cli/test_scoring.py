@@ -1,4 +1,5 @@
 import csv
+import io
 import json
 import shutil
 
@@ -183,6 +184,14 @@ def test_ids_that_do_not_join_are_counted_and_named(run, rows, tmp_path):
     ]
 
 
+def test_captions_from_standard_input(run, rows, tmp_path, monkeypatch):
+    said, wanted = rows
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps(said).encode())))
+    status, out, _ = run("score", "-", write(tmp_path / "r.json", wanted), "--json", "-")
+    assert status == 0
+    assert json.loads(out)["captions"] == said
+
+
 def test_a_small_set_warns(run, tmp_path):
     files = write(tmp_path / "c.json", {"1": ""}), write(tmp_path / "r.json", {"1": ["a dog"]})
     status, out, err = run("score", *files)
@@ -224,6 +233,13 @@ def test_compare_two_files(run, rows, tmp_path):
     assert all(line.endswith("real") for line in out.splitlines() if line.startswith("BLEU"))
     found = json.loads(run("compare", first, first, "--references", references, "--json", "-")[1])
     assert not any(one["real"] for one in found["differences"].values())
+
+
+def test_files_without_references(run, rows, tmp_path):
+    path = write(tmp_path / "c.json", rows[0])
+    status, _, err = run("compare", path, path)
+    assert status == 2
+    assert err == f"limner: {path}: to compare files of captions, name the --references\n"
 
 
 def test_what_cannot_be_compared(run, rows, tiny_run, other_run, tiny_dataset, drawn, tmp_path):

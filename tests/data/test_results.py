@@ -71,6 +71,11 @@ def test_two_captions_where_one_is_expected(write):
         read_candidates(path)
 
 
+def test_a_folder(tmp_path):
+    with pytest.raises(InputError, match="a folder, expected a file"):
+        read_candidates(tmp_path)
+
+
 def test_no_such_file(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         read_candidates(tmp_path / "nothing.json")

@@ -69,7 +69,8 @@ def evaluate(
 
 def score(
     candidates: Annotated[
-        Path, typer.Argument(help="A caption of each picture: COCO's JSON, {id: caption}, ...")
+        Path,
+        typer.Argument(help="A caption of each picture: COCO's JSON, {id: caption}, ...; or -"),
     ],
     references: Annotated[
         Path, typer.Argument(help="The references: COCO's JSON, {id: [captions]}, CSV, ...")
@@ -122,6 +123,9 @@ def compare(
         ours, theirs = (score_captions({i: said[i] for i in both[0]}, wanted) for said in both)
         how = {"captions": " and ".join(map(text_fingerprint, both))}
     else:
+        for path in (first, second):
+            if path.is_file() and path.suffix != ".safetensors":
+                raise InputError(f"{path}: to compare files of captions, name the --references")
         checkpoints, dataset = open_for([first, second], data)
         known = training_tokens(dataset)
         frequency = DocumentFrequency.of(known) if known else None

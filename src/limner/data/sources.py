@@ -4,6 +4,7 @@ import codecs
 import csv
 import posixpath
 import re
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -116,14 +117,17 @@ def _columns(header: list[str], first_line: str, path: Path) -> tuple[int, int]:
 
 
 def read_text(path: Path) -> str:
-    """UTF-8 text with Unix line ends, less the last one.
+    """UTF-8 text of a file, or of standard input (`-`), with Unix line ends, less the last one.
 
     Raises:
         InputError: if the file is missing, empty, or not UTF-8.
     """
-    if not path.is_file():
+    if path.is_dir():
+        raise InputError(f"{path}: a folder, expected a file")
+    if str(path) != "-" and not path.exists():
         raise InputError(f"{path}: no such file")
-    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    content = content.removeprefix(codecs.BOM_UTF8)
     content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     try:
         text = content.decode("utf-8")
