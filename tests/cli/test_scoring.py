@@ -13,7 +13,7 @@ from limner.data.dataset import open_dataset
 from limner.evaluation import evaluate, score
 from limner.run import TrainConfig, TrainingRun
 
-FEW = "limner: {} pictures are few: CIDEr means little below 100\n"
+FEW = "limner: CIDEr means little below 100 pictures, and here are {}\n"
 
 
 @pytest.fixture

@@ -43,6 +43,7 @@ def test_references_in_coco_s_annotations(write):
     ("content", "message"),
     [
         ("", "empty"),
+        ("[" * 100_000, "lists within lists"),
         ("[]", "not a single caption in it"),
         ("{}", "not a single caption in it"),
         ('[{"image_id": 1, "caption": "a"}', "not JSON .*is it cut short"),

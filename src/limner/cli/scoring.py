@@ -183,4 +183,4 @@ def _joined(candidates: Path, references: Path) -> tuple[dict[str, str], dict[st
 
 def _warn_of_few(pictures: int) -> None:
     if pictures < FEW_PICTURES:
-        say(f"limner: {pictures} pictures are few: CIDEr means little below {FEW_PICTURES}")
+        say(f"limner: CIDEr means little below {FEW_PICTURES} pictures, and here are {pictures}")

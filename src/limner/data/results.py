@@ -65,6 +65,8 @@ def _read(path: Path) -> Captions:
 def _from_json(path: Path, text: str) -> Iterable[tuple[str, str]]:
     try:
         content = json.loads(text)
+    except RecursionError:
+        raise InputError(f"{path}: lists within lists a thousand deep; expected captions") from None
     except ValueError as error:
         content = _json_lines(path, text, error)
     if isinstance(content, dict):
@@ -82,7 +84,7 @@ def _json_lines(path: Path, text: str, error: ValueError) -> list[Any]:
         if line.strip():
             try:
                 rows.append(json.loads(line))
-            except ValueError as wrong:
+            except (ValueError, RecursionError) as wrong:
                 what = f"line {number}: not JSON ({wrong})" if rows else f"not JSON ({error})"
                 raise InputError(f"{path}, {what}; is it cut short?") from None
     return rows

@@ -31,7 +31,8 @@ class Difference:
     Attributes:
         value: the second's score less the first's.
         interval: where the difference lies in 95 of 100 resampled sets.
-        p_value: twice the share of resampled sets in which the other one is ahead, at most 1.
+        p_value: how often chance alone would show such a difference: twice the share of resampled
+            sets in which the other one is ahead, counting one more, so that it is never 0.
     """
 
     value: float
@@ -70,7 +71,8 @@ def compare(first: Scores, second: Scores, seed: int = 0) -> dict[str, Differenc
     result = {}
     for name in [name for name in ours if name in theirs]:
         drawn = theirs[name] - ours[name]
-        p_value = min(1.0, 2 * min(float((drawn <= 0).mean()), float((drawn >= 0).mean())))
+        other_ahead = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
+        p_value = min(1.0, 2 * (other_ahead + 1) / (len(drawn) + 1))
         result[name] = Difference(after[name] - before[name], interval(drawn), p_value)
     return result
 
