@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from pytorch import TorchCaptioner
 
-from limner.decoding import beam_search, greedy
+from limner.decoding import Limits, beam_search, greedy
 from limner.engine import NumpyEngine
 from limner.model import CaptioningRNN
 from limner.stepper import stepper
@@ -36,22 +36,15 @@ def learnt_by_heart(cell_type: str, steps: int) -> tuple[CaptioningRNN, np.ndarr
 def limner_greedy(model: CaptioningRNN, features: np.ndarray, end: int | None) -> np.ndarray:
     step = stepper(model.params)
     state = model.initial_state(features)
-    words, _ = greedy(step, state, len(features), start=START, end=end, max_length=LENGTH)
+    words, _ = greedy(step, state, len(features), Limits(START, end, max_length=LENGTH))
     return words
 
 
 def limner_beam(model: CaptioningRNN, features: np.ndarray) -> np.ndarray:
     step = stepper(model.params)
-    words, _ = beam_search(
-        step,
-        model.initial_state(features),
-        len(features),
-        start=START,
-        end=END,
-        beam_size=BEAMS,
-        max_length=LENGTH,
-    )
-    return words
+    state, limits = model.initial_state(features), Limits(START, END, max_length=LENGTH)
+    words, _ = beam_search(step, state, len(features), limits, beam_size=BEAMS)
+    return words[:, 0]
 
 
 @torch.inference_mode()

@@ -13,13 +13,12 @@ features set the first hidden state, as in the course.
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from limner.arrays import Array, Float, Int
-from limner.decoding import beam_search, greedy
+from limner.decoding import Limits, beam_search, greedy
 from limner.layers import (
     affine_backward,
     affine_forward,
@@ -198,15 +197,10 @@ class CaptioningRNN:
         """
         if START not in self.word_to_idx:
             raise ValueError(f"word_to_idx: sampling needs {START}")
-        words, _ = greedy(
-            stepper(self.params),
-            self.initial_state(features),
-            len(features),
-            start=self.word_to_idx[START],
-            end=self.word_to_idx.get(END),
-            null=self.null,
-            max_length=max_length,
-        )
+        ids = self.word_to_idx
+        limits = Limits(ids[START], ids.get(END), self.null, max_length)
+        state = self.initial_state(features)
+        words, _ = greedy(stepper(self.params), state, len(features), limits)
         return words
 
     def caption(
@@ -226,17 +220,14 @@ class CaptioningRNN:
         if max_length < 1 or beam_size < 1:
             raise ValueError(f"max_length {max_length}, beam_size {beam_size}: expected 1 or more")
         ids = self.word_to_idx
-        search = greedy if beam_size == 1 else partial(beam_search, beam_size=beam_size)
-        words, log_probs = search(
-            stepper(self.params),
-            self.initial_state(features),
-            len(features),
-            start=ids[START],
-            end=ids[END],
-            null=self.null,
-            max_length=max_length,
-            forbidden=[ids[word] for word in (NULL, START, UNK) if word in ids],
-        )
+        never = [ids[word] for word in (NULL, START, UNK) if word in ids]
+        limits = Limits(ids[START], ids[END], self.null, max_length, forbidden=never)
+        start = stepper(self.params), self.initial_state(features), len(features)
+        if beam_size == 1:
+            words, log_probs = greedy(*start, limits)
+        else:
+            best, of_best = beam_search(*start, limits, beam_size=beam_size)
+            words, log_probs = best[:, 0], of_best[:, 0]
         return words, log_probs / (words != self.null).sum(axis=1)
 
     def checked_batch(

@@ -3,7 +3,8 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from limner.decoding import beam_search, greedy, log_softmax
+from limner.decoding import Limits, beam_search, greedy
+from limner.decoding.limits import log_softmax
 
 START, END, NULL = 1, 2, 0
 
@@ -23,7 +24,7 @@ def scripted(rows):
 
 def test_each_caption_ends_on_its_own():
     rows = [[4, 5, END], [END], [6, 7, 4, 5]]
-    words, _ = greedy(*scripted(rows), 3, start=START, end=END, max_length=4)
+    words, _ = greedy(*scripted(rows), 3, Limits(START, END, max_length=4))
     assert words.dtype == np.int32
     assert words.tolist() == [[4, 5, END, 0], [END, 0, 0, 0], [6, 7, 4, 5]]
 
@@ -36,12 +37,12 @@ def test_captions_that_have_ended_are_not_asked_for():
         calls.append(words.tolist())
         return inner(words, state)
 
-    greedy(step, state, 2, start=START, end=END, max_length=30)
+    greedy(step, state, 2, Limits(START, END))
     assert calls == [[START, START], [4], [5]]
 
 
 def test_without_an_end_it_goes_on():
-    words, _ = greedy(*scripted([[END, 4]]), 1, start=START, end=None, max_length=3)
+    words, _ = greedy(*scripted([[END, 4]]), 1, Limits(START, None, max_length=3))
     assert words.tolist() == [[END, 4, 4]]
 
 
@@ -50,7 +51,7 @@ def test_words_and_states_are_handed_on():
         total = state[0] + words
         return np.eye(8)[total % 8] * 50, (total,)
 
-    words, _ = greedy(step, (np.array([0, 3]),), 2, start=1, end=None, max_length=3)
+    words, _ = greedy(step, (np.array([0, 3]),), 2, Limits(1, None, max_length=3))
     # totals: 1, 1+1, 2+2 ; and 3+1, 4+4, 8+0
     assert words.tolist() == [[1, 2, 4], [4, 0, 0]]
 
@@ -61,7 +62,7 @@ def test_log_probability_is_the_sum_over_the_words_said(rng):
     def step(words, state):
         return table[words], state
 
-    words, total = greedy(step, (), 1, start=START, end=END, max_length=6)
+    words, total = greedy(step, (), 1, Limits(START, END, max_length=6))
     said = [int(w) for w in words[0] if w != NULL or w == END]
     path = [START, *said]
     expected = sum(log_softmax(table)[a, b] for a, b in pairwise(path))
@@ -72,7 +73,7 @@ def test_forbidden_words_are_never_said():
     def step(words, state):
         return np.tile([9.0, 0, 0, 8, 7, 6, 0, 0], (len(words), 1)), state
 
-    words, total = greedy(step, (), 1, start=START, end=END, max_length=2, forbidden=[0, 3])
+    words, total = greedy(step, (), 1, Limits(START, END, max_length=2, forbidden=[0, 3]))
     assert words.tolist() == [[4, 4]]
     left = np.exp([0, 0, 7, 6, 0, 0])
     assert total[0] == pytest.approx(2 * (7 - np.log(left.sum())))
@@ -115,37 +116,57 @@ def every_caption(step, state, V, length):
 def test_beam_search_with_room_for_all_is_exhaustive(seed):
     V, L, N = 4, 4, 3
     step, states = random_model(np.random.default_rng(seed), V)
-    words, total = beam_search(
-        step, states(N), N, start=START, end=END, beam_size=V**L, max_length=L, null=-1
-    )
+    limits = Limits(START, END, null=-1, max_length=L)
+    words, total = beam_search(step, states(N), N, limits, beam_size=V**L, n_best=5)
     for n in range(N):
         state = tuple(array[n : n + 1] for array in states(N))
         found = every_caption(step, state, V, L)
         ended = {said: score for said, score in found.items() if said[-1] == END}
-        best = max(ended, key=ended.get)
-        assert tuple(w for w in words[n].tolist() if w != -1) == best
-        assert total[n] == pytest.approx(ended[best])
+        best = sorted(ended, key=ended.get, reverse=True)[:5]
+        assert [tuple(w for w in row if w != -1) for row in words[n].tolist()] == best
+        assert total[n] == pytest.approx([ended[said] for said in best])
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("length_penalty", [0.5, 1.0, 3.0])
+def test_stopping_early_loses_nothing(seed, length_penalty):
+    """The best by penalised probability, found by looking at everything."""
+    V, L, N = 4, 4, 3
+    step, states = random_model(np.random.default_rng(seed), V)
+    limits = Limits(START, END, null=-1, max_length=L)
+    options = {"beam_size": V**L, "length_penalty": length_penalty}
+    words, _ = beam_search(step, states(N), N, limits, **options)
+    for n in range(N):
+        state = tuple(array[n : n + 1] for array in states(N))
+        found = every_caption(step, state, V, L)
+        ranks = {
+            said: score / ((5 + len(said)) / 6) ** length_penalty
+            for said, score in found.items()
+            if said[-1] == END
+        }
+        assert tuple(w for w in words[n, 0].tolist() if w != -1) == max(ranks, key=ranks.get)
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_beam_one_is_greedy(seed):
     step, states = random_model(np.random.default_rng(seed))
-    options = {"start": START, "end": END, "max_length": 9, "forbidden": [NULL]}
-    words, total = greedy(step, states(20), 20, **options)
-    beam_words, beam_total = beam_search(step, states(20), 20, beam_size=1, **options)
-    np.testing.assert_array_equal(beam_words, words)
-    np.testing.assert_allclose(beam_total, total)
+    limits = Limits(START, END, max_length=9, min_length=3, forbidden=[NULL], no_repeat_ngram=2)
+    words, total = greedy(step, states(20), 20, limits)
+    beam_words, beam_total = beam_search(step, states(20), 20, limits, beam_size=1)
+    np.testing.assert_array_equal(beam_words[:, 0], words)
+    np.testing.assert_allclose(beam_total[:, 0], total)
 
 
 def test_a_wider_beam_finds_what_greedy_misses_and_pictures_do_not_mix(rng):
     step, states = random_model(rng)
-    options = {"start": START, "end": END, "max_length": 9, "forbidden": [NULL]}
-    _, narrow = greedy(step, states(30), 30, **options)
-    words, wide = beam_search(step, states(30), 30, beam_size=4, **options)
-    assert (wide > narrow + 1e-9).any()
+    limits = Limits(START, END, max_length=9, forbidden=[NULL])
+    _, narrow = greedy(step, states(30), 30, limits)
+    words, wide = beam_search(step, states(30), 30, limits, beam_size=4, n_best=2)
+    assert (wide[:, 0] > narrow + 1e-9).any()
+    assert (wide[:, 0] >= wide[:, 1]).all()
     for n in range(30):
         state = tuple(array[n : n + 1] for array in states(30))
-        alone, total = beam_search(step, state, 1, beam_size=4, **options)
+        alone, total = beam_search(step, state, 1, limits, beam_size=4, n_best=2)
         assert alone[0].tolist() == words[n].tolist()
         assert total[0] == pytest.approx(wide[n])
 
@@ -154,9 +175,9 @@ def test_what_never_ends_is_the_likeliest_beginning():
     def step(words, state):
         return np.tile([-np.inf, -np.inf, -np.inf, 1.0, 2.0], (len(words), 1)), state
 
-    words, total = beam_search(step, (), 2, start=START, end=END, beam_size=3, max_length=3)
-    assert words.tolist() == [[4, 4, 4]] * 2
-    assert total[0] == pytest.approx(3 * (2 - np.log(np.exp(1) + np.exp(2))))
+    words, total = beam_search(step, (), 2, Limits(START, END, max_length=3), beam_size=3)
+    assert words[:, 0].tolist() == [[4, 4, 4]] * 2
+    assert total[0, 0] == pytest.approx(3 * (2 - np.log(np.exp(1) + np.exp(2))))
 
 
 def test_a_decided_caption_is_not_asked_for_again():
@@ -167,6 +188,6 @@ def test_a_decided_caption_is_not_asked_for_again():
         sizes.append(len(words))
         return inner(words, state)
 
-    words, _ = beam_search(step, state, 2, start=START, end=END, beam_size=2, max_length=30)
-    assert words[:, :3].tolist() == [[END, 0, 0], [4, 5, END]]
+    words, _ = beam_search(step, state, 2, Limits(START, END), beam_size=2)
+    assert words[:, 0, :3].tolist() == [[END, 0, 0], [4, 5, END]]
     assert sizes == [2, 2, 2]  # two rows, then two beams of the one that goes on
