@@ -43,12 +43,24 @@ ROUND_TRIPS = {
         layers.lstm_backward,
         (f32(N, T, D), f32(N, H), f32(D, 4 * H), f32(H, 4 * H), f32(4 * H)),
     ),
+    "gru": (
+        layers.gru_forward,
+        layers.gru_backward,
+        (f32(N, T, D), f32(N, H), f32(D, 3 * H), f32(H, 3 * H), f32(3 * H)),
+    ),
     "word_embedding": (
         layers.word_embedding_forward,
         layers.word_embedding_backward,
         (np.ones((N, T), int), f32(V, D)),
     ),
 }
+
+
+def test_attention():
+    values, keys, query, w = f32(N, T, D), f32(N, T, H), f32(N, H), f32(H)
+    context, weights, cache = layers.attention_forward(values, keys, query, w)
+    found = [context, weights, *layers.attention_backward(context, cache)]
+    assert {array.dtype for array in found} == {np.dtype(np.float32)}
 
 
 @pytest.mark.parametrize("name", ROUND_TRIPS)

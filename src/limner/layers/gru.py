@@ -1,0 +1,160 @@
+"""Gated recurrent unit and backpropagation through time.
+
+    r, z = sigmoid(x_t Wx_rz + h_{t-1} Wh_rz + b_rz)       reset and update gate
+    n = tanh(x_t Wx_n + b_n + r * (h_{t-1} Wh_n))          what is new
+    h_t = (1 - z) * n + z * h_{t-1}
+
+The reset gate stands after the product with Wh_n, so one product gives all three blocks; cuDNN and
+PyTorch have it so too. (The paper has it before: `(r * h) Wh_n`.)
+
+Shapes: N sequences, T time steps, D input, H hidden. Wx, Wh and b hold three blocks of H columns:
+r, z, n.
+Source: K. Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical
+machine translation", EMNLP 2014; the reset after the product: cuDNN's.
+"""
+
+import numpy as np
+
+from limner.arrays import Array, Float
+from limner.layers.sigmoid import sigmoid
+
+GRUStepCache = tuple[Array, Array, Array, Array, Array, Array, Array, Array]
+
+
+def gru_step_forward(
+    x: Float[Array, "N D"],
+    prev_h: Float[Array, "N H"],
+    Wx: Float[Array, "D 3*H"],
+    Wh: Float[Array, "H 3*H"],
+    b: Float[Array, " 3*H"],
+) -> tuple[Float[Array, "N H"], GRUStepCache]:
+    """One time step, as the formulas at the top of this file.
+
+    Args:
+        x: (N, D) input at this step.
+        prev_h: (N, H) hidden state of the step before.
+        Wx: (D, 3H) input-to-hidden weights, in the order r, z, n.
+        Wh: (H, 3H) hidden-to-hidden weights, likewise.
+        b: (3H,) biases, likewise.
+
+    Returns:
+        next_h (N, H), and what `gru_step_backward` needs.
+
+    >>> import numpy as np
+    >>> x, h, Wx, Wh = np.zeros((1, 1)), np.ones((1, 1)), np.zeros((1, 3)), np.zeros((1, 3))
+    >>> gru_step_forward(x, h, Wx, Wh, np.zeros(3))[0]
+    array([[0.5]])
+    """
+    H = prev_h.shape[1]
+    from_x, from_h = x @ Wx + b, prev_h @ Wh
+    rz = sigmoid(from_x[:, : 2 * H] + from_h[:, : 2 * H])
+    r, z = rz[:, :H], rz[:, H:]
+    recalled = from_h[:, 2 * H :]
+    n = np.tanh(from_x[:, 2 * H :] + r * recalled)
+    next_h = (1 - z) * n + z * prev_h
+    return next_h, (x, prev_h, Wx, Wh, r, z, n, recalled)
+
+
+def gru_step_backward(
+    dnext_h: Float[Array, "N H"], cache: GRUStepCache
+) -> tuple[
+    Float[Array, "N D"],
+    Float[Array, "N H"],
+    Float[Array, "D 3*H"],
+    Float[Array, "H 3*H"],
+    Float[Array, " 3*H"],
+]:
+    """Gradients of one step.
+
+    Args:
+        dnext_h: (N, H) gradient of the hidden state.
+        cache: of `gru_step_forward`.
+
+    Returns:
+        dx (N, D), dprev_h (N, H), dWx (D, 3H), dWh (H, 3H), db (3H,).
+    """
+    x, prev_h, Wx, Wh, r, z, n, recalled = cache
+    # next_h = (1 - z) * n + z * prev_h
+    dn = dnext_h * (1 - z)
+    dz = dnext_h * (prev_h - n)
+    # n = tanh(a_n + r * recalled)
+    da_n = dn * (1 - n**2)
+    dr = da_n * recalled
+    drecalled = da_n * r
+    # r, z = sigmoid(a_r, a_z),  and sigmoid' = sigmoid * (1 - sigmoid)
+    da_r = dr * r * (1 - r)
+    da_z = dz * z * (1 - z)
+    # from_x = x Wx + b;  from_h = prev_h Wh, whose third block is `recalled`
+    dfrom_x = np.concatenate([da_r, da_z, da_n], axis=1)
+    dfrom_h = np.concatenate([da_r, da_z, drecalled], axis=1)
+    dx = dfrom_x @ Wx.T
+    dprev_h = dnext_h * z + dfrom_h @ Wh.T
+    dWx = x.T @ dfrom_x
+    dWh = prev_h.T @ dfrom_h
+    db = dfrom_x.sum(axis=0)
+    return dx, dprev_h, dWx, dWh, db
+
+
+def gru_forward(
+    x: Float[Array, "N T D"],
+    h0: Float[Array, "N H"],
+    Wx: Float[Array, "D 3*H"],
+    Wh: Float[Array, "H 3*H"],
+    b: Float[Array, " 3*H"],
+) -> tuple[Float[Array, "N T H"], list[GRUStepCache]]:
+    """The network over a whole sequence.
+
+    Args:
+        x: (N, T, D) input sequences, T >= 1.
+        h0: (N, H) hidden state before the first step.
+        Wx, Wh, b: as for `gru_step_forward`.
+
+    Returns:
+        h (N, T, H): the hidden state after every step; and the steps' caches.
+
+    >>> import numpy as np
+    >>> x, h0 = np.zeros((1, 2, 1)), np.ones((1, 1))
+    >>> gru_forward(x, h0, np.zeros((1, 3)), np.zeros((1, 3)), np.zeros(3))[0]
+    array([[[0.5 ],
+            [0.25]]])
+    """
+    N, T, _ = x.shape
+    h = np.empty((N, T, h0.shape[1]), dtype=x.dtype)
+    caches = []
+    next_h = h0
+    for t in range(T):
+        next_h, cache = gru_step_forward(x[:, t], next_h, Wx, Wh, b)
+        h[:, t] = next_h
+        caches.append(cache)
+    return h, caches
+
+
+def gru_backward(
+    dh: Float[Array, "N T H"], caches: list[GRUStepCache]
+) -> tuple[
+    Float[Array, "N T D"],
+    Float[Array, "N H"],
+    Float[Array, "D 3*H"],
+    Float[Array, "H 3*H"],
+    Float[Array, " 3*H"],
+]:
+    """Backpropagation through time, as in `limner.layers.lstm`, without a cell state.
+
+    Args:
+        dh: (N, T, H) gradients that reach each step's hidden state from above.
+        caches: of `gru_forward`.
+
+    Returns:
+        dx (N, T, D), dh0 (N, H), dWx (D, 3H), dWh (H, 3H), db (3H,).
+    """
+    x0, h0, Wx, Wh, *_ = caches[0]
+    N, T, H = dh.shape
+    dx = np.empty((N, T, x0.shape[1]), dtype=dh.dtype)
+    dprev_h = np.zeros_like(h0)
+    dWx, dWh, db = np.zeros_like(Wx), np.zeros_like(Wh), np.zeros(3 * H, dtype=dh.dtype)
+    for t in reversed(range(T)):
+        dx[:, t], dprev_h, dWx_t, dWh_t, db_t = gru_step_backward(dh[:, t] + dprev_h, caches[t])
+        dWx += dWx_t
+        dWh += dWh_t
+        db += db_t
+    return dx, dprev_h, dWx, dWh, db
