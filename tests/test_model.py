@@ -42,7 +42,7 @@ def test_the_courses_parameters():
         assert model.params[name].tolist() == [0.0] * size
 
 
-@pytest.mark.parametrize("cell_type", ["rnn", "lstm"])
+@pytest.mark.parametrize("cell_type", ["rnn", "gru", "lstm"])
 @pytest.mark.parametrize("T", [2, 4])
 def test_gradients(cell_type, T, rng):
     model = small_model(cell_type, words=COURSE_WORDS)
@@ -89,7 +89,7 @@ def test_padding_changes_nothing(rng):
         np.testing.assert_allclose(padded_grads[name], grad, atol=1e-12)
 
 
-@pytest.mark.parametrize("cell_type", ["rnn", "lstm"])
+@pytest.mark.parametrize("cell_type", ["rnn", "gru", "lstm"])
 def test_float32_stays_float32(cell_type, rng):
     model = small_model(cell_type, np.float32)
     loss, grads = model.loss(rng.standard_normal((2, 4)), rng.integers(6, size=(2, 5)))
@@ -97,7 +97,7 @@ def test_float32_stays_float32(cell_type, rng):
     assert {grad.dtype for grad in grads.values()} == {np.dtype(np.float32)}
 
 
-@pytest.mark.parametrize("cell_type", ["rnn", "lstm"])
+@pytest.mark.parametrize("cell_type", ["rnn", "gru", "lstm"])
 def test_one_step_is_the_loss_functions_step(cell_type, rng):
     """Decoding word by word sees the scores that training sees."""
     model = small_model(cell_type)
@@ -151,8 +151,8 @@ def test_captions_that_are_no_words():
 
 
 def test_unknown_cell_type_and_missing_words():
-    with pytest.raises(ValueError, match="cell_type 'gru': expected one of rnn, lstm"):
-        CaptioningRNN(WORDS, cell_type="gru")
+    with pytest.raises(ValueError, match="cell_type 'gnu': expected one of rnn, gru, lstm"):
+        CaptioningRNN(WORDS, cell_type="gnu")
     with pytest.raises(ValueError, match="dtype float16: expected float32 or float64"):
         CaptioningRNN(WORDS, dtype=np.float16)
     with pytest.raises(ValueError, match="<NULL> is missing"):
@@ -161,7 +161,7 @@ def test_unknown_cell_type_and_missing_words():
         small_model("rnn", words=COURSE_WORDS).sample(np.zeros((1, 4)))
 
 
-@pytest.mark.parametrize(("cell_type", "gates"), [("rnn", 1), ("lstm", 4)])
+@pytest.mark.parametrize(("cell_type", "gates"), [("rnn", 1), ("gru", 3), ("lstm", 4)])
 def test_config_rebuilds_the_shape(cell_type, gates):
     model = small_model(cell_type)
     again = CaptioningRNN(WORDS, **model.config)

@@ -225,7 +225,7 @@ def test_nothing_to_validate_on(dataset, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("cell_type", ["rnn", "lstm"])
+@pytest.mark.parametrize("cell_type", ["rnn", "gru", "lstm"])
 @pytest.mark.parametrize("update_rule", ["sgd", "adam"])
 @pytest.mark.parametrize("checkpoint_seconds", [0.0, 1e6])
 def test_a_loss_that_is_no_number(dataset, tmp_path, cell_type, update_rule, checkpoint_seconds):

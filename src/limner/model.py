@@ -2,12 +2,12 @@
 
     h0     = features W_proj + b_proj          the picture becomes the first hidden state
     x      = W_embed[captions[:, :-1]]         words in ...
-    h      = rnn or lstm (x, h0)
+    h      = rnn, gru or lstm (x, h0)
     scores = h W_vocab + b_vocab               ... scores of the next words out
     loss   = softmax against captions[:, 1:], `<NULL>` not counted
 
-Shapes: N pictures, T words, D features, W word vector, H hidden, V vocabulary; m = 1 (rnn) or
-4 (lstm).
+Shapes: N pictures, T words, D features, W word vector, H hidden, V vocabulary; m = 1 (rnn),
+3 (gru) or 4 (lstm).
 Source: O. Vinyals et al., "Show and tell: a neural image caption generator", CVPR 2015; here the
 features set the first hidden state, as in the course.
 """
@@ -22,6 +22,9 @@ from limner.decoding import Limits, beam_search, greedy
 from limner.layers import (
     affine_backward,
     affine_forward,
+    gru_backward,
+    gru_forward,
+    gru_step_forward,
     lstm_backward,
     lstm_forward,
     lstm_step_forward,
@@ -37,14 +40,28 @@ from limner.layers import (
 from limner.stepper import stepper
 from limner.vocabulary import END, NULL, START, UNK
 
-GATES = {"rnn": 1, "lstm": 4}
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 """Blocks of H columns in Wx, Wh and b, by cell type."""
 
-_FORWARD: dict[str, Callable[..., Any]] = {"rnn": rnn_forward, "lstm": lstm_forward}
-_BACKWARD: dict[str, Callable[..., Any]] = {"rnn": rnn_backward, "lstm": lstm_backward}
+_FORWARD: dict[str, Callable[..., Any]] = {
+    "rnn": rnn_forward,
+    "gru": gru_forward,
+    "lstm": lstm_forward,
+}
+_BACKWARD: dict[str, Callable[..., Any]] = {
+    "rnn": rnn_backward,
+    "gru": gru_backward,
+    "lstm": lstm_backward,
+}
+
+_STEP: dict[str, Callable[..., Any]] = {
+    "rnn": rnn_step_forward,
+    "gru": gru_step_forward,
+    "lstm": lstm_step_forward,
+}
 
 State = tuple[Array, ...]
-"""What a step hands to the next: (h,) for rnn, (h, c) for lstm; each (N, H)."""
+"""What a step hands to the next: (h,) for rnn and gru, (h, c) for lstm; each (N, H)."""
 
 
 class CaptioningRNN:
@@ -55,7 +72,7 @@ class CaptioningRNN:
         input_dim: D.
         wordvec_dim: W.
         hidden_dim: H.
-        cell_type: "rnn" or "lstm".
+        cell_type: "rnn", "gru" or "lstm".
         dtype: of the parameters and of all that is computed; float32, or float64 for gradient
             checks (halves are too small for Adam's epsilon).
         rng: where the parameters are drawn from; None takes NumPy's global state, so that
@@ -166,7 +183,7 @@ class CaptioningRNN:
         """The state before the first word."""
         p = self.params
         h0, _ = affine_forward(self._checked(features), p["W_proj"], p["b_proj"])
-        return (h0,) if self.cell_type == "rnn" else (h0, np.zeros_like(h0))
+        return (h0, np.zeros_like(h0)) if self.cell_type == "lstm" else (h0,)
 
     def step(self, words: Int[Array, " N"], state: State) -> tuple[Float[Array, "N V"], State]:
         """Scores of the next word, after these words and this state; and the state after them.
@@ -175,14 +192,9 @@ class CaptioningRNN:
         """
         p = self.params
         x = p["W_embed"][words]
-        if self.cell_type == "rnn":
-            h, _ = rnn_step_forward(x, state[0], p["Wx"], p["Wh"], p["b"])
-            state = (h,)
-        else:
-            h, c, _ = lstm_step_forward(x, state[0], state[1], p["Wx"], p["Wh"], p["b"])
-            state = (h, c)
-        scores, _ = affine_forward(state[0], p["W_vocab"], p["b_vocab"])
-        return scores, state
+        *after, _ = _STEP[self.cell_type](x, *state, p["Wx"], p["Wh"], p["b"])
+        scores, _ = affine_forward(after[0], p["W_vocab"], p["b_vocab"])
+        return scores, tuple(after)
 
     def sample(self, features: Float[Array, "N D"], max_length: int = 30) -> Int[Array, "N L"]:
         """The likeliest word at every step, as the course's `sample`.

@@ -48,7 +48,7 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         checkpoint_seconds: how often `last.safetensors` is written within an epoch.
     """
 
-    cell_type: Literal["rnn", "lstm"] = "lstm"
+    cell_type: Literal["rnn", "gru", "lstm"] = "lstm"
     wordvec_dim: Positive = 256
     hidden_dim: Positive = 512
     update_rule: Literal["sgd", "sgd_momentum", "rmsprop", "adam"] = "adam"

@@ -4,7 +4,8 @@ It gives what `CaptioningRNN.step` gives. What a word puts into the cell, `x Wx 
 word alone, so it is computed once, when the word is first said; and the weights are laid out gate
 by gate, as in `limner.engine.cells`.
 
-Shapes: N rows (captions or beams), V vocabulary, W word vector, H hidden; m = 1 (rnn) or 4 (lstm).
+Shapes: N rows (captions or beams), V vocabulary, W word vector, H hidden; m = 1 (rnn),
+3 (gru) or 4 (lstm).
 """
 
 from collections.abc import Callable, Mapping
@@ -30,6 +31,7 @@ def stepper(
     W_embed, Wx = params["W_embed"], params["Wx"]
     H, mH = params["Wh"].shape
     m, V = mH // H, len(W_embed)
+    cell = _CELLS[m]
     Wx, b = _by_gate(Wx, m), params["b"].reshape(m, 1, H)
     # rows 64 bytes longer than H: right under each other, they fall into the same cache sets
     Wh = np.empty((m, H, H + 64 // Wx.itemsize), Wx.dtype)[..., :H]
@@ -45,8 +47,8 @@ def stepper(
             known[new] = True
         N = len(words)
         a = np.matmul(state[0], Wh)
-        a += inputs.take(words, axis=1, out=workspace("looked up", m, N, H), mode="clip")
-        state = _rnn(a) if m == 1 else _lstm(a, state[1])
+        looked_up = inputs.take(words, axis=1, out=workspace("looked up", m, N, H), mode="clip")
+        state = cell(a, looked_up, *state)
         scores = np.matmul(state[0], params["W_vocab"], out=workspace("scores", N, V))
         scores += params["b_vocab"]
         return scores, state
@@ -54,11 +56,39 @@ def stepper(
     return step
 
 
-def _rnn(a: Float[Array, "1 N H"]) -> State:
+def _rnn(a: Float[Array, "1 N H"], inputs: Float[Array, "1 N H"], *_: Array) -> State:
+    a += inputs
     return (np.tanh(a[0], out=a[0]),)
 
 
-def _lstm(a: Float[Array, "4 N H"], prev_c: Float[Array, "N H"]) -> State:
+def _gru(
+    a: Float[Array, "3 N H"], inputs: Float[Array, "3 N H"], prev_h: Float[Array, "N H"]
+) -> State:
+    # r, z = sigmoid(a) = tanh(a / 2) / 2 + 1/2;  n = tanh(inputs_n + r * a_n)
+    r, z, n = a
+    rz = a[:2]
+    rz += inputs[:2]
+    rz *= 0.5
+    np.tanh(rz, out=rz)
+    rz *= 0.5
+    rz += 0.5
+    n *= r
+    n += inputs[2]
+    np.tanh(n, out=n)
+    # h = (1 - z) * n + z * prev_h = n + z * (prev_h - n)
+    h = prev_h - n
+    h *= z
+    h += n
+    return (h,)
+
+
+def _lstm(
+    a: Float[Array, "4 N H"],
+    inputs: Float[Array, "4 N H"],
+    prev_h: Float[Array, "N H"],
+    prev_c: Float[Array, "N H"],
+) -> State:
+    a += inputs
     # i, f, o = sigmoid(a) = tanh(a / 2) / 2 + 1/2;  g = tanh(a)
     ifo = a[:3]
     ifo *= 0.5
@@ -71,6 +101,9 @@ def _lstm(a: Float[Array, "4 N H"], prev_c: Float[Array, "N H"]) -> State:
     c += g
     o *= np.tanh(c)
     return o, c
+
+
+_CELLS: dict[int, Callable[..., State]] = {1: _rnn, 3: _gru, 4: _lstm}
 
 
 def _by_gate(W: Float[Array, "R mH"], m: int) -> Float[Array, "m R H"]:

@@ -69,7 +69,7 @@ def train(
     config: Annotated[
         Path | None, typer.Option(help="TOML file of settings; options here come before it.")
     ] = None,
-    cell_type: Annotated[str | None, typer.Option(help="rnn or lstm [lstm].")] = None,
+    cell_type: Annotated[str | None, typer.Option(help="rnn, gru or lstm [lstm].")] = None,
     wordvec_dim: Annotated[int | None, typer.Option(help="Size of a word vector [256].")] = None,
     hidden_dim: Annotated[int | None, typer.Option(help="Size of the hidden state [512].")] = None,
     update_rule: Annotated[

@@ -1,6 +1,6 @@
 """The recurrent cells over packed rows, forward and backward, in arrays that are reused.
 
-The formulas are those of `limner.layers.rnn` and `limner.layers.lstm`. Three things differ:
+The formulas are those of `limner.layers.rnn`, `gru` and `lstm`. Three things differ:
 
 - A step's rows go on with the first rows of the step before (see `packing`).
 - Gates are the first axis, not columns: each gate of a step is one piece of memory.
@@ -10,7 +10,7 @@ Each cell is a pair: forward returns the hidden states and a cache, backward tak
 the hidden states and the cache. docs/performance.md derives the order of the operations.
 
 Shapes: P packed rows, N of them at step 0, U distinct words, H hidden;
-m gates, 1 (rnn) or 4 (lstm).
+m gates, 1 (rnn), 3 (gru) or 4 (lstm).
 """
 
 from collections.abc import Callable
@@ -62,8 +62,12 @@ def rnn_backward(
     steps: Steps,
     WhT: Float[Array, "1 H H"],
     workspace: Workspace,
-) -> tuple[Float[Array, "1 P H"], Float[Array, "N H"]]:
-    """Backpropagation through time: da, in the place of dh, and dh_0."""
+) -> tuple[Float[Array, "1 P H"], Float[Array, "1 P H"], Float[Array, "N H"]]:
+    """Backpropagation through time.
+
+    Returns:
+        da by the inputs and da by `prev_h Wh`, here the same, in the place of dh; and dh_0.
+    """
     (h,) = cache
     dprev_h = workspace("dprev_h", steps[0].stop, h.shape[1])
     later = 0  # rows that the step after this one has
@@ -77,7 +81,85 @@ def rnn_backward(
         # a = inputs + prev_h Wh
         later = len(da)
         np.matmul(da, WhT[0], out=dprev_h[:later])
-    return dh[None], dprev_h
+    return dh[None], dh[None], dprev_h
+
+
+def gru_forward(
+    inputs: Float[Array, "3 U H"],
+    lookup: Int[Array, " P"],
+    steps: Steps,
+    prev_h: Float[Array, "P H"],
+    Wh: Float[Array, "3 H H"],
+    workspace: Workspace,
+) -> tuple[Float[Array, "P H"], Cache]:
+    """As `rnn_forward`, for the cell of `limner.layers.gru`."""
+    h, recalled, kept = (workspace(name, *prev_h.shape) for name in ("h", "recalled", "kept"))
+    gates = workspace("gates", 3, *prev_h.shape)
+    for t, rows in enumerate(steps):
+        a = gates[:, rows]
+        np.matmul(prev_h[rows], Wh, out=a)
+        recalled[rows] = a[2]
+        a[2] = 0
+        _add_inputs(a, inputs, lookup[rows], workspace)
+        # r, z = sigmoid(a) = tanh(a / 2) / 2 + 1/2;  n = tanh(inputs_n + r * recalled)
+        rz = a[:2]
+        rz *= 0.5
+        np.tanh(rz, out=rz)
+        rz *= 0.5
+        rz += 0.5
+        r, z, n = a
+        np.multiply(r, recalled[rows], out=kept[rows])
+        n += kept[rows]
+        np.tanh(n, out=n)
+        # h = (1 - z) * n + z * prev_h = n + z * (prev_h - n)
+        np.subtract(prev_h[rows], n, out=kept[rows])
+        np.multiply(z, kept[rows], out=h[rows])
+        h[rows] += n
+        _hand_on(h, prev_h, steps, t)
+    return h, (recalled, kept, gates)
+
+
+def gru_backward(
+    dh: Float[Array, "P H"],
+    cache: Cache,
+    steps: Steps,
+    WhT: Float[Array, "3 H H"],
+    workspace: Workspace,
+) -> tuple[Float[Array, "3 P H"], Float[Array, "3 P H"], Float[Array, "N H"]]:
+    """Backpropagation through time: da by the inputs, da by `prev_h Wh`, and dh_0.
+
+    They differ in the third block: the reset gate stands between `prev_h Wh_n` and the sum.
+    """
+    recalled, kept, gates = cache  # kept = prev_h - n
+    N, H = steps[0].stop, recalled.shape[1]
+    from_h = workspace("da by h", *gates.shape)
+    dprev_h = workspace("dprev_h", N, H)
+    later = 0  # rows that the step after this one has
+    for rows in reversed(steps):
+        r, z, n = da = gates[:, rows]
+        dh_t, kept_t, recalled_t = dh[rows], kept[rows], recalled[rows]
+        dh_t[:later] += dprev_h[:later]
+        later = len(dh_t)
+        # h = (1 - z) * n + z * prev_h;  z = sigmoid(a_z),  da_z = dh (prev_h - n) z (1 - z)
+        dprev_h_t = np.multiply(dh_t, z, out=dprev_h[:later])
+        kept_t *= dprev_h_t
+        np.subtract(dh_t, dprev_h_t, out=dh_t)  # dn
+        # n = tanh(inputs_n + r * recalled),  da_n = dn (1 - n^2)
+        n *= n
+        np.subtract(1, n, out=n)
+        n *= dh_t
+        # r = sigmoid(a_r),  da_r = da_n recalled r (1 - r)
+        drecalled = np.multiply(n, r, out=from_h[2, rows])
+        recalled_t *= drecalled
+        np.subtract(1, da[:2], out=da[:2])
+        r *= recalled_t
+        z *= kept_t
+        from_h[:2, rows] = da[:2]
+        # a = inputs + prev_h Wh
+        by_gate = workspace("dprev_h by gate", 3, later, H)
+        np.matmul(from_h[:, rows], WhT, out=by_gate)
+        dprev_h_t += by_gate.sum(axis=0)
+    return gates, from_h, dprev_h
 
 
 def lstm_forward(
@@ -122,8 +204,8 @@ def lstm_backward(
     steps: Steps,
     WhT: Float[Array, "4 H H"],
     workspace: Workspace,
-) -> tuple[Float[Array, "4 P H"], Float[Array, "N H"]]:
-    """Backpropagation through time: da, in the place of the gates, and dh_0."""
+) -> tuple[Float[Array, "4 P H"], Float[Array, "4 P H"], Float[Array, "N H"]]:
+    """As `rnn_backward`; da stands in the place of the gates."""
     h, c, tanh_c, gates = cache
     N, H = steps[0].stop, h.shape[1]
     dprev_h, dc_rows, ig_rows, fc_rows = (
@@ -166,11 +248,12 @@ def lstm_backward(
         np.matmul(da, WhT, out=by_gate)
         np.sum(by_gate, axis=0, out=dprev_h[:n])
         later = n
-    return gates, dprev_h
+    return gates, gates, dprev_h
 
 
 CELLS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "rnn": (rnn_forward, rnn_backward),
+    "gru": (gru_forward, gru_backward),
     "lstm": (lstm_forward, lstm_backward),
 }
 """Forward and backward by `CaptioningRNN.cell_type`."""

@@ -14,7 +14,8 @@ Every product writes into an array that is there already. docs/performance.md de
 and says what each trick is worth.
 
 Shapes: N captions, T words, P packed rows, U distinct words, D features, W word vector, H hidden,
-V vocabulary; m = 1 (rnn) or 4 (lstm).
+V vocabulary; m = 1 (rnn),
+3 (gru) or 4 (lstm).
 """
 
 from typing import Any
@@ -163,8 +164,8 @@ class NumpyEngine:
 
         loss, dh = self._score(h, packed, len(captions))
 
-        da, dh0 = backward(dh, cache, packed.steps, WhT, workspace)
-        np.matmul(prev_h.T, da, out=by_gate(grads["Wh"], self._num_gates))
+        da, da_by_h, dh0 = backward(dh, cache, packed.steps, WhT, workspace)
+        np.matmul(prev_h.T, da_by_h, out=by_gate(grads["Wh"], self._num_gates))
         self._embed_backward(da, x, packed)
         np.matmul(features.T, dh0, out=grads["W_proj"])
         np.sum(dh0, axis=0, out=grads["b_proj"])
