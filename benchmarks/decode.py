@@ -14,8 +14,8 @@ from pytorch import TorchCaptioner
 
 from limner.decoding import Limits, beam_search, greedy
 from limner.engine import NumpyEngine
-from limner.model import CaptioningRNN
-from limner.stepper import stepper
+from limner.models import CaptioningRNN
+
 
 PICTURES, LENGTH, BEAMS = 128, 30, 5
 START, END = 1, 2
@@ -34,14 +34,14 @@ def learnt_by_heart(cell_type: str, steps: int) -> tuple[CaptioningRNN, np.ndarr
 
 
 def limner_greedy(model: CaptioningRNN, features: np.ndarray, end: int | None) -> np.ndarray:
-    step = stepper(model.params)
+    step = model.stepper()
     state = model.initial_state(features)
     words, _ = greedy(step, state, len(features), Limits(START, end, max_length=LENGTH))
     return words
 
 
 def limner_beam(model: CaptioningRNN, features: np.ndarray) -> np.ndarray:
-    step = stepper(model.params)
+    step = model.stepper()
     state, limits = model.initial_state(features), Limits(START, END, max_length=LENGTH)
     words, _ = beam_search(step, state, len(features), limits, beam_size=BEAMS)
     return words[:, 0]

@@ -23,7 +23,7 @@ import numpy as np
 
 from limner.data.dataset import Split, map_features
 from limner.engine import NumpyEngine
-from limner.model import CaptioningRNN
+from limner.models import CaptioningRNN
 
 PICTURES, D, T, BATCH = 82_783, 4096, 17, 128
 CAPTIONS_OF_A_PICTURE = 5

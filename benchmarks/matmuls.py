@@ -10,7 +10,7 @@ V vocabulary; mH = H (rnn) or 4 H (lstm).
 import numpy as np
 
 from limner.engine.packing import pack
-from limner.model import CaptioningRNN
+from limner.models import CaptioningRNN
 
 
 class Products:

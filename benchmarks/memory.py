@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from limner.model import CaptioningRNN
+from limner.models import CaptioningRNN
 
 SIZES = {"D": 512, "W": 256, "H": 512, "V": 1004, "N": 128}
 TINY = {"D": 4, "W": 4, "H": 4, "V": 8, "N": 2}

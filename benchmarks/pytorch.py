@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from limner.model import CaptioningRNN
+from limner.models import CaptioningRNN
 
 
 class TorchCaptioner(nn.Module):

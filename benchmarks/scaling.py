@@ -14,7 +14,7 @@ import numpy as np
 
 from limner.engine import NumpyEngine
 from limner.engine.packing import pack
-from limner.model import CaptioningRNN
+from limner.models import CaptioningRNN
 
 BASE = {"N": 32, "T": 17, "H": 512, "V": 1004}
 SWEEPS = {

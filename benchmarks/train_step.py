@@ -20,7 +20,7 @@ from pytorch import TorchTrainer
 from student import Student
 
 from limner.engine import NumpyEngine, ReferenceEngine
-from limner.model import CaptioningRNN
+from limner.models import CaptioningRNN
 
 Step = Callable[[], object]
 

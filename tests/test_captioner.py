@@ -7,7 +7,7 @@ from PIL import Image
 from limner.captioner import BUNDLED_CAPTIONER, Captioner, checkpoint_path
 from limner.checkpoint import Checkpoint, load_checkpoint
 from limner.errors import InputError
-from limner.model import CaptioningRNN
+from limner.models import CaptioningRNN
 
 
 @pytest.fixture(scope="module")

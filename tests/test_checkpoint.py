@@ -6,7 +6,7 @@ from safetensors.numpy import save_file
 
 from limner.checkpoint import load_checkpoint, save_checkpoint
 from limner.errors import InputError
-from limner.model import CaptioningRNN
+from limner.models import CaptioningRNN
 from limner.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary.build([["a", "dog", "café"]])

@@ -13,7 +13,7 @@ def test_limner_itself():
 
 def test_a_checkpoint():
     facts = describe(BUNDLED_CAPTIONER)
-    assert facts["model"].startswith("lstm, 4,")
+    assert facts["model"].startswith("LSTM, 4,")
     assert "BLEU-4 " in facts["scores on dev"]
 
 

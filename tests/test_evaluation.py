@@ -6,7 +6,7 @@ import pytest
 from limner.data.dataset import open_dataset
 from limner.errors import InputError
 from limner.evaluation import caption_features, evaluate, score
-from limner.model import CaptioningRNN
+from limner.models import CaptioningRNN
 
 
 @pytest.fixture

@@ -270,7 +270,7 @@ def test_parameters_that_are_no_numbers_are_not_kept(dataset, tmp_path):
         ('hidden_dim = "5"', "Expected `int`, got `str` - at `.*hidden_dim`"),
         ("hidden_dim = 0", "Expected `int` >= 1 - at `.*hidden_dim`"),
         ("learning_rate = nan", "Expected `float` > 0.0"),
-        ('cell_type = "gru"', "Invalid enum value 'gru' - at `.*cell_type`"),
+        ('cell_type = "gnu"', "Invalid enum value 'gnu' - at `.*cell_type`"),
         ("hidden_dim = ", "settings.toml: "),
         ("# \udce9", "settings.toml: "),
     ],

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from limner.data.dataset import Split
-from limner.model import CaptioningRNN
+from limner.models import CaptioningRNN
 from limner.solver import CaptioningSolver
 
 WORDS = {"<NULL>": 0, "<START>": 1, "<END>": 2, "<UNK>": 3, "cat": 4, "dog": 5}

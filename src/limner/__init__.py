@@ -5,7 +5,7 @@ from limner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from limner.data.dataset import Dataset, open_dataset
 from limner.errors import InputError, LimnerError
 from limner.evaluation import Evaluation, evaluate
-from limner.model import CaptioningRNN
+from limner.models import CaptioningRNN
 from limner.solver import CaptioningSolver
 from limner.vocabulary import Vocabulary
 

@@ -31,7 +31,7 @@ from limner.metrics import (
 from limner.metrics import score as score_tokens
 from limner.metrics.bootstrap import Interval
 from limner.metrics.ngrams import Tokens
-from limner.model import CaptioningRNN
+from limner.models import CaptioningModel
 from limner.neighbours import consensus_captions
 
 SCALE = "0-100 (CIDEr and CIDEr-D can be more)"
@@ -113,7 +113,7 @@ def result_dict(
 
 
 def assess(
-    model: CaptioningRNN,
+    model: CaptioningModel,
     dataset: Dataset,
     split: str | None = None,
     beam_size: int = 1,
@@ -208,11 +208,12 @@ def text_fingerprint(captions: Mapping[str, str] | Mapping[str, list[str]]) -> s
     return _short(json.dumps(captions, sort_keys=True, ensure_ascii=False).encode())
 
 
-def fingerprint(model: CaptioningRNN) -> str:
+def fingerprint(model: CaptioningModel) -> str:
     """Twelve digits that tell two models apart."""
     parts = [model.params[name].tobytes() for name in sorted(model.params)]
+    parts += [model.feature_mean.tobytes(), model.feature_std.tobytes()]
     words = sorted(model.word_to_idx.items())
-    return _short(b"".join(parts) + json.dumps([model.cell_type, words]).encode())
+    return _short(b"".join(parts) + json.dumps([model.config, words]).encode())
 
 
 def _elsewhere(N: int, rng: np.random.Generator) -> list[int]:

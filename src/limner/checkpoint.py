@@ -1,8 +1,8 @@
 """A checkpoint: one `.safetensors` file that holds all a model needs to caption a picture.
 
-The tensors are the parameters, named as in `CaptioningRNN.params`; other tensors carry a prefix
-(`optimizer/`, `solver/`). Everything else is JSON under the metadata key `limner`. Nothing in the
-file can run code.
+The tensors are the parameters, named as in the model's `params`, and the features' mean and
+standard deviation; other tensors carry a prefix (`optimizer/`, `solver/`). Everything else is JSON
+under the metadata key `limner`. Nothing in the file can run code.
 """
 
 import json
@@ -18,10 +18,13 @@ from safetensors.numpy import save
 from limner.arrays import Array
 from limner.errors import InputError
 from limner.files import write_atomically
-from limner.model import CaptioningRNN
+from limner.models import MODELS, CaptioningModel
 from limner.vocabulary import SPECIAL, Vocabulary
 
 SCHEMA_VERSION = 1
+
+STANDARDISATION = ("feature_mean", "feature_std")
+"""Attributes of a model that are kept beside its parameters."""
 
 
 @dataclass
@@ -35,7 +38,7 @@ class Checkpoint:
         state: tensors that only training needs, with their prefixes.
     """
 
-    model: CaptioningRNN
+    model: CaptioningModel
     info: dict[str, Any] = field(default_factory=dict)
     state: dict[str, Array] = field(default_factory=dict)
 
@@ -47,7 +50,7 @@ class Checkpoint:
 
 def save_checkpoint(
     path: Path,
-    model: CaptioningRNN,
+    model: CaptioningModel,
     info: Mapping[str, Any],
     state: Mapping[str, Array] | None = None,
     dtype: type[np.floating] | None = None,
@@ -65,12 +68,12 @@ def save_checkpoint(
     Raises:
         LimnerError: if the file cannot be written.
     """
-    tensors = {
-        name: np.asarray(param, dtype=dtype, order="C") for name, param in model.params.items()
-    }
+    kept = {**model.params, **{name: getattr(model, name) for name in STANDARDISATION}}
+    tensors = {name: np.asarray(param, dtype=dtype, order="C") for name, param in kept.items()}
     tensors |= {name: np.asarray(value, order="C") for name, value in (state or {}).items()}
     words = Vocabulary.from_mapping(model.word_to_idx).idx_to_word
-    header = {"schema_version": SCHEMA_VERSION, "model": model.config, "vocabulary": words, **info}
+    shape = {"kind": model.kind, **model.config}
+    header = {"schema_version": SCHEMA_VERSION, "model": shape, "vocabulary": words, **info}
     write_atomically(path, save(tensors, {"limner": json.dumps(header, ensure_ascii=False)}))
 
 
@@ -90,7 +93,7 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
         )
     try:
         words, config = header.pop("vocabulary"), header.pop("model")
-        model = CaptioningRNN(
+        model = MODELS[config.pop("kind", "rnn")](  # at first there was one kind
             {word: index for index, word in enumerate(words)},
             **config,
             rng=np.random.default_rng(0),
@@ -102,6 +105,12 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
             if tensor.shape != param.shape:
                 raise ValueError(f"{name} is {tensor.shape}, expected {param.shape}")
             model.params[name] = tensor.astype(model.dtype)
+        for name in STANDARDISATION:
+            if name in tensors:
+                tensor = tensors.pop(name)
+                if tensor.shape != getattr(model, name).shape:
+                    raise ValueError(f"{name} is {tensor.shape}")
+                setattr(model, name, tensor.astype(model.dtype))
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: the checkpoint does not hold together ({error}); train again"

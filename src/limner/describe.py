@@ -66,7 +66,7 @@ def _describe_checkpoint(path: Path) -> dict[str, str]:
     training = info.get("training", {})
     facts = {
         "checkpoint": str(path),
-        "model": f"{model.cell_type}, {model.num_parameters:,} parameters, "
+        "model": f"{model.title}, {model.num_parameters:,} parameters, "
         f"hidden {model.config['hidden_dim']}, word vectors {model.config['wordvec_dim']}",
         "vocabulary": f"{len(model.word_to_idx)} words",
         "backbone": str((info.get("backbone") or {}).get("name", "unknown")),

@@ -10,7 +10,7 @@ from limner.data.dataset import Dataset
 from limner.errors import InputError
 from limner.metrics import DocumentFrequency, Scores, tokenize
 from limner.metrics import score as score_tokens
-from limner.model import CaptioningRNN
+from limner.models import CaptioningModel
 from limner.vocabulary import Vocabulary
 
 Tokens = list[str]
@@ -77,7 +77,7 @@ def training_tokens(dataset: Dataset) -> list[list[Tokens]]:
 
 
 def evaluate(
-    model: CaptioningRNN,
+    model: CaptioningModel,
     dataset: Dataset,
     split: str | None = None,
     beam_size: int = 1,
@@ -112,7 +112,7 @@ def evaluate(
 
 
 def caption_features(
-    model: CaptioningRNN, features: np.ndarray, beam_size: int = 1, batch_size: int = 256
+    model: CaptioningModel, features: np.ndarray, beam_size: int = 1, batch_size: int = 256
 ) -> list[str]:
     """Captions in plain words of the pictures with these features (N, D)."""
     vocabulary = Vocabulary.from_mapping(model.word_to_idx)

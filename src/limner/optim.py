@@ -119,11 +119,28 @@ def adam(
     return w - step * m / (np.sqrt(v) + epsilon), config
 
 
+def adamw(
+    w: Float[Array, "*S"], dw: Float[Array, "*S"], config: Config | None = None
+) -> tuple[Float[Array, "*S"], Config]:
+    """Adam, and apart from it the weights shrink: `w = w - learning_rate * weight_decay * w` first.
+
+    Config:
+        weight_decay: default 1e-2; the rest as for `adam`.
+
+    Source: I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019.
+    """
+    config = {} if config is None else config
+    learning_rate = _number(config, "learning_rate", 1e-3)
+    weight_decay = _number(config, "weight_decay", 1e-2)
+    return adam(w - learning_rate * weight_decay * w, dw, config)
+
+
 UPDATE_RULES: dict[str, UpdateRule] = {
     "sgd": sgd,
     "sgd_momentum": sgd_momentum,
     "rmsprop": rmsprop,
     "adam": adam,
+    "adamw": adamw,
 }
 
 

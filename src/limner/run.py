@@ -25,7 +25,7 @@ from limner.data.dataset import Dataset
 from limner.errors import InputError, LimnerError
 from limner.evaluation import evaluate
 from limner.files import cannot_write, write_atomically
-from limner.model import CaptioningRNN
+from limner.models import CaptioningRNN
 from limner.solver import CaptioningSolver
 
 SCORE = "BLEU-4"

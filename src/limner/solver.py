@@ -8,7 +8,7 @@ import numpy as np
 from limner.arrays import Array
 from limner.data.dataset import Split
 from limner.engine import NumpyEngine
-from limner.model import CaptioningRNN
+from limner.models import CaptioningModel
 
 
 class CaptioningSolver:
@@ -38,6 +38,7 @@ class CaptioningSolver:
         ValueError: for an unknown argument, rule or setting.
 
     >>> from limner.data.dataset import Split
+    >>> from limner.models import CaptioningRNN
     >>> captions = np.array([[1, 3, 2], [1, 4, 2]], dtype=np.int32)
     >>> split = Split(captions, np.array([0, 1]), np.eye(2, dtype=np.float32), ("a", "b"))
     >>> words = {"<NULL>": 0, "<START>": 1, "<END>": 2, "cat": 3, "dog": 4}
@@ -54,7 +55,7 @@ class CaptioningSolver:
 
     def __init__(
         self,
-        model: CaptioningRNN,
+        model: CaptioningModel,
         data: Split | Mapping[str, Any],
         update_rule: str = "sgd",
         optim_config: dict[str, Any] | None = None,

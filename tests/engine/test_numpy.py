@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limner.engine import NumpyEngine, ReferenceEngine
-from limner.engine import numpy as numpy_engine
-from limner.model import GATES, CaptioningRNN
+from limner.engine import NumpyEngine, ReferenceEngine, scoring
+from limner.engine.base import Regularisation
+from limner.models import GATES, CaptioningRNN, Dropout
 from limner.optim import UPDATE_RULES
 
 TOLERANCE = {np.float64: 1e-10, np.float32: 1e-4}
@@ -23,9 +23,9 @@ def new_model(cell_type, dtype=np.float64, V=9, D=4, W=5, H=6, seed=0):
     return CaptioningRNN(words, D, W, H, cell_type, dtype, rng=np.random.default_rng(seed))
 
 
-def assert_parity(model, features, captions):
-    loss, grads = model.loss(features, captions)
-    fast_loss, fast_grads = NumpyEngine(model).loss_and_grads(features, captions)
+def assert_parity(model, *batch):
+    loss, grads = model.loss(*batch)
+    fast_loss, fast_grads = NumpyEngine(model).loss_and_grads(*batch)
     tolerance = TOLERANCE[model.dtype]
     np.testing.assert_allclose(fast_loss, loss, rtol=tolerance)
     assert set(fast_grads) == set(grads)
@@ -91,9 +91,60 @@ def test_batches_of_changing_size_share_the_workspace(cell_type, rng):
 
 
 def test_rows_are_scored_in_chunks(monkeypatch, rng):
-    monkeypatch.setattr(numpy_engine, "LOGITS", 30)  # three rows of nine scores
-    monkeypatch.setattr(numpy_engine, "CACHED", 18)  # two
+    monkeypatch.setattr(scoring, "LOGITS", 30)  # three rows of nine scores
+    monkeypatch.setattr(scoring, "CACHED", 18)  # two
     assert_parity(new_model("lstm"), rng.standard_normal((5, 4)), rng.integers(9, size=(5, 6)))
+
+
+SHAPES = {
+    "two layers": {"num_layers": 2},
+    "three layers": {"num_layers": 3, "cell_type": "gru"},
+    "tied": {"tied": True, "wordvec_dim": 6},
+    "tied rnn": {
+        "tied": True,
+        "num_layers": 2,
+        "wordvec_dim": 6,
+        "cell_type": "rnn",
+    },
+}
+DROPOUT = Dropout(0.3, 0.2, 0.5)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("chunk", [4_000_000, 30])
+def test_parity_of_all_options(shape, dtype, chunk, monkeypatch, rng):
+    monkeypatch.setattr(scoring, "LOGITS", chunk)
+    options = {"wordvec_dim": 5, "hidden_dim": 6, "cell_type": "lstm", **shape}
+    words = {word: index for index, word in enumerate(["<NULL>", "<START>", "<END>", *"abcdef"])}
+    model = CaptioningRNN(words, 4, dtype=dtype, rng=rng, **options)
+    model.feature_mean = rng.standard_normal(4).astype(dtype)
+    batch = (
+        rng.standard_normal((3, 4)).astype(dtype),
+        rng.integers(9, size=(5, 6)),
+        np.array([0, 2, 2, 0, 2]),
+        rng.standard_normal(5),
+        0.1,
+        model.draw_masks(DROPOUT, 3, 5, rng),
+    )
+    assert_parity(model, *batch)
+
+
+@pytest.mark.parametrize("rule", ["adamw", "sgd"])
+def test_regularised_steps_agree_with_the_reference(rule, rng):
+    model, twin = (new_model("lstm") for _ in range(2))
+    using = Regularisation(DROPOUT, smoothing=0.1, clip_norm=0.5)
+    fast, plain = (
+        engine(m, rule, {"learning_rate": 0.02}, using, np.random.default_rng(3))
+        for engine, m in ((NumpyEngine, model), (ReferenceEngine, twin))
+    )
+    for rate in (0.02, 0.03, 0.01):
+        batch = rng.standard_normal((2, 4)), rng.integers(9, size=(6, 7)), np.arange(6) % 2
+        for engine in (fast, plain):
+            engine.set_learning_rate(rate)
+        assert fast.step(*batch) == pytest.approx(plain.step(*batch))
+    for name, param in twin.params.items():
+        np.testing.assert_allclose(model.params[name], param, rtol=0, atol=1e-9, err_msg=name)
 
 
 def test_scores_of_any_size_give_a_finite_loss(rng):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from limner.engine import ReferenceEngine
-from limner.model import CaptioningRNN
+from limner.models import CaptioningRNN
 from limner.optim import UPDATE_RULES
 
 WORDS = {"<NULL>": 0, "<START>": 1, "<END>": 2, "cat": 3}

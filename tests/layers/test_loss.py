@@ -55,3 +55,25 @@ def test_nothing_counts_where_everything_is_masked():
 def test_verbose_prints_the_shape(capsys):
     temporal_softmax_loss(np.ones((2, 3, 4)), np.zeros((2, 3), int), np.ones((2, 3), bool), True)
     assert capsys.readouterr().out == "dx:  (2, 3, 4)\n"
+
+
+@pytest.mark.torch
+def test_smoothed_labels_equal_pytorchs(rng):
+    torch = pytest.importorskip("torch")
+    x, y = rng.standard_normal((3, 4, 7)), rng.integers(7, size=(3, 4))
+    mask = y != 0
+    loss, dx = temporal_softmax_loss(x, y, mask, smoothing=0.1)
+    theirs = torch.tensor(x, requires_grad=True)
+    expected = (
+        torch.nn.functional.cross_entropy(
+            theirs.reshape(-1, 7),
+            torch.tensor(y).reshape(-1),
+            ignore_index=0,
+            label_smoothing=0.1,
+            reduction="sum",
+        )
+        / 3
+    )
+    expected.backward()
+    assert loss == pytest.approx(expected.item(), rel=1e-12)
+    np.testing.assert_allclose(dx, theirs.grad.numpy(), atol=1e-14)

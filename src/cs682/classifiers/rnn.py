@@ -1,5 +1,5 @@
-"""The captioning model, under the course's path: see `limner.model`."""
+"""The captioning model, under the course's path: see `limner.models`."""
 
-from limner.model import CaptioningRNN
+from limner.models import CaptioningRNN
 
 __all__ = ["CaptioningRNN"]

@@ -27,7 +27,7 @@ Cache = tuple[Array, ...]
 
 def rnn_forward(
     inputs: Float[Array, "1 U H"],
-    lookup: Int[Array, " P"],
+    lookup: Int[Array, " P"] | None,
     steps: Steps,
     prev_h: Float[Array, "P H"],
     Wh: Float[Array, "1 H H"],
@@ -36,8 +36,8 @@ def rnn_forward(
     """`h_t = tanh(inputs_t + h_{t-1} Wh)`.
 
     Args:
-        inputs: `x Wx + b` of the distinct words.
-        lookup: which of them each row takes.
+        inputs: `x Wx + b` of the distinct words, or (m, P, H) of every row.
+        lookup: which of the distinct words each row takes; None where every row has its own.
         steps: the rows of every time step.
         prev_h: h_0 in the rows of step 0; the other rows are filled in.
         Wh: hidden-to-hidden weights, from `recurrent_weights`.
@@ -50,7 +50,7 @@ def rnn_forward(
     a = h[None]
     for t, rows in enumerate(steps):
         np.matmul(prev_h[rows], Wh, out=a[:, rows])
-        _add_inputs(a[:, rows], inputs, lookup[rows], workspace)
+        _add_inputs(a[:, rows], inputs, lookup, rows, workspace)
         np.tanh(h[rows], out=h[rows])
         _hand_on(h, prev_h, steps, t)
     return h, (h,)
@@ -86,7 +86,7 @@ def rnn_backward(
 
 def gru_forward(
     inputs: Float[Array, "3 U H"],
-    lookup: Int[Array, " P"],
+    lookup: Int[Array, " P"] | None,
     steps: Steps,
     prev_h: Float[Array, "P H"],
     Wh: Float[Array, "3 H H"],
@@ -100,7 +100,7 @@ def gru_forward(
         np.matmul(prev_h[rows], Wh, out=a)
         recalled[rows] = a[2]
         a[2] = 0
-        _add_inputs(a, inputs, lookup[rows], workspace)
+        _add_inputs(a, inputs, lookup, rows, workspace)
         # r, z = sigmoid(a) = tanh(a / 2) / 2 + 1/2;  n = tanh(inputs_n + r * recalled)
         rz = a[:2]
         rz *= 0.5
@@ -164,7 +164,7 @@ def gru_backward(
 
 def lstm_forward(
     inputs: Float[Array, "4 U H"],
-    lookup: Int[Array, " P"],
+    lookup: Int[Array, " P"] | None,
     steps: Steps,
     prev_h: Float[Array, "P H"],
     Wh: Float[Array, "4 H H"],
@@ -177,7 +177,7 @@ def lstm_forward(
     for t, rows in enumerate(steps):
         a = gates[:, rows]
         np.matmul(prev_h[rows], Wh, out=a)
-        _add_inputs(a, inputs, lookup[rows], workspace)
+        _add_inputs(a, inputs, lookup, rows, workspace)
         # i, f, o = sigmoid(a) = tanh(a / 2) / 2 + 1/2;  g = tanh(a)
         ifo = a[:3]
         ifo *= 0.5
@@ -294,8 +294,13 @@ def _hand_on(h: Array, prev_h: Array, steps: Steps, t: int) -> None:
         prev_h[steps[t + 1]] = _continued(h, steps, t + 1)
 
 
-def _add_inputs(a: Array, inputs: Array, lookup: Array, workspace: Workspace) -> None:
-    """`a += inputs[:, lookup]`, without a new array."""
+def _add_inputs(
+    a: Array, inputs: Array, lookup: Array | None, rows: slice, workspace: Workspace
+) -> None:
+    """Add these rows' inputs, without a new array."""
+    if lookup is None:
+        a += inputs[:, rows]
+        return
     looked_up = workspace("looked up", *a.shape)
-    np.take(inputs, lookup, axis=1, out=looked_up, mode="clip")  # any other mode buffers `out`
+    np.take(inputs, lookup[rows], axis=1, out=looked_up, mode="clip")  # other modes buffer `out`
     a += looked_up

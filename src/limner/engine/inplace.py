@@ -93,11 +93,24 @@ def adam(
     w -= scratch
 
 
+def adamw(
+    w: Float[Array, " S"],
+    dw: Float[Array, " S"],
+    memory: Memory,
+    scratch: Float[Array, " S"],
+    c: Settings,
+) -> None:
+    """`w -= learning_rate * weight_decay * w`, then Adam."""
+    w *= c["kept"]
+    adam(w, dw, memory, scratch, c)
+
+
 RULES: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "sgd": (sgd, ()),
     "sgd_momentum": (sgd_momentum, ("velocity",)),
     "rmsprop": (rmsprop, ("cache",)),
     "adam": (adam, ("m", "v")),
+    "adamw": (adamw, ("m", "v")),
 }
 """By name: the rule, and what it remembers of every parameter."""
 
@@ -140,4 +153,6 @@ def _constants(settings: dict[str, float], t: int) -> dict[str, float]:
     if "beta1" in settings:
         correction = math.sqrt(1 - settings["beta2"] ** t) / (1 - settings["beta1"] ** t)
         constants["step"] = settings["learning_rate"] * correction
+    if "weight_decay" in settings:
+        constants["kept"] = 1 - settings["learning_rate"] * settings["weight_decay"]
     return constants

@@ -1,54 +1,44 @@
 """The fast engine: the loss, the gradients and the update, with nothing done that need not be.
 
-    pack     captions -> rows without padding, time step by time step      packing.py
-    project  features -> h_0
-    embed    the distinct words' vectors, times Wx, plus b
-    recur    h_0, words -> h, the cell over the packed rows                 cells.py
-    score    h -> logits -> the loss, and back to dh; dW_vocab
-    recur    dh -> da, dh_0; dWh
-    embed    da, summed by word -> dWx, dW_embed                            word_sums.py
-    project  dh_0 -> dW_proj
-    update   the rule, in place over one flat array of all parameters       inplace.py
-
-Every product writes into an array that is there already. docs/performance.md derives the stages
-and says what each trick is worth.
-
-Shapes: N captions, T words, P packed rows, U distinct words, D features, W word vector, H hidden,
-V vocabulary; m = 1 (rnn),
-3 (gru) or 4 (lstm).
+pass     features, captions -> the loss and the gradients          recurrent.py
+clip     the gradients' norm
+update   the rule, in place over one flat array of all parameters  inplace.py
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from limner.arrays import Array, Bool, Float, Int
-from limner.engine.cells import CELLS, by_gate, recurrent_weights
+from limner.arrays import Array, Float, Int
+from limner.engine.attentive import AttentivePass
+from limner.engine.base import Batch, Regularisation
 from limner.engine.inplace import RULES, update
-from limner.engine.packing import PackedCaptions, pack
-from limner.engine.word_sums import sum_by_word
-from limner.model import GATES, CaptioningRNN
+from limner.engine.recurrent import RecurrentPass
+from limner.models import CaptioningModel, Masks
 from limner.optim import checked_settings
-from limner.workspace import Workspace
 
-LOGITS = 4_000_000
-"""Scores kept at a time: rows are scored in chunks, so that memory does not grow with N T V."""
-
-CACHED = 65536
-"""Numbers that stay in the cache while the softmax passes over them."""
+PASSES: dict[str, Callable[..., Callable[[Batch], float]]] = {
+    "rnn": RecurrentPass,
+    "attention": AttentivePass,
+}
+"""Forward and backward, by `CaptioningModel.kind`."""
 
 
 class NumpyEngine:
-    """Trains a model as `CaptioningRNN.loss` and a rule of `limner.optim` would, only faster.
+    """Trains a model as `model.loss` and a rule of `limner.optim` would, only faster.
 
     Args:
         model: its `params` become views of the engine's one array, and are updated in place.
         update_rule: "sgd", "sgd_momentum", "rmsprop" or "adam".
         optim_config: settings of the rule.
+        regularisation: dropout, label smoothing, clipping.
+        rng: draws the masks of dropout.
 
     Raises:
         ValueError: for an unknown rule, or a setting that the rule does not have.
 
+    >>> from limner.models import CaptioningRNN
     >>> words = {"<NULL>": 0, "<START>": 1, "<END>": 2, "cat": 3}
     >>> model = CaptioningRNN(words, input_dim=8, cell_type="lstm", rng=np.random.default_rng(0))
     >>> engine = NumpyEngine(model, "adam", {"learning_rate": 0.01})
@@ -59,9 +49,11 @@ class NumpyEngine:
 
     def __init__(
         self,
-        model: CaptioningRNN,
+        model: CaptioningModel,
         update_rule: str = "adam",
         optim_config: dict[str, Any] | None = None,
+        regularisation: Regularisation | None = None,
+        rng: np.random.Generator | None = None,
     ) -> None:
         self.model = model
         self._rule = update_rule
@@ -73,27 +65,50 @@ class NumpyEngine:
         _, remembered = RULES[update_rule]
         self._memory = {name: np.zeros_like(self._flat) for name in remembered}
         self._t = 0
-        self._workspace = Workspace(model.dtype)
-        self._num_gates = GATES[model.cell_type]
+        self._regularisation = regularisation or Regularisation()
+        self._rng = rng or np.random.default_rng(0)
         self._adopt_params()
+        self._pass = PASSES[model.kind](model, self._params, self._grads)
 
-    def step(self, features: Float[Array, "N D"], captions: Int[Array, "N T"]) -> float:
+    def step(
+        self,
+        features: Float[Array, "M *_ D"],
+        captions: Int[Array, "N T"],
+        image_idxs: Int[Array, " N"] | None = None,
+        weights: Float[Array, " N"] | None = None,
+    ) -> float:
         """Forward, backward and one update; returns the loss before it."""
-        loss = self._backpropagate(features, captions)
+        using = self._regularisation
+        masks = None
+        if using.dropout:
+            masks = self.model.draw_masks(using.dropout, len(features), len(captions), self._rng)
+        loss = self._backpropagate(features, captions, image_idxs, weights, using.smoothing, masks)
+        if using.clip_norm:
+            self._clip(using.clip_norm)
         self._t += 1
         update(self._rule, self._flat, self._flat_grads, self._memory, self._settings, self._t)
         return loss
 
     def loss_and_grads(
-        self, features: Float[Array, "N D"], captions: Int[Array, "N T"]
+        self,
+        features: Float[Array, "M *_ D"],
+        captions: Int[Array, "N T"],
+        image_idxs: Int[Array, " N"] | None = None,
+        weights: Float[Array, " N"] | None = None,
+        smoothing: float = 0.0,
+        masks: Masks | None = None,
     ) -> tuple[float, dict[str, Array]]:
-        """What `CaptioningRNN.loss` returns; changes nothing."""
-        loss = self._backpropagate(features, captions)
+        """What `model.loss` returns; changes nothing."""
+        loss = self._backpropagate(features, captions, image_idxs, weights, smoothing, masks)
         return loss, {name: grad.copy() for name, grad in self._grads.items()}
 
     def scale_learning_rate(self, factor: float) -> None:
         """Multiply the learning rate."""
         self._settings["learning_rate"] *= factor
+
+    def set_learning_rate(self, learning_rate: float) -> None:
+        """Give every parameter this learning rate."""
+        self._settings["learning_rate"] = learning_rate
 
     def state_dict(self) -> dict[str, Array]:
         """As `ReferenceEngine.state_dict`: arrays named `parameter/setting`."""
@@ -119,7 +134,8 @@ class NumpyEngine:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """How to copy or pickle: a copy's parameters must be views of an array of its own."""
-        return _rebuilt, (self.model, self._rule, self.state_dict())
+        options = self._regularisation, self._rng
+        return _rebuilt, (self.model, self._rule, options, self.state_dict())
 
     def _by_name(self, flat: Array) -> dict[str, Array]:
         """Views of a flat array, one for each parameter."""
@@ -141,121 +157,20 @@ class NumpyEngine:
                 view[:] = params[name]
                 params[name] = view
 
-    def _backpropagate(self, features: Array, captions: Array) -> float:
+    def _backpropagate(self, *batch: Any) -> float:
         """Fill the gradients; returns the loss."""
         self._adopt_params()
-        features = self.model.checked_batch(features, captions)
-        p, grads, workspace = self._params, self._grads, self._workspace
-        H, V = p["W_vocab"].shape
-        packed = pack(captions, self.model.null, V)
-        if not packed.steps:  # nothing but <NULL> is expected
-            self._flat_grads[:] = 0
-            return 0.0
-        features = features[packed.order]
-        forward, backward = CELLS[self.model.cell_type]
+        return self._pass(Batch.of(self.model, *batch))
 
-        prev_h = workspace("prev_h", len(packed.targets), H)
-        h0 = prev_h[packed.steps[0]]
-        np.matmul(features, p["W_proj"], out=h0)
-        h0 += p["b_proj"]
-        x, inputs = self._embed(packed.words)
-        Wh, WhT = recurrent_weights(p["Wh"], workspace)
-        h, cache = forward(inputs, packed.lookup, packed.steps, prev_h, Wh, workspace)
-
-        loss, dh = self._score(h, packed, len(captions))
-
-        da, da_by_h, dh0 = backward(dh, cache, packed.steps, WhT, workspace)
-        np.matmul(prev_h.T, da_by_h, out=by_gate(grads["Wh"], self._num_gates))
-        self._embed_backward(da, x, packed)
-        np.matmul(features.T, dh0, out=grads["W_proj"])
-        np.sum(dh0, axis=0, out=grads["b_proj"])
-        return loss
-
-    def _embed(self, words: Int[Array, " U"]) -> tuple[Array, Array]:
-        """The distinct words' vectors x (U, W), and what they give the cell, x Wx + b (m, U, H)."""
-        p, m = self._params, self._num_gates
-        x = self._workspace("x", len(words), p["W_embed"].shape[1])
-        np.take(p["W_embed"], words, axis=0, out=x, mode="clip")
-        inputs = self._workspace("inputs", m, len(words), len(p["b"]) // m)
-        np.matmul(x, by_gate(p["Wx"], m), out=inputs)
-        inputs += by_gate(p["b"][None], m)
-        return x, inputs
-
-    def _embed_backward(
-        self, da: Float[Array, "m P H"], x: Float[Array, "U W"], packed: PackedCaptions
-    ) -> None:
-        """dWx, db and dW_embed: a word's rows all took the same inputs, so their da are summed."""
-        p, grads, m = self._params, self._grads, self._num_gates
-        dinputs = self._workspace("dinputs", m, len(packed.words), da.shape[2])
-        sum_by_word(da, packed.lookup, dinputs)
-        np.matmul(x.T, dinputs, out=by_gate(grads["Wx"], m))
-        np.sum(dinputs, axis=1, out=grads["b"].reshape(m, -1))
-        dx = self._workspace("dx by gate", m, *x.shape)
-        np.matmul(dinputs, by_gate(p["Wx"], m).transpose(0, 2, 1), out=dx)
-        grads["W_embed"][:] = 0
-        grads["W_embed"][packed.words] = dx.sum(axis=0)
-
-    def _score(
-        self, h: Float[Array, "P H"], packed: PackedCaptions, num_captions: int
-    ) -> tuple[float, Float[Array, "P H"]]:
-        """The loss and dh; dW_vocab and db_vocab go into the gradients."""
-        p, grads, workspace = self._params, self._grads, self._workspace
-        P, V = len(h), p["W_vocab"].shape[1]
-        dh = workspace("dh", *h.shape)
-        chunk = max(LOGITS // V, 1)
-        loss = 0.0
-        for start in range(0, P, chunk):
-            rows = slice(start, min(start + chunk, P))
-            logits = workspace("logits", rows.stop - rows.start, V)
-            np.matmul(h[rows], p["W_vocab"], out=logits)
-            logits += p["b_vocab"]
-            loss += softmax_loss(logits, packed.targets[rows], packed.counted[rows], num_captions)
-            dlogits = logits
-            np.matmul(dlogits, p["W_vocab"].T, out=dh[rows])
-            if start == 0:
-                np.matmul(h[rows].T, dlogits, out=grads["W_vocab"])
-                np.sum(dlogits, axis=0, out=grads["b_vocab"])
-            else:
-                grads["W_vocab"] += np.matmul(
-                    h[rows].T, dlogits, out=workspace("dW_vocab", *grads["W_vocab"].shape)
-                )
-                grads["b_vocab"] += dlogits.sum(axis=0)
-        return loss, dh
+    def _clip(self, norm: float) -> None:
+        found = float(np.sqrt(self._flat_grads @ self._flat_grads))
+        if found > norm:
+            self._flat_grads *= norm / found
 
 
-def _rebuilt(model: CaptioningRNN, update_rule: str, state: dict[str, Array]) -> NumpyEngine:
-    engine = NumpyEngine(model, update_rule)
+def _rebuilt(
+    model: CaptioningModel, update_rule: str, options: tuple[Any, ...], state: dict[str, Array]
+) -> NumpyEngine:
+    engine = NumpyEngine(model, update_rule, None, *options)
     engine.load_state_dict(state)
     return engine
-
-
-def softmax_loss(
-    logits: Float[Array, "P V"],
-    targets: Int[Array, " P"],
-    counted: Bool[Array, " P"],
-    num_captions: int,
-) -> float:
-    """The loss of `limner.layers.temporal_softmax_loss`; logits become their gradient, in place.
-
-    >>> logits = np.zeros((1, 4))
-    >>> round(softmax_loss(logits, np.array([1]), np.array([True]), 1), 4), logits.tolist()
-    (1.3863, [[0.25, -0.75, 0.25, 0.25]])
-    """
-    P, V = logits.shape
-    block = max(CACHED // V, 1)
-    scale = logits.dtype.type(1 / num_captions)
-    loss = 0.0
-    for start in range(0, P, block):
-        x, y, c = (a[start : start + block] for a in (logits, targets, counted))
-        rows = np.arange(len(x))
-        # log softmax(x)[y] = x[y] - max - log sum exp(x - max)
-        x -= x.max(axis=1, keepdims=True)
-        right = x[rows, y]
-        np.exp(x, out=x)
-        sums = x.sum(axis=1, keepdims=True)
-        loss -= float((right - np.log(sums[:, 0]))[c].sum())
-        # dx = (softmax(x) - onehot(y)) / N
-        x *= scale / sums
-        x[rows, y] -= scale
-        x[~c] = 0
-    return loss / num_captions

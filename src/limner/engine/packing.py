@@ -27,6 +27,7 @@ class PackedCaptions:
     Attributes:
         order: the caption that each row of step 0 belongs to, longest first; captions without a
             target are left out.
+        caption: (P,) the caption of each row.
         steps: for every time step its slice of the P rows. The rows of a step go on with the first
             rows of the step before.
         words: (U,) ids of the distinct words that go in.
@@ -37,6 +38,7 @@ class PackedCaptions:
     """
 
     order: Int[Array, " N"]
+    caption: Int[Array, " P"]
     steps: list[slice]
     words: Int[Array, " U"]
     lookup: Int[Array, " P"]
@@ -70,7 +72,9 @@ def pack(captions: Int[Array, "N T"], null: int, vocabulary_size: int) -> Packed
     targets = time_major[1:][running]
     words, lookup = _distinct(time_major[:-1][running], vocabulary_size)
     num_captions = steps[0].stop if steps else 0
-    return PackedCaptions(order[:num_captions], steps, words, lookup, targets, targets != null)
+    caption = order[np.nonzero(running)[1]]
+    counted = targets != null
+    return PackedCaptions(order[:num_captions], caption, steps, words, lookup, targets, counted)
 
 
 def _distinct(ids: Array, vocabulary_size: int) -> tuple[Array, Array]:

@@ -5,17 +5,20 @@ from typing import Any
 import numpy as np
 
 from limner.arrays import Array, Float, Int
-from limner.model import CaptioningRNN
+from limner.engine.base import Regularisation
+from limner.models import CaptioningModel, Masks
 from limner.optim import UPDATE_RULES, Config, checked_settings
 
 
 class ReferenceEngine:
-    """Trains a model with `CaptioningRNN.loss` and a rule of `limner.optim`.
+    """Trains a model with `model.loss` and a rule of `limner.optim`.
 
     Args:
         model: its `params` are replaced at every step.
         update_rule: "sgd", "sgd_momentum", "rmsprop" or "adam".
         optim_config: settings of the rule, copied for every parameter.
+        regularisation: dropout, label smoothing, clipping.
+        rng: draws the masks of dropout.
 
     Raises:
         ValueError: for an unknown rule, or a setting that the rule does not have.
@@ -23,34 +26,65 @@ class ReferenceEngine:
 
     def __init__(
         self,
-        model: CaptioningRNN,
+        model: CaptioningModel,
         update_rule: str = "adam",
         optim_config: dict[str, Any] | None = None,
+        regularisation: Regularisation | None = None,
+        rng: np.random.Generator | None = None,
     ) -> None:
         self.model = model
+        self._regularisation = regularisation or Regularisation()
+        self._rng = rng or np.random.default_rng(0)
         settings = checked_settings(update_rule, optim_config)
         self._rule = UPDATE_RULES[update_rule]
         self._configs: dict[str, Config] = {name: dict(settings) for name in model.params}
 
-    def step(self, features: Float[Array, "N D"], captions: Int[Array, "N T"]) -> float:
+    def step(
+        self,
+        features: Float[Array, "M *_ D"],
+        captions: Int[Array, "N T"],
+        image_idxs: Int[Array, " N"] | None = None,
+        weights: Float[Array, " N"] | None = None,
+    ) -> float:
         """Forward, backward and one update; returns the loss before it."""
-        loss, grads = self.loss_and_grads(features, captions)
+        using = self._regularisation
+        masks = None
+        if using.dropout:
+            masks = self.model.draw_masks(using.dropout, len(features), len(captions), self._rng)
+        loss, grads = self.loss_and_grads(
+            features, captions, image_idxs, weights, using.smoothing, masks
+        )
+        if using.clip_norm:
+            norm = float(np.sqrt(sum((grad**2).sum() for grad in grads.values())))
+            if norm > using.clip_norm:
+                grads = {name: grad * (using.clip_norm / norm) for name, grad in grads.items()}
         params = self.model.params
         for name, grad in grads.items():
             params[name], self._configs[name] = self._rule(params[name], grad, self._configs[name])
         return loss
 
     def loss_and_grads(
-        self, features: Float[Array, "N D"], captions: Int[Array, "N T"]
+        self,
+        features: Float[Array, "M *_ D"],
+        captions: Int[Array, "N T"],
+        image_idxs: Int[Array, " N"] | None = None,
+        weights: Float[Array, " N"] | None = None,
+        smoothing: float = 0.0,
+        masks: Masks | None = None,
     ) -> tuple[float, dict[str, Array]]:
-        """`CaptioningRNN.loss`."""
-        loss, grads = self.model.loss(features, captions)
+        """`model.loss`."""
+        loss, grads = self.model.loss(features, captions, image_idxs, weights, smoothing, masks)
         return float(loss), grads
 
     def scale_learning_rate(self, factor: float) -> None:
         """Multiply every parameter's learning rate."""
         for config in self._configs.values():
             config["learning_rate"] *= factor
+
+    def set_learning_rate(self, learning_rate: float) -> None:
+        """Give every parameter this learning rate."""
+        for config in self._configs.values():
+            config["learning_rate"] = learning_rate
 
     def state_dict(self) -> dict[str, Array]:
         """Arrays named `parameter/setting`; numbers are arrays without axes."""

@@ -11,10 +11,14 @@ from limner.arrays import Array, Bool, Float, Int
 def temporal_softmax_loss(
     x: Float[Array, "N T V"],
     y: Int[Array, "N T"],
-    mask: Bool[Array, "N T"],
+    mask: Bool[Array, "N T"] | Float[Array, "N T"],
     verbose: bool = False,
+    smoothing: float = 0.0,
 ) -> tuple[np.floating, Float[Array, "N T V"]]:
     """`loss = -1/N * sum over n, t of mask[n, t] * log softmax(x[n, t])[y[n, t]]`.
+
+    With smoothing, the right word is a distribution: it has 1 - smoothing, and all V words share
+    the rest evenly (C. Szegedy et al., "Rethinking the inception architecture", CVPR 2016).
 
     It works on log-probabilities (`log softmax(x) = x - max - log sum exp(x - max)`), so scores
     of any finite size give a finite loss and gradient.
@@ -22,11 +26,13 @@ def temporal_softmax_loss(
     Args:
         x: (N, T, V) scores (logits) of every word at every step.
         y: (N, T) the right words' ids, 0 <= id < V.
-        mask: (N, T) True where a word counts; False at `<NULL>`.
+        mask: (N, T) True where a word counts, False at `<NULL>`; or how much it counts.
         verbose: print the gradient's shape, as the course's code does.
+        smoothing: of the labels, 0 <= smoothing < 1.
 
     Returns:
-        The loss, in x's precision, and dx (N, T, V): softmax minus one-hot, masked, over N.
+        The loss, in x's precision, and dx (N, T, V): softmax minus the right distribution,
+        masked, over N.
 
     >>> import numpy as np
     >>> x, y, mask = np.zeros((1, 2, 4)), np.array([[1, 2]]), np.array([[True, False]])
@@ -40,11 +46,15 @@ def temporal_softmax_loss(
 
     shifted = x.reshape(N * T, V) - x.reshape(N * T, V).max(axis=1, keepdims=True)
     log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    loss = -(weights * log_probs[rows, words]).sum() / x.dtype.type(N)
+    right = log_probs[rows, words]
+    if smoothing:
+        right = (1 - smoothing) * right + smoothing * log_probs.mean(axis=1)
+    loss = -(weights * right).sum() / x.dtype.type(N)
 
     # d log softmax(x)[y] / dx = onehot(y) - softmax(x)
     dx = np.exp(log_probs)
-    dx[rows, words] -= 1
+    dx[rows, words] -= 1 - smoothing
+    dx -= smoothing / V
     dx *= weights[:, None] / x.dtype.type(N)
     if verbose:
         print("dx: ", (N, T, V))

@@ -63,7 +63,7 @@ def _subtitle(assessment: Assessment, dataset: Dataset, checkpoint: Checkpoint) 
     count = len(assessment.evaluation.captions)
     known = "was trained" if assessment.split == "train" else "was not trained"
     return (
-        f"{checkpoint.model.cell_type.upper()} on {dataset.path.name}. It described {count:,} "
+        f"{checkpoint.model.title} on {dataset.path.name}. It described {count:,} "
         f"pictures of the split {assessment.split}, on which it {known}, "
         f"with {assessment.rows[MODEL].diversity.vocabulary:,} different words."
     )

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from limner.model import GATES, CaptioningRNN
-from limner.stepper import stepper
+from limner.models import GATES, CaptioningRNN
 
 WORDS = {"<NULL>": 0, "<START>": 1, "<END>": 2, "<UNK>": 3} | {f"w{i}": i for i in range(4, 40)}
 
@@ -10,11 +9,12 @@ WORDS = {"<NULL>": 0, "<START>": 1, "<END>": 2, "<UNK>": 3} | {f"w{i}": i for i 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("num_rows", [1, 100])
 @pytest.mark.parametrize("cell_type", GATES)
-def test_as_the_models_own_step(cell_type, num_rows, dtype, rng):
-    model = CaptioningRNN(WORDS, 5, 6, 7, cell_type, dtype, rng=rng)
+@pytest.mark.parametrize("options", [{}, {"num_layers": 3, "tied": True}], ids=["plain", "deep"])
+def test_as_the_models_own_step(options, cell_type, num_rows, dtype, rng):
+    model = CaptioningRNN(WORDS, 5, 7, 7, cell_type, dtype, rng=rng, **options)
     for name in ("b", "b_vocab"):
         model.params[name] = rng.standard_normal(model.params[name].shape).astype(dtype)
-    fast = stepper(model.params)
+    fast = model.stepper()
     plain_state = fast_state = model.initial_state(rng.standard_normal((num_rows, 5)))
     tolerance = {np.float32: 1e-5, np.float64: 1e-12}[dtype]
     for _ in range(4):

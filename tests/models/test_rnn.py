@@ -3,7 +3,7 @@ import pytest
 
 from limner.gradcheck import eval_numerical_gradient, rel_error
 from limner.layers import rnn_forward, temporal_affine_forward, word_embedding_forward
-from limner.model import CaptioningRNN
+from limner.models import CaptioningRNN, Dropout
 
 COURSE_WORDS = {"<NULL>": 0, "cat": 2, "dog": 3}
 WORDS = {"<NULL>": 0, "<START>": 1, "<END>": 2, "<UNK>": 3, "cat": 4, "dog": 5}
@@ -60,6 +60,55 @@ def test_gradients(cell_type, T, rng):
         )
         assert np.any(grad != 0), name
         assert rel_error(numerical, grad) < 1e-6 or np.allclose(numerical, grad, atol=1e-9), name
+
+
+def numerically_checked(model, *batch):
+    _, grads = model.loss(*batch)
+    assert set(grads) == set(model.params)
+    for name, grad in grads.items():
+        numerical = eval_numerical_gradient(
+            lambda _: float(model.loss(*batch)[0]), model.params[name], verbose=False, h=1e-6
+        )
+        assert np.any(grad != 0), name
+        assert rel_error(numerical, grad) < 1e-6 or np.allclose(numerical, grad, atol=1e-9), name
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"num_layers": 2}, {"tied": True}, {"num_layers": 3, "tied": True, "cell_type": "gru"}],
+    ids=str,
+)
+def test_gradients_with_every_option(options, rng):
+    words = {"<NULL>": 0, "<START>": 1, "<END>": 2, "cat": 3}
+    options = {"cell_type": "lstm", **options}
+    model = CaptioningRNN(words, 4, 5, 5, dtype=np.float64, rng=rng, **options)
+    numerically_checked(
+        model,
+        rng.standard_normal((2, 4)),
+        np.array([[1, 3, 3, 2], [1, 3, 2, 0], [1, 2, 0, 0]]),
+        np.array([1, 0, 1]),
+        np.array([1.0, -0.5, 2.0]),
+        0.2,
+        model.draw_masks(Dropout(0.2, 0.2, 0.2), 2, 3, rng),
+    )
+
+
+def test_standardised_features(rng):
+    model, plain = (small_model("lstm") for _ in range(2))
+    mean, std = rng.standard_normal(4), rng.random(4) + 0.5
+    model.feature_mean, model.feature_std = mean, std
+    x, captions = rng.standard_normal((3, 4)), rng.integers(6, size=(3, 5))
+    assert model.loss(x * std + mean, captions)[0] == pytest.approx(plain.loss(x, captions)[0])
+    np.testing.assert_array_equal(model.sample(x * std + mean), plain.sample(x))
+
+
+def test_forget_bias_and_tied_sizes():
+    biased = CaptioningRNN(WORDS, 4, 5, 3, "lstm", forget_bias=1.0)
+    assert biased.params["b"].tolist() == [0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0]
+    with pytest.raises(ValueError, match="wordvec_dim 5 must be hidden_dim 3"):
+        CaptioningRNN(WORDS, 4, 5, 3, tied=True)
+    with pytest.raises(ValueError, match="num_layers 0"):
+        CaptioningRNN(WORDS, num_layers=0)
 
 
 def test_the_loss_is_that_of_its_layers(rng):

@@ -8,7 +8,7 @@ Shapes: N rows (captions or beams), V vocabulary, W word vector, H hidden; m = 1
 3 (gru) or 4 (lstm).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -19,7 +19,7 @@ State = tuple[Array, ...]
 
 
 def stepper(
-    params: Mapping[str, Array],
+    params: Mapping[str, Array], num_gates: int, layer_names: Sequence[tuple[str, str, str]]
 ) -> Callable[[Int[Array, " N"], State], tuple[Float[Array, "N V"], State]]:
     """A step function `(words (N,), state) -> (scores (N, V), state)` with these parameters.
 
@@ -27,33 +27,51 @@ def stepper(
 
     Args:
         params: of `CaptioningRNN`; must not change while the step is in use.
+        num_gates: m.
+        layer_names: of Wx, Wh and b of every layer.
     """
-    W_embed, Wx = params["W_embed"], params["Wx"]
-    H, mH = params["Wh"].shape
-    m, V = mH // H, len(W_embed)
-    cell = _CELLS[m]
-    Wx, b = _by_gate(Wx, m), params["b"].reshape(m, 1, H)
-    # rows 64 bytes longer than H: right under each other, they fall into the same cache sets
-    Wh = np.empty((m, H, H + 64 // Wx.itemsize), Wx.dtype)[..., :H]
-    Wh[:] = _by_gate(params["Wh"], m)
-    inputs = np.empty((m, V, H), Wx.dtype)
+    m = num_gates
+    W_embed, W_vocab = params["W_embed"], params.get("W_vocab", params["W_embed"].T)
+    (Wx, _, b), *_ = layer_names
+    V, H = len(W_embed), params["Wh"].shape[0]
+    dtype = W_embed.dtype
+    by_word = _by_gate(params[Wx], m), params[b].reshape(m, 1, H)
+    upper = [(_by_gate(params[Wx], m), params[b].reshape(m, 1, H)) for Wx, _, b in layer_names[1:]]
+    recurrent = [_spaced(_by_gate(params[Wh], m)) for _, Wh, _ in layer_names]
+    inputs = np.empty((m, V, H), dtype)
     known = np.zeros(V, dtype=bool)
-    workspace = Workspace(Wx.dtype.type)
+    workspace = Workspace(dtype.type)
+    cell = _CELLS[m]
 
     def step(words: Int[Array, " N"], state: State) -> tuple[Float[Array, "N V"], State]:
         new = np.unique(words[~known[words]])
         if len(new):
-            inputs[:, new] = W_embed[new] @ Wx + b
+            inputs[:, new] = W_embed[new] @ by_word[0] + by_word[1]
             known[new] = True
-        N = len(words)
-        a = np.matmul(state[0], Wh)
-        looked_up = inputs.take(words, axis=1, out=workspace("looked up", m, N, H), mode="clip")
-        state = cell(a, looked_up, *state)
-        scores = np.matmul(state[0], params["W_vocab"], out=workspace("scores", N, V))
+        N, width = len(words), len(state) // len(recurrent)
+        x = inputs.take(words, axis=1, out=workspace("looked up", m, N, H), mode="clip")
+        after: list[Array] = []
+        for layer, Wh in enumerate(recurrent):
+            if layer:
+                x = after[-width] @ upper[layer - 1][0] + upper[layer - 1][1]
+            before = state[layer * width : (layer + 1) * width]
+            after += cell(np.matmul(before[0], Wh), x, *before)
+        scores = np.matmul(after[-width], W_vocab, out=workspace("scores", N, V))
         scores += params["b_vocab"]
-        return scores, state
+        return scores, tuple(after)
 
     return step
+
+
+def _spaced(Wh: Float[Array, "m H H"]) -> Float[Array, "m H H"]:
+    """A copy with rows 64 bytes longer than H.
+
+    Right under each other, rows whose length is a power of two fall into the same cache sets.
+    """
+    m, H, _ = Wh.shape
+    spaced = np.empty((m, H, H + 64 // Wh.itemsize), Wh.dtype)[..., :H]
+    spaced[:] = Wh
+    return spaced
 
 
 def _rnn(a: Float[Array, "1 N H"], inputs: Float[Array, "1 N H"], *_: Array) -> State:
