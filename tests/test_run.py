@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,9 +14,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from limner.captioner import Captioner
 from limner.checkpoint import load_checkpoint
 from limner.cli import main
 from limner.data.dataset import open_dataset
+from limner.data.prepare import Job, prepare
 from limner.errors import InputError, LimnerError
 from limner.evaluation import evaluate
 from limner.run import TrainConfig, TrainingRun, _rank, read_config, read_history
@@ -93,13 +96,13 @@ def test_what_a_run_leaves(undisturbed, dataset):
     means = [np.mean(losses[first : first + STEPS]) for first in (0, STEPS, 2 * STEPS)]
     assert [line["mean_loss"] for line in epochs] == means
     assert len(lines) == 3
-    assert lines[0].startswith(f"epoch 1 of 3: loss {means[0]:.3f}, dev BLEU-4 ")
+    assert lines[0].startswith(f"epoch 1 of 3: loss {means[0]:.3f}, dev CIDEr ")
 
     last, best = (load_checkpoint(folder / f"{name}.safetensors") for name in ("last", "best"))
     for name, param in run.model.params.items():
         np.testing.assert_array_equal(last.model.params[name], param)
     scores = [line["validation"] for line in epochs]
-    top = max(range(3), key=lambda epoch: scores[epoch]["BLEU-4"])  # the first, where two are best
+    top = max(range(3), key=lambda epoch: _rank(scores[epoch]))  # the first, where two are best
     assert best.info["scores"] == {"dev": scores[top]}
     assert best.info["training"]["iteration"] == (top + 1) * STEPS
     assert evaluate(best.model, dataset).scores == pytest.approx(scores[top])
@@ -201,6 +204,121 @@ def test_killed_it_goes_on(undisturbed, tiny_dataset, tmp_path, capsys):
     assert (folder / "report.html").exists()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_says_how_to_go_on(number, undisturbed, tiny_dataset, tmp_path):
+    folder = tmp_path / "run"
+    settings = tmp_path / "settings.toml"
+    settings.write_text(
+        (undisturbed[0] / "config.toml")
+        .read_text()
+        .replace("checkpoint_seconds = 0.0", "checkpoint_seconds = 1000.0")
+    )
+    command = ["train", str(tiny_dataset), "--out", str(folder), "--config", str(settings)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOWLY, *command], stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (
+        (folder / "history.jsonl").exists() and len(read_history(folder)) >= 1
+    ):
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    step = load_checkpoint(folder / "last.safetensors").info["training"]["iteration"]
+    assert f"stopped and saved at step {step}; go on with: limner train" in errors
+    assert "Traceback" not in errors
+    again = errors.strip().splitlines()[-1].partition("go on with: ")[2]
+    assert main([*shlex.split(again)[1:], "--checkpoint-seconds", "0"]) in (0, 2)
+    resumed, _ = start(
+        open_dataset(tiny_dataset),
+        folder,
+        msgspec.structs.replace(CONFIG, checkpoint_seconds=1000.0),
+        resume=True,
+    )
+    for name, param in undisturbed[1].model.params.items():
+        np.testing.assert_array_equal(resumed.model.params[name], param)
+
+
+EVERYTHING = {
+    "dropout_embedding": 0.3,
+    "dropout_features": 0.2,
+    "dropout_output": 0.4,
+    "label_smoothing": 0.1,
+    "clip_norm": 5.0,
+    "update_rule": "adamw",
+    "weight_decay": 0.01,
+    "schedule": "one-cycle",
+    "warmup": 0.3,
+    "standardise": True,
+    "forget_bias": 1.0,
+}
+
+
+@pytest.fixture(scope="session")
+def grid_dataset(drawn, tmp_path_factory):
+    out = tmp_path_factory.mktemp("prepared") / "grid"
+    job = Job(drawn / "images", drawn / "captions.csv", out, min_count=2, grid=True)
+    return prepare(job, lambda line: None)
+
+
+def config_of(model):
+    return msgspec.convert(
+        {
+            **msgspec.to_builtins(CONFIG),
+            **EVERYTHING,
+            **({"num_layers": 2, "tied": True, "wordvec_dim": 8} if model == "rnn" else {}),
+            "model": model,
+            "attention_dim": 4,
+            "place_dim": 5,
+        },
+        TrainConfig,
+    )
+
+
+@pytest.mark.parametrize("model", ["rnn", "attention"])
+def test_stopped_with_everything_switched_on_it_goes_on(model, dataset, grid_dataset, tmp_path):
+    data, config = grid_dataset if model == "attention" else dataset, config_of(model)
+    start(data, tmp_path / "whole", config)
+    stopped(data, tmp_path / "run", config, 17)
+    start(data, tmp_path / "run", config, resume=True)
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+    trained = load_checkpoint(tmp_path / "run" / "best.safetensors").model
+    features = np.asarray(data.splits["train"].features, np.float64).reshape(-1, data.input_dim)
+    np.testing.assert_allclose(trained.feature_mean, features.mean(axis=0), atol=1e-5)
+    std = features.std(axis=0)
+    np.testing.assert_allclose(trained.feature_std[std > 1e-3], std[std > 1e-3], rtol=1e-3)
+    [(_, caption)] = Captioner.load(tmp_path / "run").caption(
+        [data.image_path(data.splits["dev"].image_ids[0])]
+    )
+    assert caption.score < 0
+
+
+def test_features_that_a_model_cannot_read(dataset, grid_dataset, tmp_path):
+    with pytest.raises(InputError, match=r"one vector a picture, .* --features grid, into another"):
+        TrainingRun(dataset, tmp_path / "a", msgspec.structs.replace(CONFIG, model="attention"))
+    with pytest.raises(InputError, match=r"a grid of features, .* --features pooled"):
+        TrainingRun(grid_dataset, tmp_path / "b", CONFIG)
+    with pytest.raises(InputError, match="wordvec_dim 6 must be hidden_dim 8; change the settings"):
+        TrainingRun(dataset, tmp_path / "c", msgspec.structs.replace(CONFIG, tied=True))
+
+
+def test_patience(dataset, tmp_path):
+    config = msgspec.structs.replace(CONFIG, epochs=40, patience=2, learning_rate=1e-9)
+    run, lines = start(dataset, tmp_path / "run", config)
+    assert run.solver.epoch < 40
+    assert "no better for 2 epochs: stopped early; the best was epoch" in lines[-1]
+    again, more = start(dataset, tmp_path / "run", config, resume=True)
+    assert more == []
+    assert again.solver.epoch == run.solver.epoch
+
+
+def test_captions_that_collapse_are_told(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr("limner.run.HANDFUL", 2.0)
+    _, lines = start(dataset, tmp_path / "run", msgspec.structs.replace(CONFIG, epochs=1))
+    assert "different captions for 2 pictures" in lines[1]
+
+
 def test_a_folder_that_holds_a_run_is_refused(undisturbed, dataset):
     folder, _, _ = undisturbed
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -230,7 +348,7 @@ def test_nothing_to_validate_on(dataset, tmp_path):
 @pytest.mark.parametrize("checkpoint_seconds", [0.0, 1e6])
 def test_a_loss_that_is_no_number(dataset, tmp_path, cell_type, update_rule, checkpoint_seconds):
     config = TrainConfig(
-        cell_type,
+        cell_type=cell_type,
         wordvec_dim=6,
         hidden_dim=8,
         update_rule=update_rule,

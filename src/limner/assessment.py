@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from limner.arrays import Array
 from limner.data.dataset import Dataset
 from limner.evaluation import Evaluation, evaluate, training_tokens
 from limner.metrics import (
@@ -147,7 +148,8 @@ def assess(
     if len(candidates) > 1:
         rows[SHUFFLED] = row([candidates[i] for i in _elsewhere(len(candidates), rng)], references)
     if known:
-        nearest = consensus_captions(part.features, dataset.splits["train"].features, known)
+        near = _pooled(dataset.splits["train"].features)
+        nearest = consensus_captions(_pooled(part.features), near, known)
         rows[NEAREST] = row(nearest, references)
     several = [wanted for wanted in references if len(wanted) > 1]
     if several:
@@ -222,6 +224,11 @@ def _elsewhere(N: int, rng: np.random.Generator) -> list[int]:
     other = np.empty(N, dtype=int)
     other[ring] = np.roll(ring, 1)
     return other.tolist()
+
+
+def _pooled(features: Array) -> Array:
+    """(N, D): the mean over places, where there are any."""
+    return features if features.ndim == 2 else features.mean(axis=1, dtype=np.float32)
 
 
 def _short(content: bytes) -> str:

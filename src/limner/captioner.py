@@ -40,7 +40,7 @@ class Captioner:
 
     def __init__(self, checkpoint: Checkpoint, backbone: Backbone | None = None) -> None:
         self.checkpoint = checkpoint
-        self.backbone = backbone or Backbone.bundled()
+        self.backbone = backbone or Backbone.bundled(grid=checkpoint.model.reads_grid)
         _check_backbone(checkpoint, self.backbone)
 
     @classmethod
@@ -53,7 +53,8 @@ class Captioner:
         """
         path = checkpoint_path(model or BUNDLED_CAPTIONER)
         checkpoint = load_checkpoint(path)
-        chosen = Backbone.from_file(backbone) if backbone else Backbone.bundled()
+        grid = checkpoint.model.reads_grid
+        chosen = Backbone.from_file(backbone, grid=grid) if backbone else None
         try:
             return cls(checkpoint, chosen)
         except InputError as error:

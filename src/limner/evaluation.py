@@ -101,20 +101,32 @@ def evaluate(
             f"{dataset.path}: no references.json, and scores are computed from raw references "
             "alone; the course's own files do not hold them"
         )
-    if part.features.shape[1] != model.config["input_dim"]:
-        raise InputError(
-            f"{dataset.path}: features of {part.features.shape[1]} numbers, but the model reads "
-            f"{model.config['input_dim']}: another backbone; prepare the dataset with the model's"
-        )
+    check_features(dataset, model)
     captions = caption_features(model, part.features, beam_size)
     by_id = dict(zip(part.image_ids, captions, strict=True))
     return score(by_id, dataset.references[name], training)
 
 
+def check_features(dataset: Dataset, model: CaptioningModel) -> None:
+    """Raise InputError if a model cannot read a dataset's features."""
+    if dataset.has_grid != model.reads_grid:
+        kinds = ("one vector a picture", "a grid of features")
+        raise InputError(
+            f"{dataset.path}: has {kinds[dataset.has_grid]}, and the model reads "
+            f"{kinds[model.reads_grid]}; prepare the dataset with --features "
+            f"{'grid' if model.reads_grid else 'pooled'}, into another folder"
+        )
+    if dataset.input_dim != model.config["input_dim"]:
+        raise InputError(
+            f"{dataset.path}: features of {dataset.input_dim} numbers, but the model reads "
+            f"{model.config['input_dim']}: another backbone; prepare the dataset with the model's"
+        )
+
+
 def caption_features(
     model: CaptioningModel, features: np.ndarray, beam_size: int = 1, batch_size: int = 256
 ) -> list[str]:
-    """Captions in plain words of the pictures with these features (N, D)."""
+    """Captions in plain words of the pictures with these features, (N, D) or (N, L, D)."""
     vocabulary = Vocabulary.from_mapping(model.word_to_idx)
     captions = []
     for first in range(0, len(features), batch_size):

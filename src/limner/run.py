@@ -22,38 +22,71 @@ import tomli_w
 from limner.arrays import Array
 from limner.checkpoint import load_checkpoint, save_checkpoint
 from limner.data.dataset import Dataset
+from limner.engine import Regularisation
 from limner.errors import InputError, LimnerError
-from limner.evaluation import evaluate
+from limner.evaluation import check_features, evaluate
 from limner.files import cannot_write, write_atomically
-from limner.models import CaptioningRNN
+from limner.models import AttentionRNN, CaptioningModel, CaptioningRNN, Dropout
+from limner.schedules import SCHEDULES
 from limner.solver import CaptioningSolver
 
-SCORE = "BLEU-4"
+SCORE = "CIDEr"
 """The validation score that is reported, and by which the best model is chosen first of all."""
 
+HANDFUL = 0.02
+"""Fewer different captions than this share of the validation pictures are called a collapse."""
+
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
 
-class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Settings of a training, as config.toml holds them.
 
     Attributes:
-        cell_type: of the recurrent network.
-        wordvec_dim, hidden_dim: W and H of `CaptioningRNN`.
+        model: rnn, `CaptioningRNN`; or attention, `AttentionRNN`, for a dataset with a grid.
+        cell_type, num_layers, tied: of `CaptioningRNN`; an attention model is one LSTM, and tied.
+        wordvec_dim, hidden_dim: W and H.
+        attention_dim, place_dim: A and E of `AttentionRNN`.
+        forget_bias: what the LSTM's forget gates begin with.
+        standardise: features less their mean over the training pictures, by their deviation.
+        dropout_embedding, dropout_features, dropout_output: see `Dropout`.
+        label_smoothing, clip_norm: see `Regularisation`; a clip_norm of 0 leaves gradients alone.
         update_rule: of `limner.optim`.
-        learning_rate: of the first epoch; times `lr_decay` after each.
+        learning_rate: the highest.
+        weight_decay: of adamw.
+        schedule: of the learning rate; epochs multiplies it by `lr_decay` after each epoch, the
+            others are in `limner.schedules`.
+        warmup: share of the training in which a schedule goes up.
+        patience: stop after so many epochs that were no better than the best; 0 never stops.
         batch_size: captions a step.
         epochs: passes over the training captions.
         seed: of the parameters and the order of the captions.
         checkpoint_seconds: how often `last.safetensors` is written within an epoch.
     """
 
+    model: Literal["rnn", "attention"] = "rnn"
     cell_type: Literal["rnn", "gru", "lstm"] = "lstm"
+    num_layers: Positive = 1
+    tied: bool = False
     wordvec_dim: Positive = 256
     hidden_dim: Positive = 512
-    update_rule: Literal["sgd", "sgd_momentum", "rmsprop", "adam"] = "adam"
+    attention_dim: Positive = 256
+    place_dim: Positive = 512
+    forget_bias: float = 0.0
+    standardise: bool = False
+    dropout_embedding: Share = 0.0
+    dropout_features: Share = 0.0
+    dropout_output: Share = 0.0
+    label_smoothing: Share = 0.0
+    clip_norm: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    update_rule: Literal["sgd", "sgd_momentum", "rmsprop", "adam", "adamw"] = "adam"
     learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 1e-3
+    weight_decay: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    schedule: Literal["epochs", "constant", "cosine", "one-cycle"] = "epochs"
     lr_decay: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.85
+    warmup: Share = 0.0
+    patience: Annotated[int, msgspec.Meta(ge=0)] = 0
     batch_size: Positive = 128
     epochs: Positive = 10
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
@@ -68,6 +101,78 @@ def read_config(path: Path) -> TrainConfig:
         raise InputError(f"{path}: cannot be read ({error.strerror}); name a TOML file") from None
     except (msgspec.MsgspecError, ValueError) as error:
         raise InputError(f"{path}: {error}; `limner train --help` lists the settings") from None
+
+
+def new_model(config: TrainConfig, dataset: Dataset, rng: np.random.Generator) -> CaptioningModel:
+    """A model as the settings say, with its first parameters drawn from `rng`.
+
+    Raises:
+        InputError: if it cannot be made, or not read the dataset's features.
+    """
+    words, D = dataset.vocabulary.word_to_idx, dataset.input_dim
+    model: CaptioningModel
+    try:
+        if config.model == "attention":
+            model = AttentionRNN(
+                words,
+                D,
+                config.wordvec_dim,
+                config.hidden_dim,
+                config.attention_dim,
+                config.place_dim,
+                rng=rng,
+                forget_bias=config.forget_bias,
+            )
+        else:
+            model = CaptioningRNN(
+                words,
+                D,
+                config.wordvec_dim,
+                config.hidden_dim,
+                config.cell_type,
+                rng=rng,
+                num_layers=config.num_layers,
+                tied=config.tied,
+                forget_bias=config.forget_bias,
+            )
+    except ValueError as error:
+        raise InputError(f"{error}; change the settings") from None
+    check_features(dataset, model)
+    if config.standardise:
+        model.feature_mean, model.feature_std = _mean_and_std(dataset.splits["train"].features)
+    return model
+
+
+def _mean_and_std(features: Array) -> tuple[Array, Array]:
+    """Of each of the D numbers, over all pictures and places, block by block."""
+    D = features.shape[-1]
+    total, squares, count = np.zeros(D), np.zeros(D), 0
+    for start in range(0, len(features), 256):
+        block = np.asarray(features[start : start + 256], np.float64).reshape(-1, D)
+        total += block.sum(axis=0)
+        squares += (block**2).sum(axis=0)
+        count += len(block)
+    mean = total / count
+    std = np.sqrt(np.maximum(squares / count - mean**2, 0))
+    std[std < 1e-6] = 1  # a number that never changes says nothing, and is not blown up
+    return mean.astype(np.float32), std.astype(np.float32)
+
+
+def regularisation(config: TrainConfig) -> Regularisation:
+    """The part of the settings that the engine takes."""
+    dropout = Dropout(config.dropout_embedding, config.dropout_features, config.dropout_output)
+    return Regularisation(dropout, config.label_smoothing, config.clip_norm or None)
+
+
+def _schedule(config: TrainConfig) -> Callable[[float], float] | None:
+    if config.schedule == "epochs":
+        return None
+    schedule = SCHEDULES[config.schedule]
+    return lambda done: schedule(done, config.warmup)
+
+
+class StoppedError(Exception):
+    """A training was asked to stop; its state is saved."""
 
 
 class TrainingRun:
@@ -102,29 +207,29 @@ class TrainingRun:
         self._report = report
         self.validation, _ = dataset.split()
         self.best: dict[str, float] = {}
+        self._best_epoch = 0
+        self._stop = False
         self._seconds_before = 0.0
         self._history = folder / "history.jsonl"
 
         rng = np.random.default_rng(config.seed)
-        self.model = CaptioningRNN(
-            dataset.vocabulary.word_to_idx,
-            dataset.input_dim,
-            config.wordvec_dim,
-            config.hidden_dim,
-            config.cell_type,
-            rng=rng,
-        )
+        self.model = new_model(config, dataset, rng)
+        settings: dict[str, Any] = {"learning_rate": config.learning_rate}
+        if config.update_rule == "adamw":
+            settings["weight_decay"] = config.weight_decay
         self.solver = CaptioningSolver(
             self.model,
             dataset.splits["train"],
             config.update_rule,
-            {"learning_rate": config.learning_rate},
+            settings,
             lr_decay=config.lr_decay,
             batch_size=config.batch_size,
             num_epochs=config.epochs,
             verbose=False,
             shuffle=True,
             rng=rng,
+            regularisation=regularisation(config),
+            schedule=_schedule(config),
             on_step=self._after_step,
             on_epoch=self._after_epoch,
         )
@@ -132,14 +237,24 @@ class TrainingRun:
             self._restore()
         else:
             self._begin()
-        settings = tomli_w.dumps(msgspec.to_builtins(config))
-        write_atomically(folder / "config.toml", settings)
+        written = tomli_w.dumps(msgspec.to_builtins(config))
+        write_atomically(folder / "config.toml", written)
 
     def train(self) -> None:
-        """Run to the end, or raise LimnerError where the loss is no longer a number."""
+        """Run to the end, until validation has not become better for `patience` epochs, or a stop.
+
+        Raises:
+            LimnerError: where the loss is no longer a number.
+            StoppedError: after `stop`, when the state is saved.
+        """
         self._started = self._saved = time.monotonic()
+        self.solver.finished = self._has_converged()
         with np.errstate(over="ignore", invalid="ignore"):  # _after_step sees what comes of it
             self.solver.train()
+
+    def stop(self) -> None:
+        """Save and stop after the step that is under way; safe to call from a signal handler."""
+        self._stop = True
 
     @property
     def seconds(self) -> float:
@@ -177,6 +292,7 @@ class TrainingRun:
         self.model.params.update(checkpoint.model.params)
         self.solver.restore(checkpoint.state, solver["rng"])
         self.best = solver["best"]
+        self._best_epoch = solver.get("best_epoch", 0)
         self._seconds_before = solver["seconds"]
         lines = _history_lines(self.folder)
         known = [f"{line}\n" for line in lines if _iteration(line) <= self.solver.iteration]
@@ -198,13 +314,18 @@ class TrainingRun:
         at_epoch = solver.iteration % solver.steps_per_epoch == 0
         due = time.monotonic() - self._saved >= self.config.checkpoint_seconds
         if not math.isfinite(loss):
-            self._give_up(f"the loss became {loss}")
-        if (at_epoch or due) and not _all_finite(self.model.params):  # before they are kept
-            self._give_up("the parameters are no longer numbers")
+            self._give_up(f"the loss became {loss}{_first_bad(self.model.params)}")
+        due = due or self._stop
+        if at_epoch or due:  # before they are kept
+            for name, param in self.model.params.items():
+                if not np.isfinite(param).all():
+                    self._give_up(f"the parameter {name} is no longer a number")
         if solver.iteration % 10 == 0:
             self._log(loss=loss)
         if due and not at_epoch:
             self._save_last()
+            if self._stop:
+                raise StoppedError
         if self._on_step:
             self._on_step(self)
 
@@ -220,9 +341,9 @@ class TrainingRun:
         evaluation = evaluate(self.model, self.dataset)
         loss = float(np.mean(solver.loss_history[-solver.steps_per_epoch :]))
         self._log(mean_loss=loss, validation=evaluation.scores)
-        better = _rank(evaluation.scores) >= _rank(self.best)
+        better = _rank(evaluation.scores) > _rank(self.best)
         if better:
-            self.best = evaluation.scores
+            self.best, self._best_epoch = evaluation.scores, solver.epoch
             self._save(self.folder / "best.safetensors", self.best)
         self._save_last()
         self._report(
@@ -230,6 +351,24 @@ class TrainingRun:
             f"{self.validation} {SCORE} {evaluation.scores[SCORE]:.1f}"
             f"{' (best so far)' if better else ''}, {self.seconds:.0f} s"
         )
+        different, pictures = len(set(evaluation.captions.values())), len(evaluation.captions)
+        if different < HANDFUL * pictures:
+            self._report(
+                f"only {different} different captions for {pictures} pictures: the model does not "
+                "look at them yet; if it stays so, lower the learning rate or the dropout"
+            )
+        if self._stop:
+            raise StoppedError
+        if self._has_converged():
+            self._report(
+                f"no better for {self.config.patience} epochs: stopped early; "
+                f"the best was epoch {self._best_epoch}"
+            )
+            solver.finished = True
+
+    def _has_converged(self) -> bool:
+        patience = self.config.patience
+        return bool(patience) and self.solver.epoch - self._best_epoch >= patience
 
     def _log(self, **facts: Any) -> None:
         """Append a line to history.jsonl."""
@@ -247,7 +386,12 @@ class TrainingRun:
 
     def _save_last(self) -> None:
         tensors, rng = self.solver.state()
-        facts = {"rng": rng, "best": self.best, "seconds": self.seconds}
+        facts = {
+            "rng": rng,
+            "best": self.best,
+            "best_epoch": self._best_epoch,
+            "seconds": self.seconds,
+        }
         self._save(self.folder / "last.safetensors", None, {"solver": facts}, tensors)
         self._saved = time.monotonic()
 
@@ -287,12 +431,13 @@ def _history_lines(folder: Path) -> list[str]:
 
 
 def _rank(scores: Mapping[str, float]) -> list[float]:
-    """What to compare models by: BLEU-4, then the shorter ones, for where it is 0 throughout."""
-    return [scores.get(f"BLEU-{n}", -1.0) for n in (4, 3, 2, 1)]
+    """What to compare models by: CIDEr, then BLEU, for where it is 0 throughout."""
+    return [scores.get(name, -1.0) for name in (SCORE, "BLEU-4", "BLEU-3", "BLEU-2", "BLEU-1")]
 
 
-def _all_finite(arrays: Mapping[str, Array]) -> bool:
-    return all(bool(np.isfinite(array).all()) for array in arrays.values())
+def _first_bad(params: Mapping[str, Array]) -> str:
+    bad = [name for name, param in params.items() if not np.isfinite(param).all()]
+    return f" and the parameter {bad[0]} is no longer a number" if bad else ""
 
 
 def _iteration(line: str) -> float:

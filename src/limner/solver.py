@@ -7,8 +7,9 @@ import numpy as np
 
 from limner.arrays import Array
 from limner.data.dataset import Split
-from limner.engine import NumpyEngine
+from limner.engine import NumpyEngine, Regularisation
 from limner.models import CaptioningModel
+from limner.optim import checked_settings
 
 
 class CaptioningSolver:
@@ -27,12 +28,17 @@ class CaptioningSolver:
         verbose: print the course's lines.
         shuffle: True takes every caption once an epoch, in random order; False draws every
             minibatch anew, with replacement, as the course does.
-        rng: where minibatches are drawn from; None takes NumPy's global state, as the course does.
+        rng: where minibatches and dropout are drawn from; None takes NumPy's global state for the
+            minibatches, as the course does.
+        regularisation: dropout, label smoothing, clipping.
+        schedule: the share of the training that is done -> a factor on the learning rate; it takes
+            the place of `lr_decay`.
         on_step, on_epoch: called with the solver after every step, after every epoch.
 
     Attributes:
         loss_history: the loss of every step so far.
         iteration: steps done. `epoch`: epochs done.
+        finished: set by a callback, ends the training early.
 
     Raises:
         ValueError: for an unknown argument, rule or setting.
@@ -66,6 +72,8 @@ class CaptioningSolver:
         verbose: bool = True,
         shuffle: bool = False,
         rng: np.random.Generator | None = None,
+        regularisation: Regularisation | None = None,
+        schedule: Callable[[float], float] | None = None,
         on_step: Callable[["CaptioningSolver"], None] | None = None,
         on_epoch: Callable[["CaptioningSolver"], None] | None = None,
         **unknown: Any,
@@ -74,7 +82,9 @@ class CaptioningSolver:
             raise ValueError(f"unknown arguments: {', '.join(sorted(unknown))}")
         self.model = model
         self.train_split = data if isinstance(data, Split) else Split.from_course(data, "train")
-        self.engine = NumpyEngine(model, update_rule, optim_config)
+        self.engine = NumpyEngine(model, update_rule, optim_config, regularisation, rng)
+        self.schedule = schedule
+        self._learning_rate = checked_settings(update_rule, optim_config)["learning_rate"]
         self.lr_decay = lr_decay
         self.batch_size = batch_size
         self.num_epochs = num_epochs
@@ -85,6 +95,7 @@ class CaptioningSolver:
         self.on_step = on_step
         self.on_epoch = on_epoch
 
+        self.finished = False
         self.loss_history: list[float] = []
         self._order = np.arange(0)
 
@@ -110,20 +121,29 @@ class CaptioningSolver:
 
     def train(self) -> None:
         """Run to the end, from wherever the solver stands."""
-        while self.iteration < self.num_iterations:
-            captions, features = self.train_split.minibatch(self._draw())
-            self.loss_history.append(self.engine.step(features, captions))
+        while self.iteration < self.num_iterations and not self.finished:
+            if self.schedule:
+                factor = self.schedule(self.iteration / self.num_iterations)
+                self.engine.set_learning_rate(self._learning_rate * factor)
+            self.loss_history.append(self._step(self._draw()))
             if self.verbose and (self.iteration - 1) % self.print_every == 0:
                 print(
                     f"(Iteration {self.iteration} / {self.num_iterations}) "
                     f"loss: {self.loss_history[-1]:f}"
                 )
-            if self.iteration % self.steps_per_epoch == 0:
+            if self.iteration % self.steps_per_epoch == 0 and not self.schedule:
                 self.engine.scale_learning_rate(self.lr_decay)
             if self.on_step:
                 self.on_step(self)
             if self.on_epoch and self.iteration % self.steps_per_epoch == 0:
                 self.on_epoch(self)
+
+    def _step(self, rows: Array) -> float:
+        if self.model.reads_grid:  # too large to be projected for every caption anew
+            captions, features, whose = self.train_split.shared_minibatch(rows)
+            return self.engine.step(features, captions, whose)
+        captions, features = self.train_split.minibatch(rows)
+        return self.engine.step(features, captions)
 
     def _draw(self) -> Array:
         """The caption rows of the next minibatch, (batch_size,) or fewer."""
@@ -134,8 +154,13 @@ class CaptioningSolver:
         position = self.iteration % self.steps_per_epoch * self.batch_size
         if position == 0:
             permutation = np.random.permutation if self.rng is None else self.rng.permutation
-            self._order = permutation(M)
+            self._order = self._by_picture(permutation) if self.model.reads_grid else permutation(M)
         return self._order[position : position + self.batch_size]
+
+    def _by_picture(self, permutation: Callable[[int], Array]) -> Array:
+        """All captions, picture by picture in random order."""
+        place = permutation(len(self.train_split.features))
+        return np.argsort(place[self.train_split.image_idxs], kind="stable")
 
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """All that `restore` needs: tensors, and the random generator's state (JSON-able)."""

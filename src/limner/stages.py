@@ -1,7 +1,9 @@
 """What several commands share: training with a bar, scoring with a report, opening models."""
 
 import shlex
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from limner.assessment import Assessment, assess
@@ -10,7 +12,7 @@ from limner.checkpoint import Checkpoint, load_checkpoint
 from limner.data.dataset import Dataset, open_dataset
 from limner.errors import InputError, LimnerError
 from limner.report import write_report
-from limner.run import TrainConfig, TrainingRun, read_history
+from limner.run import StoppedError, TrainConfig, TrainingRun, read_history
 from limner.terminal import print_rows, progress_bar, say
 
 
@@ -26,12 +28,37 @@ def train_with_progress(
 
         run = TrainingRun(dataset, folder, config, resume, show, say)
         try:
-            run.train()
-        except KeyboardInterrupt:
+            with _stopping(run):
+                run.train()
+        except StoppedError:
             again = shlex.join(
                 ["limner", "train", str(dataset.path), "--out", str(folder), "--resume"]
             )
-            raise LimnerError(f"{folder}: stopped; go on with: {again}") from None
+            raise LimnerError(
+                f"{folder}: stopped and saved at step {run.solver.iteration}; go on with: {again}"
+            ) from None
+
+
+@contextmanager
+def _stopping(run: TrainingRun) -> Iterator[None]:
+    """The first SIGINT or SIGTERM saves and stops; a second one finds the usual handlers."""
+    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(*_: object) -> None:
+        put_back()
+        say("stopping after this step")
+        run.stop()
+
+    def put_back() -> None:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+
+    for number in usual:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        put_back()
 
 
 def report_run(dataset: Dataset, folder: Path, split: str | None = None) -> Assessment:

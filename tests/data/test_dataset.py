@@ -348,7 +348,7 @@ BROKEN = {
     "features of another length": (
         put_features("features", np.ones((2, 64), "f4")),
         "dev_features.h5",
-        "64 features a picture, but train has 1280.*prepare",
+        "features of 64 a picture, but train has 1280.*prepare",
     ),
     "too few names": (
         text("dev_images.txt", "one.jpg\n"),

@@ -1,6 +1,7 @@
 """The commands that make datasets and models: prepare, train, demo."""
 
 import math
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,13 @@ from limner.errors import InputError
 from limner.run import TrainConfig, read_config
 from limner.stages import report_run, train_with_progress
 from limner.terminal import progress_bar, say
+
+
+class Features(StrEnum):
+    """What is kept of a picture."""
+
+    pooled = "pooled"
+    grid = "grid"
 
 
 def prepare(
@@ -42,6 +50,10 @@ def prepare(
     backbone: Annotated[
         Path | None, typer.Option(help="Another .onnx network, with its .toml beside it.")
     ] = None,
+    features: Annotated[
+        Features,
+        typer.Option(help="pooled: a vector a picture. grid: of every place, for attention."),
+    ] = Features.pooled,
 ) -> None:
     """Make a dataset from pictures and captions. Stopped half-way, run it again: it goes on."""
     job = Job(
@@ -54,6 +66,7 @@ def prepare(
         min_count,
         max_words,
         backbone,
+        features is Features.grid,
     )
     with progress_bar("extracting features", "pictures") as update:
         dataset = prepare_dataset(job, say, update)
@@ -69,15 +82,24 @@ def train(
     config: Annotated[
         Path | None, typer.Option(help="TOML file of settings; options here come before it.")
     ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="rnn, or attention for a dataset with a grid [rnn].")
+    ] = None,
     cell_type: Annotated[str | None, typer.Option(help="rnn, gru or lstm [lstm].")] = None,
     wordvec_dim: Annotated[int | None, typer.Option(help="Size of a word vector [256].")] = None,
     hidden_dim: Annotated[int | None, typer.Option(help="Size of the hidden state [512].")] = None,
     update_rule: Annotated[
-        str | None, typer.Option(help="sgd, sgd_momentum, rmsprop or adam [adam].")
+        str | None, typer.Option(help="sgd, sgd_momentum, rmsprop, adam or adamw [adam].")
     ] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Of the first epoch [0.001].")] = None,
     lr_decay: Annotated[
         float | None, typer.Option(help="Factor on it after every epoch [0.85].")
+    ] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="epochs (by --lr-decay), constant, cosine or one-cycle.")
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Stop after so many epochs without a better CIDEr [never].")
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Captions a step [128].")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the captions [10].")] = None,
@@ -87,7 +109,10 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run.")] = False,
 ) -> None:
-    """Train a captioner. Killed at any moment, it goes on with --resume."""
+    """Train a captioner. Stopped or killed at any moment, it goes on with --resume.
+
+    A TOML file for --config can set more: docs/training.md lists everything.
+    """
     given = {
         name: value
         for name, value in locals().items()

@@ -3,14 +3,16 @@
     dataset.json          schema version, splits and counts, backbone, where it came from
     vocab.json            the words and their ids
     captions.h5           {split}_captions int32 (M, T), {split}_image_idxs int32 (M,)
-    {split}_features.h5   key "features" float32 (N, D), contiguous, so that it can be mapped
+    {split}_features.h5   key "features", contiguous, so that it can be mapped: float32 (N, D), or
+                          of every place float16 (N, L, D)
     {split}_images.txt    one image id a line
     references.json       {split: {image id: [raw captions]}}
 
-Shapes: N pictures, M captions, T words, D features.
+Shapes: N pictures, M captions, T words, L places, D features.
 """
 
 import json
+import math
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -38,13 +40,13 @@ class Split:
     Attributes:
         captions: (M, T) word ids.
         image_idxs: (M,) the row in `features` of each caption's picture.
-        features: (N, D); may be a memory map.
+        features: (N, D) or (N, L, D); may be a memory map.
         image_ids: N names or URLs.
     """
 
     captions: Int[Array, "M T"]
     image_idxs: Int[Array, " M"]
-    features: Float[Array, "N D"]
+    features: Float[Array, "N *_ D"]
     image_ids: tuple[str, ...]
 
     @classmethod
@@ -60,6 +62,13 @@ class Split:
     def minibatch(self, rows: Int[Array, " B"]) -> tuple[Int[Array, "B T"], Float[Array, "B D"]]:
         """The captions of these rows, and the features of their pictures."""
         return self.captions[rows], self.features[self.image_idxs[rows]]
+
+    def shared_minibatch(
+        self, rows: Int[Array, " B"]
+    ) -> tuple[Int[Array, "B T"], Float[Array, "M *_ D"], Int[Array, " B"]]:
+        """The captions of these rows, the M pictures' features once each, and whose is whose."""
+        images, whose = np.unique(self.image_idxs[rows], return_inverse=True)
+        return self.captions[rows], self.features[images], whose
 
 
 @dataclass(frozen=True)
@@ -84,7 +93,12 @@ class Dataset:
     @property
     def input_dim(self) -> int:
         """D."""
-        return int(self.splits["train"].features.shape[1])
+        return int(self.splits["train"].features.shape[-1])
+
+    @property
+    def has_grid(self) -> bool:
+        """Whether every place of a picture has features of its own."""
+        return self.splits["train"].features.ndim == 3
 
     @property
     def fingerprint(self) -> str:
@@ -126,14 +140,18 @@ def open_dataset(path: Path | str) -> Dataset:
     splits = {name: _read_split(path, name, vocabulary) for name in info["splits"]}
     if "train" not in splits:
         raise InputError(f"{path / 'dataset.json'}: no split `train`; prepare the dataset again")
-    dim = splits["train"].features.shape[1]
+    shape = splits["train"].features.shape[1:]
     for name, split in splits.items():
-        if split.features.shape[1] != dim:
+        if split.features.shape[1:] != shape:
             raise InputError(
-                f"{path / f'{name}_features.h5'}: {split.features.shape[1]} features a picture, "
-                f"but train has {dim}; prepare the dataset again"
+                f"{path / f'{name}_features.h5'}: features of {_by(split.features.shape[1:])} a "
+                f"picture, but train has {_by(shape)}; prepare the dataset again"
             )
     return Dataset(path, vocabulary, splits, _read_references(path, splits), info)
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
 
 
 def _read_info(path: Path) -> dict[str, Any]:
@@ -244,7 +262,7 @@ def read_arrays(path: Path, *keys: str) -> list[Array]:
             raise _damaged(path, error) from None
 
 
-def map_features(path: Path) -> Float[Array, "N D"]:
+def map_features(path: Path) -> Float[Array, "N *_ D"]:
     """The array `features` of an HDF5 file, mapped: it costs no memory until its rows are used.
 
     Where it does not lie in one piece, chunked or compressed, it is first unpacked into a temporary
@@ -258,10 +276,10 @@ def map_features(path: Path) -> Float[Array, "N D"]:
         features = file.get("features")
         if not isinstance(features, h5py.Dataset):
             raise InputError(f"{path}: no array `features`; prepare the dataset again")
-        if features.ndim != 2 or features.dtype.kind != "f":
+        if features.ndim not in (2, 3) or features.dtype.kind != "f":
             raise InputError(
                 f"{path}: `features` is {features.dtype} {features.shape}, expected numbers "
-                "(pictures, D); prepare the dataset again"
+                "(pictures, D) or (pictures, places, D); prepare the dataset again"
             )
         offset = features.id.get_offset()
         try:
@@ -274,7 +292,7 @@ def map_features(path: Path) -> Float[Array, "N D"]:
             raise _damaged(path, error) from None
 
 
-def _unpacked(path: Path, features: h5py.Dataset) -> Float[Array, "N D"]:
+def _unpacked(path: Path, features: h5py.Dataset) -> Float[Array, "N *_ D"]:
     """A map of a copy without a name, which goes when the array does."""
     try:
         with tempfile.TemporaryFile() as file:
@@ -286,9 +304,9 @@ def _unpacked(path: Path, features: h5py.Dataset) -> Float[Array, "N D"]:
         raise cannot_write(Path(tempfile.tempdir or "a temporary file"), error) from None
 
 
-def _blocks(path: Path, features: h5py.Dataset) -> Iterator[Float[Array, "B D"]]:
+def _blocks(path: Path, features: h5py.Dataset) -> Iterator[Float[Array, "B *_ D"]]:
     """All rows in turn, as many at a time as make up whole chunks: none is unpacked twice."""
-    row_bytes = features.shape[1] * features.dtype.itemsize
+    row_bytes = math.prod(features.shape[1:]) * features.dtype.itemsize
     chunk = features.chunks[0] if features.chunks else 1
     rows = chunk * max(UNPACKED // (chunk * row_bytes), 1)
     for start in range(0, len(features), rows):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 AnySource = TypeVar("AnySource", bound=Source)
 
 _BUNDLED = Path(__file__).parent.parent / "bundled" / "efficientnet_lite0.onnx"
-_ONE_PICTURE, _GRID = 2, 4  # dimensions of (N, D) and of (N, D, H, W)
+_ONE_PICTURE, _PLACES, _GRID = 2, 3, 4  # dimensions of (N, D), (N, L, D) and (N, D, H, W)
 
 
 class Backbone:
@@ -42,6 +42,8 @@ class Backbone:
         sha256: of the ONNX file, in hexadecimal; tells two backbones of one name apart.
         preprocessing: how pictures are made ready for it.
         dim: D, the length of its feature vectors.
+        places: L, how many places of a picture have features of their own; None for one vector of
+            the whole picture.
 
     Example:
         >>> backbone = Backbone.bundled()
@@ -58,14 +60,23 @@ class Backbone:
     sha256: str
     preprocessing: Preprocessing
     dim: int
+    places: int | None
 
-    def __init__(self, path: Path, preprocessing: Preprocessing, threads: int | None = None):
+    def __init__(
+        self,
+        path: Path,
+        preprocessing: Preprocessing,
+        threads: int | None = None,
+        *,
+        grid: bool = False,
+    ) -> None:
         """Open the network at ``path``; `from_file` also reads the TOML file beside it.
 
         Args:
             path: the ``.onnx`` file.
             preprocessing: what the network's input has to look like.
             threads: for the network; all cores where it is None.
+            grid: give the features of every place, from the first output that has a grid of them.
 
         Raises:
             InputError: the file is missing or no ONNX network, or its input or output does not
@@ -77,16 +88,23 @@ class Backbone:
         self._path = path
         self._session = _open_session(path, threads)
         self._input, self._one_by_one = _input_of(self._session, path)
-        self._output = _output_of(self._session, path, preprocessing.output)
-        self.dim = self._probe()
+        self._grid = grid
+        self._output = (
+            _grid_of(self._session, path)
+            if grid
+            else _output_of(self._session, path, preprocessing.output)
+        )
+        self.places, self.dim = self._probe()
 
     @classmethod
-    def bundled(cls, *, threads: int | None = None) -> "Backbone":
+    def bundled(cls, *, threads: int | None = None, grid: bool = False) -> "Backbone":
         """Return the backbone that ships: EfficientNet-Lite0, 1280 features, Apache-2.0."""
-        return cls.from_file(_BUNDLED, threads=threads)
+        return cls.from_file(_BUNDLED, threads=threads, grid=grid)
 
     @classmethod
-    def from_file(cls, path: Path | str, *, threads: int | None = None) -> "Backbone":
+    def from_file(
+        cls, path: Path | str, *, threads: int | None = None, grid: bool = False
+    ) -> "Backbone":
         """Open ``name.onnx`` with the ``name.toml`` beside it, whose keys `Preprocessing` lists.
 
         Raises:
@@ -96,14 +114,21 @@ class Backbone:
         path = Path(path)
         if not path.is_file():
             raise InputError(f"{path}: no such file; name a backbone's .onnx file")
-        return cls(path, read_preprocessing(path.with_suffix(".toml")), threads)
+        return cls(path, read_preprocessing(path.with_suffix(".toml")), threads, grid=grid)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a picture's features: (D,), or (L, D)."""
+        return (self.dim,) if self.places is None else (self.places, self.dim)
 
     def preprocess(self, image: Image.Image) -> Float[Array, "3 S S"]:
         """Return an RGB picture of any size as the network's input, channels first."""
         return to_pixels(image, self.preprocessing)
 
-    def features(self, pixels: Float[Array, "N 3 S S"]) -> Float[Array, "N D"]:
-        """Return the features of pictures from `preprocess`; a grid is averaged over its places.
+    def features(self, pixels: Float[Array, "N 3 S S"]) -> Float[Array, "N *_ D"]:
+        """Return the features of pictures from `preprocess`.
+
+        Unless the backbone was opened with ``grid``, a grid is averaged over its places.
 
         Raises:
             ValueError: ``pixels`` is not of shape (N, 3, S, S).
@@ -114,29 +139,33 @@ class Backbone:
         if not self._one_by_one:
             return self._run(pixels)
         return np.concatenate(
-            [np.empty((0, self.dim), np.float32), *(self._run(one[None]) for one in pixels)]
+            [np.empty((0, *self.shape), np.float32), *(self._run(one[None]) for one in pixels)]
         )
 
     def describe(self) -> dict[str, Any]:
-        """Return name, sha256, preprocessing and dim, as datasets and checkpoints keep them."""
-        return {
+        """Return name, sha256, preprocessing, dim (and places), as datasets and checkpoints do."""
+        facts = {
             "name": self.name,
             "sha256": self.sha256,
             "preprocessing": msgspec.to_builtins(self.preprocessing),
             "dim": self.dim,
         }
+        return facts if self.places is None else {**facts, "places": self.places}
 
-    def _run(self, pixels: Float[Array, "N 3 S S"]) -> Float[Array, "N D"]:
+    def _run(self, pixels: Float[Array, "N 3 S S"]) -> Float[Array, "N *_ D"]:
         channels_last = self.preprocessing.layout == "NHWC"
         if channels_last:
             pixels = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
         (found,) = self._session.run([self._output], {self._input: pixels})
-        if found.ndim == _GRID:
+        if self._grid:  # (N, D, H, W) or (N, H, W, D) -> (N, H W, D)
+            found = found if channels_last else found.transpose(0, 2, 3, 1)
+            found = found.reshape(len(found), -1, found.shape[3])
+        elif found.ndim == _GRID:
             found = found.mean(axis=(1, 2) if channels_last else (2, 3))
         return np.asarray(found, np.float32)
 
-    def _probe(self) -> int:
-        """Run one grey picture through; return D, or say that input or output does not fit."""
+    def _probe(self) -> tuple[int | None, int]:
+        """Run one grey picture through; return L and D, or say what does not fit."""
         size = self.preprocessing.size
         try:
             found = self._run(np.zeros((1, 3, size, size), np.float32))
@@ -146,17 +175,17 @@ class Backbone:
                 f"{self.preprocessing.layout} ({_first_line(error)}); "
                 f"check size and layout in {self._path.stem}.toml"
             ) from None
-        if found.ndim != _ONE_PICTURE or len(found) != 1:
+        if found.ndim != (_PLACES if self._grid else _ONE_PICTURE) or len(found) != 1:
             raise InputError(
                 f"{self._path}: output {self._output!r} has shape {found.shape} for one picture, "
                 "not (1, D) or (1, D, H, W); name another output in the TOML file"
             )
-        return int(found.shape[1])
+        return (int(found.shape[1]) if self._grid else None), int(found.shape[-1])
 
 
 def extract(
     backbone: Backbone, sources: Iterable[AnySource], *, batch_size: int = 16
-) -> Iterator[tuple[AnySource, Float[Array, " D"] | InputError]]:
+) -> Iterator[tuple[AnySource, Float[Array, "*_ D"] | InputError]]:
     """Yield each source with its features, in order, or with what is wrong with that picture.
 
     A few threads open pictures ahead of the network, never more than two batches ahead, so that
@@ -263,6 +292,17 @@ def _output_of(session: "InferenceSession", path: Path, wanted: str | None) -> s
             f"change output in {path.stem}.toml"
         )
     return wanted or names[0]
+
+
+def _grid_of(session: "InferenceSession", path: Path) -> str:
+    """Return the name of the first output with a grid of features."""
+    for output in session.get_outputs():
+        if len(output.shape) == _GRID:
+            return str(output.name)
+    raise InputError(
+        f"{path}: no output with a grid, (N, D, H, W), only vectors; export one, or leave "
+        "--features grid out"
+    )
 
 
 def _first_line(error: Exception) -> str:

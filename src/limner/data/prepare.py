@@ -9,6 +9,7 @@ Shapes: N pictures, M captions, T words, D features.
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,9 @@ from limner.vocabulary import Vocabulary, tokenize
 
 DEFAULT_RATIO = {"train": 0.8, "dev": 0.1, "test": 0.1}
 
+BLOCK = 256
+"""Pictures whose features are copied at a time."""
+
 Report = Callable[[str], None]
 Progress = Callable[[int, int], None]
 
@@ -48,6 +52,7 @@ class Job:
         min_count: words that stand less often in the training captions become `<UNK>`.
         max_words: longer captions are cut.
         backbone: an `.onnx` file with its `.toml`; None takes the one that ships.
+        grid: keep the features of every place, in float16, for models with attention.
     """
 
     images: Path
@@ -59,6 +64,7 @@ class Job:
     min_count: int = 5
     max_words: int = 20
     backbone: Path | None = None
+    grid: bool = False
 
 
 def prepare(job: Job, report: Report = print, progress: Progress | None = None) -> Dataset:
@@ -78,7 +84,11 @@ def prepare(job: Job, report: Report = print, progress: Progress | None = None) 
     for problem in source.problems:
         report(problem)
     splits = _splits(job, source, report)
-    backbone = Backbone.from_file(job.backbone) if job.backbone else Backbone.bundled()
+    backbone = (
+        Backbone.from_file(job.backbone, grid=job.grid)
+        if job.backbone
+        else Backbone.bundled(grid=job.grid)
+    )
     fingerprint = _fingerprint(job, splits, backbone)
     if _is_done(job.out, fingerprint, report):
         report(f"{job.out}: prepared already, nothing to do")
@@ -172,8 +182,10 @@ class Extraction:
 
     def __init__(self, folder: Path, backbone: Backbone, fingerprint: str) -> None:
         self._backbone = backbone
-        self._rows = folder / "features.f32"
-        self._row_bytes = 4 * backbone.dim
+        self.shape = backbone.shape
+        self.dtype = np.dtype(np.float32 if backbone.places is None else np.float16)
+        self._rows = folder / f"features.f{8 * self.dtype.itemsize}"
+        self._row_bytes = math.prod(self.shape) * self.dtype.itemsize
         started = folder / "job.json"
         if not started.exists() or read_json(started)["fingerprint"] != fingerprint:
             if folder.exists() and any(started.name not in file.name for file in folder.iterdir()):
@@ -195,7 +207,7 @@ class Extraction:
             raise cannot_write(self._rows, error) from None
         self.done = len(images)
         for image, row in zip(images, self.rows(), strict=True):
-            if np.isnan(row[0]):
+            if np.isnan(row.flat[0]):
                 self.skipped[image] = _what_is_wrong(folder / image)
         if len(self.skipped) == len(images):
             raise InputError(f"{folder}: none of its {len(images)} pictures can be read")
@@ -208,20 +220,20 @@ class Extraction:
         report: Report,
         progress: Progress,
     ) -> None:
-        missing_row = np.full(self._backbone.dim, np.nan, dtype=np.float32)
+        missing_row = np.full(self.shape, np.nan, dtype=np.float32)
         paths = (folder / image for image in images[self.done :])
         found = extract(self._backbone, paths)
         for number, (_, row) in enumerate(found, start=self.done + 1):
             if isinstance(row, InputError):
                 report(f"{row} (left out)")
-            file.write((missing_row if isinstance(row, InputError) else row).tobytes())
+            kept = missing_row if isinstance(row, InputError) else row
+            file.write(kept.astype(self.dtype).tobytes())
             file.flush()
             progress(number, len(images))
 
-    def rows(self) -> Float[Array, "N D"]:
+    def rows(self) -> Float[Array, "N *_ D"]:
         """All rows so far, mapped from the file."""
-        dim = self._backbone.dim
-        return np.memmap(self._rows, np.float32, "r", shape=(self.done, dim))
+        return np.memmap(self._rows, self.dtype, "r", shape=(self.done, *self.shape))
 
     def describe(self) -> dict[str, Any]:
         """The backbone's facts, for dataset.json."""
@@ -323,7 +335,7 @@ def _write_features(out: Path, splits: dict[str, list[str]], extraction: Extract
         if not good.size:
             continue
         with h5_writer(out / f"{name}_features.h5") as file:
-            features = file.create_dataset("features", (len(good), rows.shape[1]), np.float32)
-            for first in range(0, len(good), 1024):
-                block = good[first : first + 1024]
+            features = file.create_dataset("features", (len(good), *rows.shape[1:]), rows.dtype)
+            for first in range(0, len(good), BLOCK):
+                block = good[first : first + BLOCK]
                 features[first : first + len(block)] = rows[block]

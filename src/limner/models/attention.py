@@ -75,6 +75,7 @@ class AttentionRNN(CaptioningModel):
     """
 
     kind: ClassVar[str] = "attention"
+    reads_grid: ClassVar[bool] = True
 
     def __init__(
         self,

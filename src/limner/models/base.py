@@ -97,6 +97,9 @@ class CaptioningModel(ABC):
     kind: ClassVar[str]
     """The name of the architecture, in settings and checkpoints."""
 
+    reads_grid: ClassVar[bool]
+    """Whether features are (N, L, D), of every place, and not (N, D)."""
+
     params: dict[str, Array]
 
     def __init__(

@@ -98,6 +98,7 @@ class CaptioningRNN(CaptioningModel):
     """
 
     kind: ClassVar[str] = "rnn"
+    reads_grid: ClassVar[bool] = False
 
     def __init__(
         self,
