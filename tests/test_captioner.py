@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from limner.captioner import BUNDLED_CAPTIONER, Captioner, checkpoint_path
+from limner.captioner import BUNDLED_CAPTIONER, Captioner, checkpoint_path, load
 from limner.checkpoint import Checkpoint, load_checkpoint
+from limner.decoding import Decoding
 from limner.errors import InputError
 from limner.models import CaptioningRNN
 
@@ -22,7 +23,10 @@ def test_paths_and_bytes_in_order_and_broken_ones_apart(captioner, tmp_path):
     Image.new("RGB", (64, 48), "green").save(buffer, "PNG")
     bad = tmp_path / "bad.jpg"
     bad.write_text("no picture")
-    first, second, third = (found for _, found in captioner.caption([good, bad, buffer.getvalue()]))
+    first, second, third = (
+        found for _, found in captioner.caption_all([good, bad, buffer.getvalue()])
+    )
+    [first], [third] = first, third
     assert first == third
     assert isinstance(second, InputError)
     assert first.text.islower()
@@ -32,7 +36,7 @@ def test_paths_and_bytes_in_order_and_broken_ones_apart(captioner, tmp_path):
 def test_a_caption_is_the_models(captioner, tmp_path):
     path = tmp_path / "red.png"
     Image.new("RGB", (300, 200), "red").save(path)
-    [(_, caption)] = captioner.caption([path])
+    caption = captioner.caption(path)
     backbone = captioner.backbone
     features = backbone.features(backbone.preprocess(Image.open(path))[None])
     words, scores = captioner.checkpoint.model.caption(features)
@@ -69,3 +73,25 @@ def test_what_ships_names_no_path_of_the_machine_that_made_it():
     info = load_checkpoint(BUNDLED_CAPTIONER).info
     assert info["dataset"]["name"] == "Flickr8k"
     assert "/" not in str(info)
+
+
+def test_one_picture_that_cannot_be_read(captioner):
+    with pytest.raises(InputError, match=r"absent\.jpg: no such file"):
+        captioner.caption("absent.jpg")
+
+
+def test_several_captions_of_each_picture(captioner, tmp_path):
+    paths = [tmp_path / f"{color}.png" for color in ("red", "green")]
+    for path in paths:
+        Image.new("RGB", (300, 200), path.stem).save(path)
+    for _, found in captioner.caption_all(paths, Decoding(n_best=3, beam_size=4)):
+        assert len({caption.text for caption in found}) == 3
+    drawn = Decoding(n_best=5, temperature=1.5, seed=1)
+    one, again = (list(captioner.caption_all(paths, drawn)) for _ in range(2))
+    assert one == again
+    assert one != list(captioner.caption_all(paths, Decoding(n_best=5, temperature=1.5, seed=2)))
+
+
+def test_load():
+    assert load().checkpoint.info == Captioner.load().checkpoint.info
+    assert str(load(str(BUNDLED_CAPTIONER)).backbone.name) == "efficientnet_lite0"

@@ -307,7 +307,7 @@ sys.exit(main())
 @pytest.mark.parametrize(
     ("command", "file"),
     [
-        ("train dataset --out run --resume --epochs 3", "run/best.safetensors"),
+        ("train dataset --out run --resume --epochs 3", "run/last.safetensors"),
         ("train dataset --out new --hidden-dim 64 --epochs 1", "new/best.safetensors"),
         ("evaluate run --split train --no-java --json scores.json", "scores.json"),
     ],

@@ -11,17 +11,20 @@ import pytest
 import limner
 
 PUBLIC = [
+    "AttentionRNN",
     "Caption",
     "Captioner",
     "CaptioningRNN",
     "CaptioningSolver",
     "Checkpoint",
     "Dataset",
+    "Decoding",
     "Evaluation",
     "InputError",
     "LimnerError",
     "Vocabulary",
     "evaluate",
+    "load",
     "load_checkpoint",
     "open_dataset",
     "save_checkpoint",

@@ -288,9 +288,8 @@ def test_stopped_with_everything_switched_on_it_goes_on(model, dataset, grid_dat
     np.testing.assert_allclose(trained.feature_mean, features.mean(axis=0), atol=1e-5)
     std = features.std(axis=0)
     np.testing.assert_allclose(trained.feature_std[std > 1e-3], std[std > 1e-3], rtol=1e-3)
-    [(_, caption)] = Captioner.load(tmp_path / "run").caption(
-        [data.image_path(data.splits["dev"].image_ids[0])]
-    )
+    picture = data.image_path(data.splits["dev"].image_ids[0])
+    caption = Captioner.load(tmp_path / "run").caption(picture)
     assert caption.score < 0
 
 

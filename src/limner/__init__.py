@@ -1,26 +1,30 @@
 """Limner trains recurrent networks to describe pictures, and describes pictures with them."""
 
-from limner.captioner import Caption, Captioner
+from limner.captioner import Caption, Captioner, load
 from limner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from limner.data.dataset import Dataset, open_dataset
+from limner.decoding import Decoding
 from limner.errors import InputError, LimnerError
 from limner.evaluation import Evaluation, evaluate
-from limner.models import CaptioningRNN
+from limner.models import AttentionRNN, CaptioningRNN
 from limner.solver import CaptioningSolver
 from limner.vocabulary import Vocabulary
 
 __all__ = [
+    "AttentionRNN",
     "Caption",
     "Captioner",
     "CaptioningRNN",
     "CaptioningSolver",
     "Checkpoint",
     "Dataset",
+    "Decoding",
     "Evaluation",
     "InputError",
     "LimnerError",
     "Vocabulary",
     "evaluate",
+    "load",
     "load_checkpoint",
     "open_dataset",
     "save_checkpoint",

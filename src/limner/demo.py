@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from limner.captioner import Caption, Captioner
+from limner.captioner import Captioner
 from limner.data.prepare import Job, prepare
 from limner.data.shapes import write_folder
 from limner.errors import InputError
@@ -46,7 +46,7 @@ def run_demo(out: Path, num_pictures: int, epochs: int, seed: int) -> None:
     name, unseen = dataset.split("test")
     captioner = Captioner.load(run)
     paths = [job.images / image for image in unseen.image_ids[:6]]
-    for path, (_, caption) in zip(paths, captioner.caption(paths), strict=True):
-        print(f"{path}\t{caption.text if isinstance(caption, Caption) else caption}")
+    for path, (_, found) in zip(paths, captioner.caption_all(paths), strict=True):
+        print(f"{path}\t{found if isinstance(found, InputError) else found[0]}")
     report_run(dataset, run, name)
     say(f"all of it took {time.monotonic() - started:.0f} s")

@@ -112,7 +112,7 @@ def test_no_command_is_help(run):
 
 
 def sentences(model, pictures):
-    return [caption.text for _, caption in Captioner.load(model).caption(pictures)]
+    return [found[0].text for _, found in Captioner.load(model).caption_all(pictures)]
 
 
 def test_captions_are_the_models(run, tiny_run, drawn):
@@ -164,3 +164,41 @@ def test_a_name_that_is_no_text(run, tiny_run, tmp_path):
     status, out, err = run("caption", "--json", "--model", tiny_run, name)
     assert (status, err) == (0, "")
     assert json.loads(out)["image"] == str(name)
+
+
+def test_captions_explained_and_several(run, tmp_path):
+    path = picture(tmp_path / "noise.png")
+    status, out, err = run("caption", path, "--beam-size", "4", "--n-best", "2", "--explain")
+    assert (status, err) == (0, "")
+    sentences = [line for line in out.splitlines() if not line.startswith("  ")]
+    assert len(sentences) == 2
+    words = [line.split()[0] for line in out.splitlines() if line.startswith("  ")]
+    assert words == [word for sentence in sentences for word in (*sentence.split(), "<END>")]
+    status, out, _ = run("caption", path, "--json", "--explain", "--temperature", "1", "--seed", 4)
+    found = json.loads(out)
+    assert [one["word"] for one in found["words"][:-1]] == found["caption"].split()
+    assert run("caption", path, "--json", "--temperature", "1", "--seed", 4)[1] != ""
+
+
+def test_words_that_must_not_be_said(run, tmp_path):
+    path = picture(tmp_path / "noise.png")
+    first = run("caption", path)[1].split()
+    assert first[0] not in run("caption", path, "--forbid", first[0])[1].split()
+    assert len(run("caption", path, "--max-length", 3)[1].split()) <= 3
+    assert len(run("caption", path, "--min-length", 15)[1].split()) >= 15
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--attention", "maps"], "this model does not attend"),
+        (["--min-length", "40"], "min_length 40: expected 0 to 29 words"),
+        (["--top-k", "3"], "give a temperature too"),
+        (["--temperature", "0"], "temperature 0.0: expected more than 0"),
+    ],
+)
+def test_options_that_do_not_go_together(run, tmp_path, options, message):
+    status, out, err = run("caption", picture(tmp_path / "noise.png"), *options)
+    assert (status, out) == (2, "")
+    assert message in err
+    assert len(err.splitlines()) == 1

@@ -1,14 +1,21 @@
 """The commands that use what is there: caption, info."""
 
+import io
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from limner.captioner import Captioner
+from limner.attention_map import attention_map
+from limner.captioner import Caption, Captioner
+from limner.data.images import Source, load_image
+from limner.decoding import Decoding
 from limner.describe import describe
 from limner.errors import InputError
+from limner.explanation import Choice
+from limner.explanation import explain as explain_caption
+from limner.files import write_atomically
 from limner.pictures import find_pictures
 from limner.terminal import say
 
@@ -21,27 +28,124 @@ def caption(
     backbone: Annotated[
         Path | None, typer.Option(help="The .onnx network that the model was trained with.")
     ] = None,
+    beam_size: Annotated[
+        int, typer.Option(min=1, help="Captions followed at once; 1 is greedy decoding.")
+    ] = 1,
+    n_best: Annotated[int, typer.Option(min=1, help="Captions of each picture.")] = 1,
+    length_penalty: Annotated[
+        float, typer.Option(min=0, help="Above 0 a beam prefers longer captions.")
+    ] = 0.0,
+    max_length: Annotated[int, typer.Option(min=1, help="Words at most, the end counted.")] = 30,
+    min_length: Annotated[int, typer.Option(min=0, help="Words at least.")] = 0,
+    no_repeat_ngram: Annotated[
+        int, typer.Option(min=0, help="No so many words in a row twice; 0 allows all.")
+    ] = 0,
+    temperature: Annotated[
+        float | None, typer.Option(help="Draw words by chance: 1 as likely, below 1 surer.")
+    ] = None,
+    top_k: Annotated[
+        int | None, typer.Option(min=1, help="Draw from so many likeliest words alone.")
+    ] = None,
+    top_p: Annotated[
+        float, typer.Option(min=0, max=1, help="Draw from the likeliest of this probability.")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the drawing.")] = 0,
+    forbid: Annotated[list[str] | None, typer.Option(help="A word not to say; repeat.")] = None,
+    unk: Annotated[bool, typer.Option("--unk", help="Allow <UNK> for unknown words.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Each word's probability, and the runners-up.")
+    ] = False,
+    attention: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Draw there where the model looked for each word."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line: image, caption, score.")
     ] = False,
 ) -> None:
     """Describe pictures, a sentence each."""
+    try:
+        how = Decoding(
+            beam_size=beam_size,
+            n_best=n_best,
+            length_penalty=length_penalty,
+            max_length=max_length,
+            min_length=min_length,
+            no_repeat_ngram=no_repeat_ngram,
+            say_unk=unk,
+            forbidden=tuple(forbid or ()),
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+        )
+    except ValueError as error:
+        raise InputError(f"{error}; see `limner caption --help`") from None
     captioner = Captioner.load(model, backbone)
+    if attention and not captioner.checkpoint.model.reads_grid:
+        raise InputError(
+            "--attention: this model does not attend to places; name one trained with "
+            "--model attention"
+        )
     found, failed = find_pictures(pictures)
     several = len(found) + len(failed) > 1
     names, sources = [name for name, _ in found], [source for _, source in found]
-    for name, (_, result) in zip(names, captioner.caption(sources), strict=True):
+    drawn: set[str] = set()
+    captioned = captioner.caption_all(sources, how)
+    for name, (source, result) in zip(names, captioned, strict=True):
         if isinstance(result, InputError):
             failed.append(str(result))
-        elif as_json:
-            row = {"image": name, "caption": result.text, "score": round(result.score, 4)}
-            print(json.dumps(row, ensure_ascii=False), flush=True)
-        else:
-            print(f"{name}\t{result.text}" if several else result.text, flush=True)
+            continue
+        for one in result:
+            choices = None
+            if explain:
+                choices = explain_caption(captioner.checkpoint.model, one.features, one.text)
+            if as_json:
+                print(json.dumps(_facts(name, one, choices), ensure_ascii=False), flush=True)
+            else:
+                print(f"{name}\t{one.text}" if several else one.text, flush=True)
+                if choices:
+                    _print_choices(choices)
+        if attention:
+            best = explain_caption(captioner.checkpoint.model, result[0].features, result[0].text)
+            _draw(attention, name, source, best, drawn)
     for message in failed:
         say(f"limner: {message}")
     if failed:
         raise typer.Exit(InputError.exit_status)
+
+
+def _facts(name: str, one: Caption, choices: list[Choice] | None) -> dict[str, Any]:
+    facts: dict[str, Any] = {"image": name, "caption": one.text, "score": round(one.score, 4)}
+    if choices is not None:
+        facts["words"] = [
+            {
+                "word": choice.word,
+                "probability": round(choice.probability, 4),
+                "others": {word: round(share, 4) for word, share in choice.others},
+            }
+            for choice in choices
+        ]
+    return facts
+
+
+def _print_choices(choices: list[Choice]) -> None:
+    width = max(len(choice.word) for choice in choices)
+    for choice in choices:
+        others = ", ".join(f"{word} {share:.0%}" for word, share in choice.others)
+        print(f"  {choice.word:<{width}} {choice.probability:4.0%}   {others}", flush=True)
+
+
+def _draw(folder: Path, name: str, source: Source, choices: list[Choice], drawn: set[str]) -> None:
+    """Write NAME-attention.png; a second picture of one name gets a number."""
+    stem = Path(name).stem or "picture"
+    file, number = f"{stem}-attention.png", 2
+    while file in drawn:
+        file, number = f"{stem}-attention-{number}.png", number + 1
+    drawn.add(file)
+    buffer = io.BytesIO()
+    attention_map(load_image(source), choices).save(buffer, "PNG")
+    write_atomically(folder / file, buffer.getvalue())
 
 
 def info(

@@ -6,7 +6,8 @@ the scores. Captions that have ended are not asked for any more.
 """
 
 from limner.decoding.beam import beam_search
+from limner.decoding.decode import Decoding, decode
 from limner.decoding.limits import Limits
 from limner.decoding.walk import greedy, sample
 
-__all__ = ["Limits", "beam_search", "greedy", "sample"]
+__all__ = ["Decoding", "Limits", "beam_search", "decode", "greedy", "sample"]

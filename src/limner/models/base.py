@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from limner.arrays import Array, Float, Int
-from limner.decoding import Limits, beam_search, greedy
+from limner.decoding import Decoding, Limits, decode, greedy
 from limner.vocabulary import END, NULL, START, UNK
 
 State = tuple[Array, ...]
@@ -222,18 +222,32 @@ class CaptioningModel(ABC):
             (N, L) word ids, and each caption's mean log-probability per word (N,), the closer to
             zero the surer.
         """
-        if max_length < 1 or beam_size < 1:
-            raise ValueError(f"max_length {max_length}, beam_size {beam_size}: expected 1 or more")
+        how = Decoding(beam_size=beam_size, max_length=max_length)
+        words, log_probs = self.decode(features, how)
+        return words[:, 0], log_probs[:, 0] / (words[:, 0] != self.null).sum(axis=1)
+
+    def decode(
+        self, features: Float[Array, "N *_ D"], how: Decoding
+    ) -> tuple[Int[Array, "N n L"], Float[Array, "N n"]]:
+        """Captions chosen as told, never `<NULL>` or `<START>`, and `<UNK>` only if asked for.
+
+        Returns:
+            (N, n, L) word ids, the best caption of each picture first, and their log-probabilities
+            (N, n), -inf where there are not so many.
+        """
         ids = self.word_to_idx
-        never = [ids[word] for word in (NULL, START, UNK) if word in ids]
-        limits = Limits(ids[START], ids[END], self.null, max_length, forbidden=never)
-        start = self.stepper(), self.initial_state(features), len(features)
-        if beam_size == 1:
-            words, log_probs = greedy(*start, limits)
-        else:
-            best, of_best = beam_search(*start, limits, beam_size=beam_size)
-            words, log_probs = best[:, 0], of_best[:, 0]
-        return words, log_probs / (words != self.null).sum(axis=1)
+        never = [NULL, START, *([] if how.say_unk else [UNK]), *how.forbidden]
+        limits = Limits(
+            ids[START],
+            ids[END],
+            self.null,
+            how.max_length,
+            how.min_length,
+            [ids[word] for word in never if word in ids and word != END],
+            how.no_repeat_ngram,
+        )
+        state = self.initial_state(features)
+        return decode(self.stepper(), state, len(features), limits, how)
 
     def checked_batch(
         self,

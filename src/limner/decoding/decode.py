@@ -1,0 +1,110 @@
+"""One way in to every decoder.
+
+Shapes: N pictures, n captions of each, L words at most.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from limner.arrays import Array, Float, Int
+from limner.decoding.beam import beam_search
+from limner.decoding.limits import Limits, State, Step, rows_of
+from limner.decoding.walk import greedy, sample
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How captions are chosen; the defaults take the likeliest word at every step.
+
+    Attributes:
+        beam_size: captions followed at once; with n_best above it, n_best.
+        n_best: n, captions of each picture.
+        length_penalty: see `beam_search`.
+        max_length, min_length, no_repeat_ngram: see `Limits`.
+        say_unk: whether `<UNK>` may be said.
+        forbidden: words that may not be said; those that the model does not know are none.
+        temperature: draws the words by chance, see `sample`; None searches for the likeliest.
+        top_k, top_p: see `sample`.
+        seed: of the drawing.
+
+    Raises:
+        ValueError: for numbers that make no sense.
+    """
+
+    beam_size: int = 1
+    n_best: int = 1
+    length_penalty: float = 0.0
+    max_length: int = 30
+    min_length: int = 0
+    no_repeat_ngram: int = 0
+    say_unk: bool = False
+    forbidden: tuple[str, ...] = ()
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.max_length < 1 or self.beam_size < 1 or self.n_best < 1:
+            raise ValueError(
+                f"max_length {self.max_length}, beam_size {self.beam_size}, n_best "
+                f"{self.n_best}: expected 1 or more"
+            )
+        if not 0 <= self.min_length < self.max_length:
+            raise ValueError(
+                f"min_length {self.min_length}: expected 0 to {self.max_length - 1} words"
+            )
+        if self.temperature is not None and self.temperature <= 0:
+            raise ValueError(f"temperature {self.temperature}: expected more than 0")
+        if self.temperature is None and (self.top_k is not None or self.top_p != 1):
+            raise ValueError("top_k and top_p choose what is drawn: give a temperature too, e.g. 1")
+
+
+def decode(
+    step: Step, state: State, num_captions: int, limits: Limits, how: Decoding
+) -> tuple[Int[Array, "N n L"], Float[Array, "N n"]]:
+    """Decode as told.
+
+    Returns:
+        words (N, n, L), the best caption first, and their log-probabilities (N, n).
+
+    >>> def step(words, state):  # after word w says w + 1
+    ...     return 5.0 * np.eye(4)[(words + 1) % 4], state
+    >>> limits = Limits(start=1, end=3, max_length=3)
+    >>> decode(step, (), 1, limits, Decoding(beam_size=2, n_best=2))[0]
+    array([[[2, 3, 0],
+            [2, 0, 1]]], dtype=int32)
+    """
+    N, n = num_captions, how.n_best
+    if how.temperature is not None:
+        rows = np.repeat(np.arange(N), n)
+        words, log_probs = sample(
+            step,
+            rows_of(state, rows),
+            N * n,
+            limits,
+            np.random.default_rng(how.seed),
+            temperature=how.temperature,
+            top_k=how.top_k,
+            top_p=how.top_p,
+        )
+        words, log_probs = words.reshape(N, n, -1), log_probs.reshape(N, n)
+        order = np.argsort(-log_probs, axis=1, kind="stable")
+        return (
+            np.take_along_axis(words, order[:, :, None], axis=1),
+            np.take_along_axis(log_probs, order, axis=1),
+        )
+    beam_size = max(how.beam_size, n)
+    if beam_size == 1:
+        words, log_probs = greedy(step, state, N, limits)
+        return words[:, None], log_probs[:, None]
+    return beam_search(
+        step,
+        state,
+        N,
+        limits,
+        beam_size=beam_size,
+        n_best=n,
+        length_penalty=how.length_penalty,
+    )
