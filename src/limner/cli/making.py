@@ -111,7 +111,7 @@ def train(
 ) -> None:
     """Train a captioner. Stopped or killed at any moment, it goes on with --resume.
 
-    A TOML file for --config can set more: docs/training.md lists everything.
+    A TOML file for --config can set more: `limner.run.TrainConfig` lists everything.
     """
     given = {
         name: value
