@@ -6,7 +6,7 @@ from PIL import Image
 
 from limner.captioner import BUNDLED_CAPTIONER, Captioner, checkpoint_path, load
 from limner.checkpoint import Checkpoint, load_checkpoint
-from limner.decoding import Decoding
+from limner.decoding import USUAL, Decoding
 from limner.errors import InputError
 from limner.models import CaptioningRNN
 
@@ -39,9 +39,10 @@ def test_a_caption_is_the_models(captioner, tmp_path):
     caption = captioner.caption(path)
     backbone = captioner.backbone
     features = backbone.features(backbone.preprocess(Image.open(path))[None])
-    words, scores = captioner.checkpoint.model.caption(features)
-    assert caption.text == captioner.checkpoint.vocabulary.decode(words[0])
-    assert caption.score == pytest.approx(float(scores[0]), rel=1e-4)
+    words, log_probs = captioner.model.decode(features, USUAL)
+    assert caption.text == captioner.vocabulary.decode(words[0, 0])
+    count = len(caption.text.split()) + 1
+    assert caption.score == pytest.approx(log_probs[0, 0] / count, rel=1e-4)
 
 
 def test_another_backbone_is_refused_with_both_names():
@@ -93,5 +94,5 @@ def test_several_captions_of_each_picture(captioner, tmp_path):
 
 
 def test_load():
-    assert load().checkpoint.info == Captioner.load().checkpoint.info
+    assert load().info == Captioner.load().info
     assert str(load(str(BUNDLED_CAPTIONER)).backbone.name) == "efficientnet_lite0"

@@ -19,6 +19,7 @@ import numpy as np
 
 from limner.arrays import Array
 from limner.data.dataset import Dataset
+from limner.decoding import USUAL, Decoding
 from limner.evaluation import Evaluation, evaluate, training_tokens
 from limner.metrics import (
     Diversity,
@@ -32,7 +33,7 @@ from limner.metrics import (
 from limner.metrics import score as score_tokens
 from limner.metrics.bootstrap import Interval
 from limner.metrics.ngrams import Tokens
-from limner.models import CaptioningModel
+from limner.models import CaptioningModel, Ensemble, WordModel
 from limner.neighbours import consensus_captions
 
 SCALE = "0-100 (CIDEr and CIDEr-D can be more)"
@@ -114,10 +115,10 @@ def result_dict(
 
 
 def assess(
-    model: CaptioningModel,
+    model: WordModel,
     dataset: Dataset,
     split: str | None = None,
-    beam_size: int = 1,
+    how: Decoding = USUAL,
     seed: int = 0,
     java: bool = False,
 ) -> Assessment:
@@ -128,7 +129,7 @@ def assess(
         dataset: with raw references; those of the split `train` give CIDEr-D its document
             frequencies, and tell which captions were seen in training.
         split: None takes the validation split, see `Dataset.split`.
-        beam_size: 1 takes the likeliest word at every step; more searches.
+        how: the captions are chosen.
         seed: of the shuffling, of the reference that stands for a person, and of the bootstrap.
         java: whether to try METEOR and SPICE.
     """
@@ -136,7 +137,7 @@ def assess(
     known = training_tokens(dataset)
     frequency = DocumentFrequency.of(known) if known else None
     seen = [caption for several in known for caption in several]
-    evaluation = evaluate(model, dataset, name, beam_size, frequency)
+    evaluation = evaluate(model, dataset, name, how, frequency)
     candidates, references = evaluation.candidate_tokens, evaluation.reference_tokens
     rng = np.random.default_rng(seed)
 
@@ -159,7 +160,7 @@ def assess(
         rows[HUMAN] = row(one, others)
 
     provenance = score_provenance(evaluation.references) | {
-        "decoding": decoding(beam_size),
+        "decoding": str(how),
         "model": fingerprint(model),
         "dataset": f"{dataset.fingerprint[:12]}, split {name}",
     }
@@ -196,22 +197,16 @@ def score_provenance(references: Mapping[str, list[str]]) -> dict[str, str]:
     }
 
 
-def decoding(beam_size: int) -> str:
-    """The way of decoding in words.
-
-    >>> decoding(1), decoding(5)
-    ('greedy', 'beam search, 5 beams')
-    """
-    return "greedy" if beam_size == 1 else f"beam search, {beam_size} beams"
-
-
 def text_fingerprint(captions: Mapping[str, str] | Mapping[str, list[str]]) -> str:
     """Twelve digits that tell two sets of captions apart, whatever the order of the pictures."""
     return _short(json.dumps(captions, sort_keys=True, ensure_ascii=False).encode())
 
 
-def fingerprint(model: CaptioningModel) -> str:
-    """Twelve digits that tell two models apart."""
+def fingerprint(model: WordModel) -> str:
+    """Twelve digits that tell two models apart; of an ensemble, its members'."""
+    if isinstance(model, Ensemble):
+        return " with ".join(fingerprint(member) for member in model.members)
+    assert isinstance(model, CaptioningModel)
     parts = [model.params[name].tobytes() for name in sorted(model.params)]
     parts += [model.feature_mean.tobytes(), model.feature_std.tobytes()]
     words = sorted(model.word_to_idx.items())

@@ -1,6 +1,6 @@
 """From pictures to sentences: a checkpoint and its backbone, ready to use."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -11,13 +11,11 @@ from limner.arrays import Array, Float
 from limner.checkpoint import Checkpoint, load_checkpoint
 from limner.data.features import Backbone, extract
 from limner.data.images import Source
-from limner.decoding import Decoding
+from limner.decoding import USUAL, Decoding
 from limner.errors import InputError
+from limner.models import CaptioningModel, Ensemble, WordModel
 
 BUNDLED_CAPTIONER = Path(__file__).parent / "bundled" / "captioner.safetensors"
-
-LIKELY = Decoding()
-"""The likeliest word at every step."""
 
 
 @dataclass(frozen=True)
@@ -42,36 +40,47 @@ class Captioner:
     """Captions pictures with a trained model.
 
     Args:
-        checkpoint: from `limner train`.
+        checkpoint: from `limner train`; several, of one vocabulary, speak as one (`Ensemble`).
         backbone: what the model's features come from; None takes the one that ships.
 
+    Attributes:
+        model: what says the words.
+        info: of the first checkpoint.
+
     Raises:
-        InputError: if the model was trained on another backbone's features.
+        InputError: if a model was trained on another backbone's features, or several do not go
+            together.
     """
 
-    def __init__(self, checkpoint: Checkpoint, backbone: Backbone | None = None) -> None:
-        self.checkpoint = checkpoint
-        self.backbone = backbone or Backbone.bundled(grid=checkpoint.model.reads_grid)
-        _check_backbone(checkpoint, self.backbone)
+    def __init__(self, *checkpoints: Checkpoint, backbone: Backbone | None = None) -> None:
+        first, *others = checkpoints
+        self.model: WordModel = (
+            ensemble([one.model for one in checkpoints]) if others else first.model
+        )
+        self.info = first.info
+        self.vocabulary = first.vocabulary
+        self.backbone = backbone or Backbone.bundled(grid=self.model.reads_grid)
+        for checkpoint in checkpoints:
+            _check_backbone(checkpoint, self.backbone)
 
     @classmethod
-    def load(cls, model: Path | None = None, backbone: Path | None = None) -> "Captioner":
-        """From a checkpoint or a run's folder; None takes the captioner that ships.
+    def load(cls, *models: Path, backbone: Path | None = None) -> "Captioner":
+        """From checkpoints or runs' folders; without one, the captioner that ships.
 
         >>> captioner = Captioner.load()
         >>> captioner.backbone.name
         'efficientnet_lite0'
         """
-        path = checkpoint_path(model or BUNDLED_CAPTIONER)
-        checkpoint = load_checkpoint(path)
-        grid = checkpoint.model.reads_grid
+        paths = [checkpoint_path(model) for model in models or [BUNDLED_CAPTIONER]]
+        checkpoints = [load_checkpoint(path) for path in paths]
+        grid = checkpoints[0].model.reads_grid
         chosen = Backbone.from_file(backbone, grid=grid) if backbone else None
         try:
-            return cls(checkpoint, chosen)
+            return cls(*checkpoints, backbone=chosen)
         except InputError as error:
-            raise InputError(f"{path}: {error}") from None
+            raise InputError(f"{' and '.join(map(str, paths))}: {error}") from None
 
-    def caption(self, picture: Source, how: Decoding = LIKELY) -> Caption:
+    def caption(self, picture: Source, how: Decoding = USUAL) -> Caption:
         """The caption of one picture, a path or its bytes.
 
         Raises:
@@ -88,7 +97,7 @@ class Captioner:
         return found[0]
 
     def caption_all(
-        self, pictures: Iterable[Source], how: Decoding = LIKELY, batch_size: int = 16
+        self, pictures: Iterable[Source], how: Decoding = USUAL, batch_size: int = 16
     ) -> Iterator[tuple[Source, list[Caption] | InputError]]:
         """Each picture with its captions, the best first, in order; or with what is wrong with it.
 
@@ -105,15 +114,17 @@ class Captioner:
                 yield picture, row if isinstance(row, InputError) else next(captions)
 
     def caption_features(
-        self, features: Float[Array, "N *_ D"], how: Decoding = LIKELY
+        self, features: Float[Array, "N *_ D"], how: Decoding = USUAL
     ) -> list[list[Caption]]:
         """The captions of pictures with these features of the backbone's."""
-        words, log_probs = self.checkpoint.model.decode(features, how)
-        counts = (words != self.checkpoint.model.null).sum(axis=2)
-        vocabulary = self.checkpoint.vocabulary
+        try:
+            words, log_probs = self.model.decode(features, how)
+        except ValueError as error:
+            raise InputError(f"{error}; use another") from None
+        counts = (words != self.model.null).sum(axis=2)
         return [
             [
-                Caption(vocabulary.decode(one), float(log_prob / count), row)
+                Caption(self.vocabulary.decode(one), float(log_prob / count), row)
                 for one, log_prob, count in zip(*several, strict=True)
                 if count
             ]
@@ -121,17 +132,23 @@ class Captioner:
         ]
 
 
-def load(model: Path | str | None = None, backbone: Path | str | None = None) -> Captioner:
-    """The captioner that ships, or a run's or checkpoint's.
+def ensemble(models: Sequence[CaptioningModel]) -> Ensemble:
+    """Models that speak as one; InputError if they do not go together."""
+    try:
+        return Ensemble(models)
+    except ValueError as error:
+        raise InputError(f"{error}; name models trained on one dataset") from None
+
+
+def load(*models: Path | str, backbone: Path | str | None = None) -> Captioner:
+    """The captioner that ships, or a run's or checkpoint's; several speak as one.
 
     >>> from PIL import Image
     >>> Image.new("RGB", (320, 240), "green").save("grass.png")
     >>> load().caption("grass.png").score < 0
     True
     """
-    return Captioner.load(
-        None if model is None else Path(model), None if backbone is None else Path(backbone)
-    )
+    return Captioner.load(*map(Path, models), backbone=None if backbone is None else Path(backbone))
 
 
 def checkpoint_path(model: Path) -> Path:
@@ -152,7 +169,7 @@ def _check_backbone(checkpoint: Checkpoint, backbone: Backbone) -> None:
             f"({str(wanted.get('sha256'))[:12]}), and the backbone here is {backbone.name} "
             f"({backbone.sha256[:12]}); name the right one with --backbone FILE.onnx"
         )
-    dim = checkpoint.model.config["input_dim"]
+    dim = checkpoint.model.input_dim
     if dim != backbone.dim:
         raise InputError(
             f"the model reads features of {dim} numbers, and {backbone.name} gives {backbone.dim}; "

@@ -7,13 +7,16 @@ from functools import cached_property
 import numpy as np
 
 from limner.data.dataset import Dataset
+from limner.decoding import Decoding
 from limner.errors import InputError
 from limner.metrics import DocumentFrequency, Scores, tokenize
 from limner.metrics import score as score_tokens
-from limner.models import CaptioningModel
+from limner.models import WordModel
 from limner.vocabulary import Vocabulary
 
 Tokens = list[str]
+
+GREEDY = Decoding()
 
 
 @dataclass(frozen=True)
@@ -77,10 +80,10 @@ def training_tokens(dataset: Dataset) -> list[list[Tokens]]:
 
 
 def evaluate(
-    model: CaptioningModel,
+    model: WordModel,
     dataset: Dataset,
     split: str | None = None,
-    beam_size: int = 1,
+    how: Decoding = GREEDY,
     training: DocumentFrequency | None = None,
 ) -> Evaluation:
     """Caption every picture of a split, each word after the model's own, and score the captions.
@@ -89,7 +92,7 @@ def evaluate(
         model: its `input_dim` must be the dataset's.
         dataset: with raw references.
         split: None takes the validation split, see `Dataset.split`.
-        beam_size: 1 takes the likeliest word at every step; more searches.
+        how: the captions are chosen.
         training: the training set's document frequencies, for CIDEr-D.
 
     Raises:
@@ -102,12 +105,12 @@ def evaluate(
             "alone; the course's own files do not hold them"
         )
     check_features(dataset, model)
-    captions = caption_features(model, part.features, beam_size)
+    captions = caption_features(model, part.features, how)
     by_id = dict(zip(part.image_ids, captions, strict=True))
     return score(by_id, dataset.references[name], training)
 
 
-def check_features(dataset: Dataset, model: CaptioningModel) -> None:
+def check_features(dataset: Dataset, model: WordModel) -> None:
     """Raise InputError if a model cannot read a dataset's features."""
     if dataset.has_grid != model.reads_grid:
         kinds = ("one vector a picture", "a grid of features")
@@ -116,21 +119,21 @@ def check_features(dataset: Dataset, model: CaptioningModel) -> None:
             f"{kinds[model.reads_grid]}; prepare the dataset with --features "
             f"{'grid' if model.reads_grid else 'pooled'}, into another folder"
         )
-    if dataset.input_dim != model.config["input_dim"]:
+    if dataset.input_dim != model.input_dim:
         raise InputError(
             f"{dataset.path}: features of {dataset.input_dim} numbers, but the model reads "
-            f"{model.config['input_dim']}: another backbone; prepare the dataset with the model's"
+            f"{model.input_dim}: another backbone; prepare the dataset with the model's"
         )
 
 
 def caption_features(
-    model: CaptioningModel, features: np.ndarray, beam_size: int = 1, batch_size: int = 256
+    model: WordModel, features: np.ndarray, how: Decoding = GREEDY, batch_size: int = 256
 ) -> list[str]:
     """Captions in plain words of the pictures with these features, (N, D) or (N, L, D)."""
     vocabulary = Vocabulary.from_mapping(model.word_to_idx)
     captions = []
     for first in range(0, len(features), batch_size):
         batch = np.asarray(features[first : first + batch_size])
-        words, _ = model.caption(batch, beam_size=beam_size)
-        captions += [vocabulary.decode(row) for row in words]
+        words, _ = model.decode(batch, how)
+        captions += [vocabulary.decode(row) for row in words[:, 0]]
     return captions

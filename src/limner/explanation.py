@@ -9,7 +9,7 @@ import numpy as np
 
 from limner.arrays import Array, Float
 from limner.decoding.limits import log_softmax
-from limner.models import AttentionRNN, CaptioningModel
+from limner.models import AttentionRNN, WordModel
 from limner.vocabulary import END, NULL, START
 
 
@@ -32,7 +32,7 @@ class Choice:
 
 
 def explain(
-    model: CaptioningModel, features: Float[Array, "*_ D"], text: str, runners_up: int = 3
+    model: WordModel, features: Float[Array, "*_ D"], text: str, runners_up: int = 3
 ) -> list[Choice]:
     """The choices behind a caption of a picture.
 

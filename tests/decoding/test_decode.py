@@ -28,6 +28,29 @@ def test_each_way_is_the_decoder_of_that_name():
         np.testing.assert_array_equal(mine, its)
 
 
+def test_forced_words_and_groups_reach_the_search():
+    state = (np.arange(6),)
+    forced = decode(step, state, 6, LIMITS, Decoding(forced=("one",)), [1])
+    expected = beam_search(step, state, 6, LIMITS, beam_size=1, forced=[1])
+    np.testing.assert_array_equal(forced[0], expected[0])
+    found = run(Decoding(n_best=4, groups=2, diversity=2.0))
+    expected = beam_search(step, state, 6, LIMITS, beam_size=4, n_best=4, groups=2, diversity=2.0)
+    np.testing.assert_array_equal(found[0], expected[0])
+
+
+@pytest.mark.parametrize(
+    ("how", "text"),
+    [
+        (Decoding(length_penalty=1.0), "greedy"),
+        (Decoding(n_best=3), "beam search, 3 beams, n_best 3"),
+        (Decoding(forced=("a",)), "beam search, 1 beams, forced ('a',)"),
+        (Decoding(temperature=0.5, seed=2), "drawn, temperature 0.5, seed 2"),
+    ],
+)
+def test_the_way_in_words(how, text):
+    assert str(how) == text
+
+
 def test_more_captions_than_beams_widen_the_beam():
     words, log_probs = run(Decoding(n_best=4))
     assert words.shape == (6, 4, 40)
@@ -51,6 +74,11 @@ def test_drawn_captions_come_in_order_and_again():
         ({"min_length": 30}, "min_length 30: expected 0 to 29 words"),
         ({"temperature": 0.0}, "temperature 0.0: expected more than 0"),
         ({"top_k": 3}, "give a temperature too"),
+        ({"temperature": 1.0, "groups": 2}, "leave the temperature out"),
+        ({"length_penalty": -1.0}, "length_penalty -1.0, diversity 0.5: expected 0 or more"),
+        ({"groups": 2, "beam_size": 3}, "groups 2, beam_size 3: expected a multiple of groups"),
+        ({"forced": ("a",), "forbidden": ("a",)}, "'a': forced and forbidden"),
+        ({"forced": ("a", "b"), "max_length": 2}, "max_length 2: no room for the forced words"),
     ],
 )
 def test_settings_that_make_no_sense(settings, message):

@@ -171,6 +171,69 @@ def test_a_wider_beam_finds_what_greedy_misses_and_pictures_do_not_mix(rng):
         assert total[0] == pytest.approx(wide[n])
 
 
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("forced", [[3], [3, 0]])
+def test_forced_words_with_room_for_all_are_exhaustive(seed, forced):
+    V, L, N = 4, 4, 3
+    step, states = random_model(np.random.default_rng(seed), V)
+    limits = Limits(START, END, null=-1, max_length=L)
+    options = {"beam_size": V**L, "n_best": 3, "forced": forced}
+    words, total = beam_search(step, states(N), N, limits, **options)
+    for n in range(N):
+        state = tuple(array[n : n + 1] for array in states(N))
+        found = every_caption(step, state, V, L)
+        whole = {
+            said: score
+            for said, score in found.items()
+            if said[-1] == END and set(forced) <= set(said)
+        }
+        best = sorted(whole, key=whole.get, reverse=True)[:3]
+        assert [tuple(w for w in row if w != -1) for row in words[n].tolist()] == best
+        assert total[n] == pytest.approx([whole[said] for said in best])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_forced_words_are_said_by_the_narrowest_beam(seed):
+    step, states = random_model(np.random.default_rng(seed), 8)
+    limits = Limits(START, END, max_length=5, forbidden=[NULL, START])
+    words, _ = beam_search(step, states(20), 20, limits, beam_size=1, forced=[7, 5, 3, 4])
+    assert all({7, 5, 3, 4} <= set(row) for row in words[:, 0].tolist())
+    with pytest.raises(ValueError, match="5 forced words and an end: more than max_length 5"):
+        beam_search(step, states(20), 20, limits, beam_size=1, forced=[3, 4, 5, 6, 7])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_groups(seed):
+    """The first is a beam search of its own; the others say other words; nothing comes twice."""
+    step, states = random_model(np.random.default_rng(seed), 8)
+    limits = Limits(START, END, max_length=6, forbidden=[NULL, START])
+    alone, total = beam_search(step, states(20), 20, limits, beam_size=2)
+    options = {"beam_size": 6, "n_best": 3, "groups": 3}
+    words, _ = beam_search(step, states(20), 20, limits, **options, diversity=100.0)
+    for n in range(20):
+        assert alone[n, 0].tolist() in words[n].tolist()
+        assert len({tuple(row) for row in words[n].tolist()}) == 3
+    same, its = beam_search(step, states(20), 20, limits, **options, diversity=0.0)
+    np.testing.assert_array_equal(same[:, 0], alone[:, 0])
+    np.testing.assert_allclose(its[:, 0], total[:, 0])
+    with pytest.raises(ValueError, match="beam_size 6, groups 4"):
+        beam_search(step, states(20), 20, limits, beam_size=6, groups=4)
+
+
+def test_a_state_within_a_state_follows_its_captions(rng):
+    inner, states = random_model(rng)
+
+    def step(words, state):
+        scores, after = inner(words, state[1])
+        return scores, (state[0], after)
+
+    limits = Limits(START, END, max_length=9, forbidden=[NULL])
+    nested = (np.zeros(30), states(30))
+    found = beam_search(step, nested, 30, limits, beam_size=4)
+    expected = beam_search(inner, states(30), 30, limits, beam_size=4)
+    np.testing.assert_array_equal(found[0], expected[0])
+
+
 def test_what_never_ends_is_the_likeliest_beginning():
     def step(words, state):
         return np.tile([-np.inf, -np.inf, -np.inf, 1.0, 2.0], (len(words), 1)), state

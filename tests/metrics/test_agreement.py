@@ -76,7 +76,7 @@ def test_1000_photographs_with_machine_captions(coco, flickr8k):
     with h5py.File(flickr8k / "efficientnet_lite0_gap1280_f16.h5") as file:
         row = {name.decode(): i for i, name in enumerate(file["filenames"][:])}
         features = file["features"][:][[row[image] for image in images]].astype(np.float32)
-    model = Captioner.load().checkpoint.model
+    model = Captioner.load().model
     said = dict(zip(images, caption_features(model, features), strict=True))
     assert len(set(said.values())) > 300
     assert_agreement(coco, said, {image: captions[image] for image in images})

@@ -10,15 +10,15 @@ import typer
 
 from limner.assessment import (
     assess,
-    decoding,
     fingerprint,
     measure,
     result_dict,
     score_provenance,
     text_fingerprint,
 )
-from limner.captioner import checkpoint_path
+from limner.captioner import checkpoint_path, ensemble
 from limner.data.results import join, read_candidates, read_references
+from limner.decoding import USUAL, Decoding
 from limner.errors import InputError
 from limner.evaluation import evaluate as evaluate_model
 from limner.evaluation import score as score_captions
@@ -26,6 +26,7 @@ from limner.evaluation import tokenize_all, training_tokens
 from limner.files import write_atomically
 from limner.metrics import DocumentFrequency, java_scores
 from limner.metrics import compare as compare_scores
+from limner.models import WordModel
 from limner.stages import open_for
 from limner.terminal import print_differences, print_rows, say
 
@@ -39,6 +40,9 @@ SplitOption = Annotated[str | None, typer.Option(help="Otherwise dev, val or tes
 BeamOption = Annotated[
     int, typer.Option(min=1, help="Captions followed at once; 1 is greedy decoding.")
 ]
+PenaltyOption = Annotated[
+    float, typer.Option(min=0, help="How much a beam prefers longer captions.")
+]
 JsonOption = Annotated[
     Path | None,
     typer.Option("--json", metavar="OUT", help="Write all of it as JSON; - is stdout."),
@@ -49,20 +53,28 @@ JavaOption = Annotated[
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="A run's folder, or a checkpoint.")],
+    models: Annotated[
+        list[Path], typer.Argument(help="A run's folder, or a checkpoint; several speak as one.")
+    ],
     data: DataOption = None,
     split: SplitOption = None,
-    beam_size: BeamOption = 1,
+    beam_size: BeamOption = USUAL.beam_size,
+    length_penalty: PenaltyOption = USUAL.length_penalty,
     as_json: JsonOption = None,
     java: JavaOption = True,
 ) -> None:
     """Caption a split and score it against the raw references, baselines beside it."""
-    [checkpoint], dataset = open_for([model], data)
-    found = assess(checkpoint.model, dataset, split, beam_size, java=java)
+    checkpoints, dataset = open_for(models, data)
+    model: WordModel = checkpoints[0].model
+    if len(checkpoints) > 1:
+        model = ensemble([checkpoint.model for checkpoint in checkpoints])
+    how = Decoding(beam_size=beam_size, length_penalty=length_penalty)
+    found = assess(model, dataset, split, how, java=java)
     _warn_of_few(len(found.evaluation.captions))
     for problem in found.problems:
         say(f"limner: {problem}")
-    facts = {"model": str(checkpoint_path(model)), "dataset": str(dataset.path)}
+    paths = " with ".join(str(checkpoint_path(model)) for model in models)
+    facts = {"model": paths, "dataset": str(dataset.path)}
     if _write_json(as_json, {"paths": facts, **found.as_dict()}):
         print_rows(found.title, found.rows, found.provenance)
 
@@ -108,7 +120,8 @@ def compare(
     ] = None,
     data: DataOption = None,
     split: SplitOption = None,
-    beam_size: BeamOption = 1,
+    beam_size: BeamOption = USUAL.beam_size,
+    length_penalty: PenaltyOption = USUAL.length_penalty,
     as_json: JsonOption = None,
 ) -> None:
     """Say whether the second is really better than the first: the paired bootstrap."""
@@ -129,11 +142,12 @@ def compare(
         checkpoints, dataset = open_for([first, second], data)
         known = training_tokens(dataset)
         frequency = DocumentFrequency.of(known) if known else None
+        way = Decoding(beam_size=beam_size, length_penalty=length_penalty)
         ours, theirs = (
-            evaluate_model(one.model, dataset, split, beam_size, frequency) for one in checkpoints
+            evaluate_model(one.model, dataset, split, way, frequency) for one in checkpoints
         )
         how = {
-            "decoding": decoding(beam_size),
+            "decoding": str(way),
             "models": " and ".join(fingerprint(one.model) for one in checkpoints),
             "dataset": dataset.fingerprint[:12],
         }

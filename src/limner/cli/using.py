@@ -10,7 +10,7 @@ import typer
 from limner.attention_map import attention_map
 from limner.captioner import Caption, Captioner
 from limner.data.images import Source, load_image
-from limner.decoding import Decoding
+from limner.decoding import USUAL, Decoding
 from limner.describe import describe
 from limner.errors import InputError
 from limner.explanation import Choice
@@ -23,18 +23,21 @@ from limner.terminal import say
 def caption(
     pictures: Annotated[list[str], typer.Argument(help="Files, folders or http(s) addresses.")],
     model: Annotated[
-        Path | None, typer.Option(help="A run or checkpoint; otherwise the one that ships.")
+        list[Path] | None,
+        typer.Option(
+            help="A run or checkpoint, otherwise the one that ships; repeat, and they speak as one."
+        ),
     ] = None,
     backbone: Annotated[
         Path | None, typer.Option(help="The .onnx network that the model was trained with.")
     ] = None,
     beam_size: Annotated[
         int, typer.Option(min=1, help="Captions followed at once; 1 is greedy decoding.")
-    ] = 1,
+    ] = USUAL.beam_size,
     n_best: Annotated[int, typer.Option(min=1, help="Captions of each picture.")] = 1,
     length_penalty: Annotated[
-        float, typer.Option(min=0, help="Above 0 a beam prefers longer captions.")
-    ] = 0.0,
+        float, typer.Option(min=0, help="How much a beam prefers longer captions.")
+    ] = USUAL.length_penalty,
     max_length: Annotated[int, typer.Option(min=1, help="Words at most, the end counted.")] = 30,
     min_length: Annotated[int, typer.Option(min=0, help="Words at least.")] = 0,
     no_repeat_ngram: Annotated[
@@ -51,6 +54,15 @@ def caption(
     ] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Of the drawing.")] = 0,
     forbid: Annotated[list[str] | None, typer.Option(help="A word not to say; repeat.")] = None,
+    force: Annotated[
+        list[str] | None, typer.Option(help="A word that every caption must have; repeat.")
+    ] = None,
+    groups: Annotated[
+        int, typer.Option(min=1, help="Beams in so many groups that avoid each other's words.")
+    ] = 1,
+    diversity: Annotated[
+        float, typer.Option(min=0, help="How much the groups avoid each other's words.")
+    ] = 0.5,
     unk: Annotated[bool, typer.Option("--unk", help="Allow <UNK> for unknown words.")] = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Each word's probability, and the runners-up.")
@@ -74,6 +86,9 @@ def caption(
             no_repeat_ngram=no_repeat_ngram,
             say_unk=unk,
             forbidden=tuple(forbid or ()),
+            forced=tuple(force or ()),
+            groups=groups,
+            diversity=diversity,
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
@@ -81,8 +96,8 @@ def caption(
         )
     except ValueError as error:
         raise InputError(f"{error}; see `limner caption --help`") from None
-    captioner = Captioner.load(model, backbone)
-    if attention and not captioner.checkpoint.model.reads_grid:
+    captioner = Captioner.load(*model or (), backbone=backbone)
+    if attention and not captioner.model.reads_grid:
         raise InputError(
             "--attention: this model does not attend to places; name one trained with "
             "--model attention"
@@ -99,7 +114,7 @@ def caption(
         for one in result:
             choices = None
             if explain:
-                choices = explain_caption(captioner.checkpoint.model, one.features, one.text)
+                choices = explain_caption(captioner.model, one.features, one.text)
             if as_json:
                 print(json.dumps(_facts(name, one, choices), ensure_ascii=False), flush=True)
             else:
@@ -107,7 +122,7 @@ def caption(
                 if choices:
                     _print_choices(choices)
         if attention:
-            best = explain_caption(captioner.checkpoint.model, result[0].features, result[0].text)
+            best = explain_caption(captioner.model, result[0].features, result[0].text)
             _draw(attention, name, source, best, drawn)
     for message in failed:
         say(f"limner: {message}")

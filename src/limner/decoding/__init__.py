@@ -1,13 +1,23 @@
 """From a model's next-word scores to captions, for many pictures at once.
 
-A decoder knows nothing of the model. It is given a start state, a tuple of arrays whose first axis
-is the captions, and a step function `(words (N,), state) -> (scores (N, V), state)`. It may change
+A decoder knows nothing of the model. It is given a start state, whose parts have the captions as
+their first axis, and a step function `(words (N,), state) -> (scores (N, V), state)`. It may change
 the scores. Captions that have ended are not asked for any more.
 """
 
 from limner.decoding.beam import beam_search
-from limner.decoding.decode import Decoding, decode
-from limner.decoding.limits import Limits
+from limner.decoding.decode import USUAL, Decoding, decode
+from limner.decoding.limits import Limits, State, Step
 from limner.decoding.walk import greedy, sample
 
-__all__ = ["Decoding", "Limits", "beam_search", "decode", "greedy", "sample"]
+__all__ = [
+    "USUAL",
+    "Decoding",
+    "Limits",
+    "State",
+    "Step",
+    "beam_search",
+    "decode",
+    "greedy",
+    "sample",
+]

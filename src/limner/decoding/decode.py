@@ -3,7 +3,8 @@
 Shapes: N pictures, n captions of each, L words at most.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -24,6 +25,8 @@ class Decoding:
         max_length, min_length, no_repeat_ngram: see `Limits`.
         say_unk: whether `<UNK>` may be said.
         forbidden: words that may not be said; those that the model does not know are none.
+        forced: words that every caption must have, see `beam_search`.
+        groups, diversity: see `beam_search`.
         temperature: draws the words by chance, see `sample`; None searches for the likeliest.
         top_k, top_p: see `sample`.
         seed: of the drawing.
@@ -40,6 +43,9 @@ class Decoding:
     no_repeat_ngram: int = 0
     say_unk: bool = False
     forbidden: tuple[str, ...] = ()
+    forced: tuple[str, ...] = ()
+    groups: int = 1
+    diversity: float = 0.5
     temperature: float | None = None
     top_k: int | None = None
     top_p: float = 1.0
@@ -59,12 +65,63 @@ class Decoding:
             raise ValueError(f"temperature {self.temperature}: expected more than 0")
         if self.temperature is None and (self.top_k is not None or self.top_p != 1):
             raise ValueError("top_k and top_p choose what is drawn: give a temperature too, e.g. 1")
+        if self.temperature is not None and (self.forced or self.groups > 1):
+            raise ValueError("forced words and groups are for searching: leave the temperature out")
+        if self.length_penalty < 0 or self.diversity < 0:
+            raise ValueError(
+                f"length_penalty {self.length_penalty}, diversity {self.diversity}: "
+                "expected 0 or more"
+            )
+        if self.groups < 1 or self.beams % self.groups:
+            raise ValueError(
+                f"groups {self.groups}, beam_size {self.beams}: expected a multiple of groups"
+            )
+        if both := set(self.forced) & set(self.forbidden):
+            raise ValueError(f"{min(both)!r}: forced and forbidden")
+        if len(self.forced) >= self.max_length:
+            raise ValueError(f"max_length {self.max_length}: no room for the forced words")
+
+    @property
+    def beams(self) -> int:
+        """Captions followed at once: enough for `n_best`."""
+        return max(self.beam_size, self.n_best)
+
+    def __str__(self) -> str:
+        """The way of decoding in words, as provenance.
+
+        >>> str(Decoding()), str(Decoding(beam_size=5, length_penalty=1.0))
+        ('greedy', 'beam search, 5 beams, length_penalty 1.0')
+        """
+        said = {"beam_size", "temperature"}
+        if self.temperature is not None:
+            way = f"drawn, temperature {self.temperature}"
+        elif self.beams == 1 and not self.forced:
+            way = "greedy"
+            said |= {"length_penalty"}
+        else:
+            way = f"beam search, {self.beams} beams"
+        usual = Decoding()
+        others = [
+            f"{field.name} {getattr(self, field.name)}"
+            for field in fields(self)
+            if field.name not in said and getattr(self, field.name) != getattr(usual, field.name)
+        ]
+        return ", ".join([way, *others])
+
+
+USUAL = Decoding(beam_size=3, length_penalty=1.0)
+"""How captions for people are chosen, where nobody says otherwise."""
 
 
 def decode(
-    step: Step, state: State, num_captions: int, limits: Limits, how: Decoding
+    step: Step,
+    state: State,
+    num_captions: int,
+    limits: Limits,
+    how: Decoding,
+    forced: Sequence[int] = (),
 ) -> tuple[Int[Array, "N n L"], Float[Array, "N n"]]:
-    """Decode as told.
+    """Decode as told; `forced` are the ids of `how.forced`.
 
     Returns:
         words (N, n, L), the best caption first, and their log-probabilities (N, n).
@@ -95,8 +152,7 @@ def decode(
             np.take_along_axis(words, order[:, :, None], axis=1),
             np.take_along_axis(log_probs, order, axis=1),
         )
-    beam_size = max(how.beam_size, n)
-    if beam_size == 1:
+    if how.beams == 1 and not forced:
         words, log_probs = greedy(step, state, N, limits)
         return words[:, None], log_probs[:, None]
     return beam_search(
@@ -104,7 +160,10 @@ def decode(
         state,
         N,
         limits,
-        beam_size=beam_size,
+        beam_size=how.beams,
         n_best=n,
         length_penalty=how.length_penalty,
+        forced=forced,
+        groups=how.groups,
+        diversity=how.diversity,
     )

@@ -5,13 +5,17 @@ Shapes: N captions, R rows (captions or beams), V vocabulary, t words said so fa
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from limner.arrays import Array, Float, Int
 
-State = tuple[Array, ...]
+State = tuple[Any, ...]
+"""What a step hands to the next: parts, such as arrays, of which `part[rows]` belong to these
+captions; a tuple among them is a state itself."""
+
 Step = Callable[[Array, State], tuple[Array, State]]
 
 
@@ -88,4 +92,4 @@ def log_softmax(scores: Float[Array, "N V"]) -> Float[Array, "N V"]:
 
 def rows_of(state: State, rows: Array) -> State:
     """These captions' part of a state."""
-    return tuple(array[rows] for array in state)
+    return tuple(rows_of(part, rows) if isinstance(part, tuple) else part[rows] for part in state)

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from limner.models.attention import AttentionRNN
-from limner.models.base import CaptioningModel, Dropout, Masks, State
+from limner.models.base import CaptioningModel, Dropout, Masks, WordModel
+from limner.models.ensemble import Ensemble
 from limner.models.rnn import GATES, CaptioningRNN
 
 MODELS: dict[str, Callable[..., CaptioningModel]] = {
@@ -18,6 +19,7 @@ __all__ = [
     "CaptioningModel",
     "CaptioningRNN",
     "Dropout",
+    "Ensemble",
     "Masks",
-    "State",
+    "WordModel",
 ]

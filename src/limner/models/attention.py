@@ -26,6 +26,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from limner.arrays import Array, Float, Int
+from limner.decoding import State, Step
 from limner.layers import (
     affine_backward,
     affine_forward,
@@ -40,8 +41,8 @@ from limner.layers import (
     word_embedding_backward,
     word_embedding_forward,
 )
-from limner.models.base import CaptioningModel, Dropout, Masks, State, Step, draw_mask
-from limner.models.looking import looking_stepper
+from limner.models.base import CaptioningModel, Dropout, Masks, draw_mask
+from limner.models.looking import SharedPlaces, looking_stepper
 
 
 class AttentionRNN(CaptioningModel):
@@ -75,7 +76,7 @@ class AttentionRNN(CaptioningModel):
     """
 
     kind: ClassVar[str] = "attention"
-    reads_grid: ClassVar[bool] = True
+    reads_grid = True
 
     def __init__(
         self,
@@ -284,30 +285,33 @@ class AttentionRNN(CaptioningModel):
         )
 
     def initial_state(self, features: Float[Array, "N L D"]) -> State:
-        """h (N, H), c (N, H), the places' v (N, L, E) and their keys (N, L, A)."""
+        """h (N, H), c (N, H), and the places."""
         features = self.standardise(features)
         masks = self.draw_masks(Dropout(), len(features), 0)
         seen, keys, h, c, _ = self._places_forward(features, masks)
-        return h, c, seen, keys
+        return h, c, SharedPlaces(seen, keys, np.arange(len(features)))
 
     def look(self, state: State) -> Float[Array, "N L"]:
         """How much of the look before the next word goes to each place; adds up to 1."""
-        h, _, seen, keys = state
+        h, _, places = state
         query = h @ self.params["W_query"] + self.params["b_query"]
-        _, weights, _ = attention_forward(seen, keys, query, self.params["w_fit"])
+        _, weights, _ = self._attend(places, query)
         return weights
+
+    def _attend(self, places: SharedPlaces, query: Float[Array, "N A"]) -> tuple[Array, Array, Any]:
+        seen, keys = places.seen[places.picture], places.keys[places.picture]
+        return attention_forward(seen, keys, query, self.params["w_fit"])
 
     def step(self, words: Int[Array, " N"], state: State) -> tuple[Float[Array, "N V"], State]:
         """See `CaptioningModel.step`."""
         p = self.params
-        h, c, seen, keys = state
-        query = h @ p["W_query"] + p["b_query"]
-        context, _, _ = attention_forward(seen, keys, query, p["w_fit"])
+        h, c, places = state
+        context, _, _ = self._attend(places, h @ p["W_query"] + p["b_query"])
         z = sigmoid(h @ p["W_gate"] + p["b_gate"]) * context
         read = np.concatenate([p["W_embed"][words], z], axis=1)
         h, c, _ = lstm_step_forward(read, h, c, p["Wx"], p["Wh"], p["b"])
         out = np.tanh(np.concatenate([h, z], axis=1) @ p["W_out"] + p["b_out"])
-        return out @ p["W_embed"].T + p["b_vocab"], (h, c, seen, keys)
+        return out @ p["W_embed"].T + p["b_vocab"], (h, c, places)
 
     def stepper(self) -> Step:
         """See `limner.models.looking`."""

@@ -8,20 +8,14 @@ Shapes: N captions of M pictures, T words, L words at most, V vocabulary.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from limner.arrays import Array, Float, Int
-from limner.decoding import Decoding, Limits, decode, greedy
+from limner.decoding import Decoding, Limits, State, Step, decode, greedy
 from limner.vocabulary import END, NULL, START, UNK
-
-State = tuple[Array, ...]
-"""What a step hands to the next; the first axis of every array is the caption."""
-
-Step = Callable[[Array, State], tuple[Array, State]]
 
 
 @dataclass(frozen=True)
@@ -77,7 +71,114 @@ def draw_mask(
     return mask
 
 
-class CaptioningModel(ABC):
+class WordModel(ABC):
+    """What gives scores for the next word, given a picture and the words before: enough to caption.
+
+    Args:
+        word_to_idx: the vocabulary; `<NULL>` must be in it, `<START>` and `<END>` for sampling.
+
+    Raises:
+        ValueError: for a vocabulary without `<NULL>`.
+    """
+
+    reads_grid: bool
+    """Whether features are (N, L, D), of every place, and not (N, D)."""
+
+    def __init__(self, word_to_idx: dict[str, int]) -> None:
+        if NULL not in word_to_idx:
+            raise ValueError(f"word_to_idx: {NULL} is missing")
+        self.word_to_idx = word_to_idx
+        self.idx_to_word = {index: word for word, index in word_to_idx.items()}
+        self.null = word_to_idx[NULL]
+
+    @property
+    @abstractmethod
+    def input_dim(self) -> int:
+        """D, of the features."""
+
+    @abstractmethod
+    def initial_state(self, features: Float[Array, "N *_ D"]) -> State:
+        """The state before the first word."""
+
+    @abstractmethod
+    def step(self, words: Int[Array, " N"], state: State) -> tuple[Float[Array, "N V"], State]:
+        """Scores of the next word, after these words and this state; and the state after them."""
+
+    @abstractmethod
+    def stepper(self) -> Step:
+        """`step`, prepared for many calls with parameters that do not change meanwhile.
+
+        The scores are overwritten at the next call.
+        """
+
+    def sample(self, features: Float[Array, "N *_ D"], max_length: int = 30) -> Int[Array, "N L"]:
+        """The likeliest word at every step, as the course's `sample`.
+
+        Args:
+            features: of N pictures.
+            max_length: L, words at most.
+
+        Returns:
+            (N, L) int32 word ids: the first word sampled (not `<START>`) in column 0, `<NULL>`
+            after `<END>`.
+        """
+        if START not in self.word_to_idx:
+            raise ValueError(f"word_to_idx: sampling needs {START}")
+        ids = self.word_to_idx
+        limits = Limits(ids[START], ids.get(END), self.null, max_length)
+        words, _ = greedy(self.stepper(), self.initial_state(features), len(features), limits)
+        return words
+
+    def caption(
+        self, features: Float[Array, "N *_ D"], max_length: int = 30, beam_size: int = 1
+    ) -> tuple[Int[Array, "N L"], Float[Array, " N"]]:
+        """Captions to show to people: never `<UNK>` or a special word.
+
+        Args:
+            features: of N pictures.
+            max_length: L, words at most.
+            beam_size: 1 takes the likeliest word at every step, as `sample`; more searches.
+
+        Returns:
+            (N, L) word ids, and each caption's mean log-probability per word (N,), the closer to
+            zero the surer.
+        """
+        how = Decoding(beam_size=beam_size, max_length=max_length)
+        words, log_probs = self.decode(features, how)
+        return words[:, 0], log_probs[:, 0] / (words[:, 0] != self.null).sum(axis=1)
+
+    def decode(
+        self, features: Float[Array, "N *_ D"], how: Decoding
+    ) -> tuple[Int[Array, "N n L"], Float[Array, "N n"]]:
+        """Captions chosen as told, never `<NULL>` or `<START>`, and `<UNK>` only if asked for.
+
+        Returns:
+            (N, n, L) word ids, the best caption of each picture first, and their log-probabilities
+            (N, n), -inf where there are not so many.
+
+        Raises:
+            ValueError: if the model does not know a forced word.
+        """
+        ids = self.word_to_idx
+        never = [NULL, START, *([] if how.say_unk else [UNK]), *how.forbidden]
+        limits = Limits(
+            ids[START],
+            ids[END],
+            self.null,
+            how.max_length,
+            how.min_length,
+            [ids[word] for word in never if word in ids and word != END],
+            how.no_repeat_ngram,
+        )
+        unknown = [word for word in how.forced if word not in ids]
+        if unknown:
+            raise ValueError(f"{unknown[0]!r}: the model does not know this word")
+        forced = [ids[word] for word in how.forced]
+        state = self.initial_state(features)
+        return decode(self.stepper(), state, len(features), limits, how, forced)
+
+
+class CaptioningModel(WordModel):
     """A model that reads features of pictures and writes captions.
 
     Args:
@@ -97,9 +198,6 @@ class CaptioningModel(ABC):
     kind: ClassVar[str]
     """The name of the architecture, in settings and checkpoints."""
 
-    reads_grid: ClassVar[bool]
-    """Whether features are (N, L, D), of every place, and not (N, D)."""
-
     params: dict[str, Array]
 
     def __init__(
@@ -107,12 +205,8 @@ class CaptioningModel(ABC):
     ) -> None:
         if np.dtype(dtype) not in (np.float32, np.float64):
             raise ValueError(f"dtype {np.dtype(dtype)}: expected float32 or float64")
-        if NULL not in word_to_idx:
-            raise ValueError(f"word_to_idx: {NULL} is missing")
+        super().__init__(word_to_idx)
         self.dtype = dtype
-        self.word_to_idx = word_to_idx
-        self.idx_to_word = {index: word for word, index in word_to_idx.items()}
-        self.null = word_to_idx[NULL]
         self.feature_mean = np.zeros(input_dim, dtype)
         self.feature_std = np.ones(input_dim, dtype)
 
@@ -165,20 +259,10 @@ class CaptioningModel(ABC):
     ) -> Masks:
         """Masks for a batch of so many pictures and captions; without `rng` nothing is dropped."""
 
-    @abstractmethod
-    def initial_state(self, features: Float[Array, "N *_ D"]) -> State:
-        """The state before the first word."""
-
-    @abstractmethod
-    def step(self, words: Int[Array, " N"], state: State) -> tuple[Float[Array, "N V"], State]:
-        """Scores of the next word, after these words and this state; and the state after them."""
-
-    @abstractmethod
-    def stepper(self) -> Step:
-        """`step`, prepared for many calls with parameters that do not change meanwhile.
-
-        The scores are overwritten at the next call.
-        """
+    @property
+    def input_dim(self) -> int:
+        """D, of the features."""
+        return self.feature_mean.size
 
     @property
     def num_parameters(self) -> int:
@@ -189,65 +273,6 @@ class CaptioningModel(ABC):
         """`(features - feature_mean) / feature_std`, in the model's dtype; checks the shape."""
         out: Array = (self._checked(features) - self.feature_mean) / self.feature_std
         return out
-
-    def sample(self, features: Float[Array, "N *_ D"], max_length: int = 30) -> Int[Array, "N L"]:
-        """The likeliest word at every step, as the course's `sample`.
-
-        Args:
-            features: of N pictures.
-            max_length: L, words at most.
-
-        Returns:
-            (N, L) int32 word ids: the first word sampled (not `<START>`) in column 0, `<NULL>`
-            after `<END>`.
-        """
-        if START not in self.word_to_idx:
-            raise ValueError(f"word_to_idx: sampling needs {START}")
-        ids = self.word_to_idx
-        limits = Limits(ids[START], ids.get(END), self.null, max_length)
-        words, _ = greedy(self.stepper(), self.initial_state(features), len(features), limits)
-        return words
-
-    def caption(
-        self, features: Float[Array, "N *_ D"], max_length: int = 30, beam_size: int = 1
-    ) -> tuple[Int[Array, "N L"], Float[Array, " N"]]:
-        """Captions to show to people: never `<UNK>` or a special word.
-
-        Args:
-            features: of N pictures.
-            max_length: L, words at most.
-            beam_size: 1 takes the likeliest word at every step, as `sample`; more searches.
-
-        Returns:
-            (N, L) word ids, and each caption's mean log-probability per word (N,), the closer to
-            zero the surer.
-        """
-        how = Decoding(beam_size=beam_size, max_length=max_length)
-        words, log_probs = self.decode(features, how)
-        return words[:, 0], log_probs[:, 0] / (words[:, 0] != self.null).sum(axis=1)
-
-    def decode(
-        self, features: Float[Array, "N *_ D"], how: Decoding
-    ) -> tuple[Int[Array, "N n L"], Float[Array, "N n"]]:
-        """Captions chosen as told, never `<NULL>` or `<START>`, and `<UNK>` only if asked for.
-
-        Returns:
-            (N, n, L) word ids, the best caption of each picture first, and their log-probabilities
-            (N, n), -inf where there are not so many.
-        """
-        ids = self.word_to_idx
-        never = [NULL, START, *([] if how.say_unk else [UNK]), *how.forbidden]
-        limits = Limits(
-            ids[START],
-            ids[END],
-            self.null,
-            how.max_length,
-            how.min_length,
-            [ids[word] for word in never if word in ids and word != END],
-            how.no_repeat_ngram,
-        )
-        state = self.initial_state(features)
-        return decode(self.stepper(), state, len(features), limits, how)
 
     def checked_batch(
         self,

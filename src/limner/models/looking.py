@@ -4,27 +4,65 @@ It gives what `AttentionRNN.step` gives. What a word puts into the cell is compu
 word is first said; what the state is multiplied with, for the query, the gate and the cell, stands
 in one matrix.
 
-Shapes: N rows (captions or beams), V vocabulary, W word vector, H hidden, L places, E what is seen
-of a place, A attention.
+Shapes: N rows (captions or beams) about M pictures, V vocabulary, W word vector, H hidden,
+L places, E what is seen of a place, A attention.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from limner.arrays import Array, Float, Int
-from limner.layers import attention_forward
+from limner.decoding import State, Step
 
-State = tuple[Array, ...]
+
+@dataclass(frozen=True)
+class SharedPlaces:
+    """The places of M pictures, and which of them each of N rows is about: one copy for all.
+
+    As a part of a state it is indexed by rows, which copies no places.
+
+    Attributes:
+        seen: (M, L, E) what can be seen at every place.
+        keys: (M, L, A) what every place offers.
+        picture: (N,) the picture of every row.
+    """
+
+    seen: Float[Array, "M L E"]
+    keys: Float[Array, "M L A"]
+    picture: Int[Array, " N"]
+
+    def __getitem__(self, rows: Array) -> "SharedPlaces":
+        return SharedPlaces(self.seen, self.keys, self.picture[rows])
+
+    def look(self, query: Float[Array, "N A"], w: Float[Array, " A"]) -> Float[Array, "N E"]:
+        """The context of every row, as `attention_forward`: picture by picture, in the cache."""
+        context = np.empty((len(query), self.seen.shape[2]), self.seen.dtype)
+        changes = np.flatnonzero(np.diff(self.picture)) + 1
+        ends = [*changes.tolist(), len(query)]
+        for start, end in zip([0, *ends], ends, strict=False):
+            if start == end:
+                continue
+            picture = self.picture[start]
+            fit = self.keys[picture] + query[start:end, None]
+            np.tanh(fit, out=fit)
+            e = fit @ w
+            e -= e.max(axis=1, keepdims=True)
+            np.exp(e, out=e)
+            e /= e.sum(axis=1, keepdims=True)
+            np.matmul(e, self.seen[picture], out=context[start:end])
+        return context
 
 
 def looking_stepper(
-    params: Mapping[str, Array],
-) -> Callable[[Int[Array, " N"], State], tuple[Float[Array, "N V"], State]]:
+    params: Mapping[str, Array], word_vectors: Float[Array, "V W"] | None = None
+) -> Step:
     """A step function `(words (N,), state) -> (scores (N, V), state)` with these parameters.
 
     Args:
         params: of `AttentionRNN`; must not change while the step is in use.
+        word_vectors: take the place of W_embed where words are read, not where they are scored.
     """
     W_embed, W_out = params["W_embed"], params["W_out"]
     V, W = W_embed.shape
@@ -34,16 +72,16 @@ def looking_stepper(
     inputs = np.empty((V, 4 * H), W_embed.dtype)
     known = np.zeros(V, dtype=bool)
     W_vocab = W_embed.T
+    x = W_embed if word_vectors is None else word_vectors
 
     def step(words: Int[Array, " N"], state: State) -> tuple[Float[Array, "N V"], State]:
         new = np.unique(words[~known[words]])
         if len(new):
-            inputs[new] = W_embed[new] @ Wx + params["b"]
+            inputs[new] = x[new] @ Wx + params["b"]
             known[new] = True
-        h, c, seen, keys = state
+        h, c, places = state
         query, wanted, a = np.split(h @ of_h, [A, A + E], axis=1)
-        context, _, _ = attention_forward(seen, keys, query + params["b_query"], params["w_fit"])
-        z = context
+        z = places.look(query + params["b_query"], params["w_fit"])
         z *= _sigmoid(wanted + params["b_gate"])
         a = a + inputs[words]
         a += z @ Wz
@@ -54,7 +92,7 @@ def looking_stepper(
         out = np.tanh(h @ W_out[:H] + z @ W_out[H:] + params["b_out"])
         scores = out @ W_vocab
         scores += params["b_vocab"]
-        return scores, (h, c, seen, keys)
+        return scores, (h, c, places)
 
     return step
 

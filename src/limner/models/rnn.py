@@ -23,6 +23,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from limner.arrays import Array, Float, Int
+from limner.decoding import State, Step
 from limner.layers import (
     affine_backward,
     affine_forward,
@@ -41,7 +42,7 @@ from limner.layers import (
     word_embedding_backward,
     word_embedding_forward,
 )
-from limner.models.base import CaptioningModel, Dropout, Masks, State, Step, draw_mask
+from limner.models.base import CaptioningModel, Dropout, Masks, draw_mask
 from limner.models.stepper import stepper
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
@@ -98,7 +99,7 @@ class CaptioningRNN(CaptioningModel):
     """
 
     kind: ClassVar[str] = "rnn"
-    reads_grid: ClassVar[bool] = False
+    reads_grid = False
 
     def __init__(
         self,

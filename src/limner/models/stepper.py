@@ -13,14 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from limner.arrays import Array, Float, Int
+from limner.decoding import State, Step
 from limner.workspace import Workspace
-
-State = tuple[Array, ...]
 
 
 def stepper(
     params: Mapping[str, Array], num_gates: int, layer_names: Sequence[tuple[str, str, str]]
-) -> Callable[[Int[Array, " N"], State], tuple[Float[Array, "N V"], State]]:
+) -> Step:
     """A step function `(words (N,), state) -> (scores (N, V), state)` with these parameters.
 
     The scores are overwritten at the next call.
