@@ -9,9 +9,10 @@ Needed once, and by whoever wants to repeat it; limner itself needs none of thes
 
 Writes ``efficientnet_lite0.onnx`` and ``efficientnet_lite0.toml`` into ``src/limner/bundled``:
 
-- input ``pixels`` (N, 3, 224, 224) float32, RGB, already ``(x - 127) / 128``;
-- output ``grid`` (N, 1280, 7, 7), the last 1x1 convolution's map after its activation;
-- output ``features`` (N, 1280), the mean of ``grid`` over its 49 places.
+- input ``pixels`` (N, 3, H, W) float32, RGB, already ``(x - 127) / 128``; H and W are multiples of
+  32, and the network was trained with 224;
+- output ``grid`` (N, 1280, H / 32, W / 32), the last 1x1 convolution's map after its activation;
+- output ``features`` (N, 1280), the mean of ``grid`` over its places.
 
 The graph is written node by node from the PyTorch network, not traced: convolutions with
 their batch normalisation folded in, ReLU6, sums, one pooling. The same packages give the same
@@ -129,15 +130,15 @@ def build_model(net: EfficientNet) -> onnx.ModelProto:
 def as_model(graph: GraphWriter) -> onnx.ModelProto:
     """Give the nodes their inputs, outputs and provenance, and check them."""
 
-    def tensor(name: str, *shape: int) -> onnx.ValueInfoProto:
+    def tensor(name: str, *shape: int | str) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", *shape])
 
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             "efficientnet_lite0",
-            [tensor("pixels", 3, SIZE, SIZE)],
-            [tensor("grid", DIM, 7, 7), tensor("features", DIM)],
+            [tensor("pixels", 3, "H", "W")],
+            [tensor("grid", DIM, "H_grid", "W_grid"), tensor("features", DIM)],
             graph.weights,
         ),
         opset_imports=[helper.make_opsetid("", 17)],

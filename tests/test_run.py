@@ -252,13 +252,24 @@ EVERYTHING = {
     "warmup": 0.3,
     "standardise": True,
     "forget_bias": 1.0,
+    "scheduled_sampling": 0.5,
+    "critical_epochs": 2,
+    "average": 2,
 }
 
 
 @pytest.fixture(scope="session")
 def grid_dataset(drawn, tmp_path_factory):
     out = tmp_path_factory.mktemp("prepared") / "grid"
-    job = Job(drawn / "images", drawn / "captions.csv", out, min_count=2, grid=True)
+    job = Job(
+        drawn / "images",
+        drawn / "captions.csv",
+        out,
+        min_count=2,
+        grid=True,
+        size=96,
+        mirrored=True,
+    )
     return prepare(job, lambda line: None)
 
 
@@ -276,11 +287,17 @@ def config_of(model):
     )
 
 
+@pytest.mark.parametrize("after", [17, 47])
 @pytest.mark.parametrize("model", ["rnn", "attention"])
-def test_stopped_with_everything_switched_on_it_goes_on(model, dataset, grid_dataset, tmp_path):
+def test_stopped_with_everything_switched_on_it_goes_on(
+    model, after, dataset, grid_dataset, tmp_path
+):
     data, config = grid_dataset if model == "attention" else dataset, config_of(model)
-    start(data, tmp_path / "whole", config)
-    stopped(data, tmp_path / "run", config, 17)
+    _, lines = start(data, tmp_path / "whole", config)
+    assert lines[2].startswith("epoch 3 of 5: loss")
+    assert lines[4].startswith("epoch 5 of 5: reward")
+    assert lines[5].startswith("mean of the last 2 epochs: dev CIDEr")
+    stopped(data, tmp_path / "run", config, after)
     start(data, tmp_path / "run", config, resume=True)
     assert_same_run(tmp_path / "run", tmp_path / "whole")
     trained = load_checkpoint(tmp_path / "run" / "best.safetensors").model
@@ -291,6 +308,32 @@ def test_stopped_with_everything_switched_on_it_goes_on(model, dataset, grid_dat
     picture = data.image_path(data.splits["dev"].image_ids[0])
     caption = Captioner.load(tmp_path / "run").caption(picture)
     assert caption.score < 0
+
+
+def test_the_mean_of_the_last_epochs(dataset, tmp_path, monkeypatch):
+    ranks = iter(range(9, 0, -1))
+    monkeypatch.setattr("limner.run._rank", lambda scores: [next(ranks)])  # every one is better
+    config = msgspec.structs.replace(CONFIG, average=2)
+    folder = tmp_path / "run"
+    run, lines = start(dataset, folder, config)
+    assert lines[-1].startswith("mean of the last 2 epochs: dev CIDEr")
+    assert lines[-1].endswith("(best so far)")
+    assert sorted(file.name for file in folder.glob("epoch-*")) == [
+        "epoch-2.safetensors",
+        "epoch-3.safetensors",
+    ]
+    members = [load_checkpoint(folder / f"epoch-{i}.safetensors").model.params for i in (2, 3)]
+    best = load_checkpoint(folder / "best.safetensors").model.params
+    for name, param in run.model.params.items():
+        np.testing.assert_allclose(best[name], (members[0][name] + members[1][name]) / 2, rtol=1e-5)
+        np.testing.assert_array_equal(param, members[1][name])
+
+
+def test_self_critical_training_needs_references(dataset, tmp_path):
+    without = replace(dataset, references={"dev": dataset.references["dev"]})
+    config = msgspec.structs.replace(CONFIG, critical_epochs=1)
+    with pytest.raises(InputError, match="no raw references, and critical_epochs needs them"):
+        TrainingRun(without, tmp_path / "run", config)
 
 
 def test_features_that_a_model_cannot_read(dataset, grid_dataset, tmp_path):

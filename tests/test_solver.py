@@ -59,7 +59,7 @@ def test_shuffle_takes_every_caption_once_an_epoch(split):
     trained = solver(split, shuffle=True, batch_size=5, rng=np.random.default_rng(0))
     inner = trained.train_split.minibatch
     object.__setattr__(
-        trained.train_split, "minibatch", lambda rows: seen.append(rows) or inner(rows)
+        trained.train_split, "minibatch", lambda rows, rng: seen.append(rows) or inner(rows)
     )
     trained.train()
     epochs = np.array(seen).reshape(3, 10)

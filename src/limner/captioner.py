@@ -59,7 +59,9 @@ class Captioner:
         )
         self.info = first.info
         self.vocabulary = first.vocabulary
-        self.backbone = backbone or Backbone.bundled(grid=self.model.reads_grid)
+        self.backbone = backbone or Backbone.bundled(
+            grid=self.model.reads_grid, size=_input_size(first)
+        )
         for checkpoint in checkpoints:
             _check_backbone(checkpoint, self.backbone)
 
@@ -73,8 +75,11 @@ class Captioner:
         """
         paths = [checkpoint_path(model) for model in models or [BUNDLED_CAPTIONER]]
         checkpoints = [load_checkpoint(path) for path in paths]
-        grid = checkpoints[0].model.reads_grid
-        chosen = Backbone.from_file(backbone, grid=grid) if backbone else None
+        chosen = None
+        if backbone:
+            first = checkpoints[0]
+            grid, size = first.model.reads_grid, _input_size(first)
+            chosen = Backbone.from_file(backbone, grid=grid, size=size)
         try:
             return cls(*checkpoints, backbone=chosen)
         except InputError as error:
@@ -159,6 +164,13 @@ def checkpoint_path(model: Path) -> Path:
                 return model / name
         raise InputError(f"{model}: no checkpoint in it; name a run of `limner train`")
     return model
+
+
+def _input_size(checkpoint: Checkpoint) -> int | None:
+    """The side of the pictures that the model has seen features of, in pixels."""
+    facts = checkpoint.info.get("backbone") or {}
+    size = facts.get("preprocessing", {}).get("size")
+    return None if size is None else int(size)
 
 
 def _check_backbone(checkpoint: Checkpoint, backbone: Backbone) -> None:

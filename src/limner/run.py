@@ -4,6 +4,7 @@ config.toml        the settings
 history.jsonl      a line every 10 steps, and one an epoch
 last.safetensors   the newest state, to go on from
 best.safetensors   the model with the best validation score
+epoch-N.safetensors   the last epochs' models, where their mean is wanted
 report.html        what a person looks at
 """
 
@@ -24,10 +25,11 @@ from limner.checkpoint import load_checkpoint, save_checkpoint
 from limner.data.dataset import Dataset
 from limner.engine import Regularisation
 from limner.errors import InputError, LimnerError
-from limner.evaluation import check_features, evaluate
+from limner.evaluation import check_features, evaluate, training_tokens
 from limner.files import cannot_write, write_atomically
 from limner.models import AttentionRNN, CaptioningModel, CaptioningRNN, Dropout
 from limner.schedules import SCHEDULES
+from limner.self_critical import Critic, SelfCritical
 from limner.solver import CaptioningSolver
 
 SCORE = "CIDEr"
@@ -61,6 +63,13 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         patience: stop after so many epochs that were no better than the best; 0 never stops.
         batch_size: captions a step.
         epochs: passes over the training captions.
+        scheduled_sampling: see `CaptioningSolver`.
+        critical_epochs: epochs of self-critical training after the others; with them, `patience`
+            counts these alone.
+        critical_learning_rate, critical_samples, critical_likelihood, critical_bleu: see
+            `SelfCritical`.
+        average: of the last so many epochs; the mean of their parameters is tried at the end, and
+            is the best model if its score is.
         seed: of the parameters and the order of the captions.
         checkpoint_seconds: how often `last.safetensors` is written within an epoch.
     """
@@ -89,6 +98,13 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     patience: Annotated[int, msgspec.Meta(ge=0)] = 0
     batch_size: Positive = 128
     epochs: Positive = 10
+    scheduled_sampling: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    critical_epochs: Annotated[int, msgspec.Meta(ge=0)] = 0
+    critical_learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 2e-5
+    critical_samples: Annotated[int, msgspec.Meta(ge=2)] = 5
+    critical_likelihood: Annotated[float, msgspec.Meta(ge=0)] = 0.2
+    critical_bleu: Annotated[float, msgspec.Meta(ge=0)] = 1.0
+    average: Annotated[int, msgspec.Meta(ge=0)] = 0
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
     checkpoint_seconds: Annotated[float, msgspec.Meta(ge=0)] = 60.0
 
@@ -230,6 +246,8 @@ class TrainingRun:
             rng=rng,
             regularisation=regularisation(config),
             schedule=_schedule(config),
+            scheduled_sampling=config.scheduled_sampling,
+            critic=self._critic(rng),
             on_step=self._after_step,
             on_epoch=self._after_epoch,
         )
@@ -239,6 +257,25 @@ class TrainingRun:
             self._begin()
         written = tomli_w.dumps(msgspec.to_builtins(config))
         write_atomically(folder / "config.toml", written)
+
+    def _critic(self, rng: np.random.Generator) -> Critic | None:
+        config = self.config
+        if not config.critical_epochs:
+            return None
+        references = training_tokens(self.dataset)
+        if not references:
+            raise InputError(
+                f"{self.dataset.path}: no raw references, and critical_epochs needs them; "
+                "leave it out, or prepare a dataset from pictures and captions"
+            )
+        how = SelfCritical(
+            config.critical_epochs,
+            config.critical_learning_rate,
+            config.critical_samples,
+            config.critical_likelihood,
+            bleu=config.critical_bleu,
+        )
+        return Critic(how, references, self.model, rng)
 
     def train(self) -> None:
         """Run to the end, until validation has not become better for `patience` epochs, or a stop.
@@ -251,6 +288,8 @@ class TrainingRun:
         self.solver.finished = self._has_converged()
         with np.errstate(over="ignore", invalid="ignore"):  # _after_step sees what comes of it
             self.solver.train()
+        if self.config.average:
+            self._try_average()
 
     def stop(self) -> None:
         """Save and stop after the step that is under way; safe to call from a signal handler."""
@@ -300,14 +339,22 @@ class TrainingRun:
 
     def _check_settings(self, last: Path, trained: Mapping[str, Any]) -> None:
         """A training goes on with the settings it began with; only epochs may be added."""
+        usual = TrainConfig()
         for name, value in msgspec.to_builtins(self.config).items():
-            if name not in ("epochs", "checkpoint_seconds") and trained.get(name) != value:
+            if name in (self._last_epochs, "checkpoint_seconds"):
+                continue
+            if trained.get(name, getattr(usual, name)) != value:
                 raise InputError(
                     f"{last}: trained with {name} {trained.get(name)}, not {value}; "
                     "a run's settings stay as they are"
                 )
-        if self.config.epochs < trained["iteration"] // self.solver.steps_per_epoch:
-            raise InputError(f"{last}: has more epochs behind it than {self.config.epochs}")
+        if self.epochs < trained["iteration"] // self.solver.steps_per_epoch:
+            raise InputError(f"{last}: has more epochs behind it than {self.epochs}")
+
+    @property
+    def _last_epochs(self) -> str:
+        """The setting that says how long the training is, and may grow."""
+        return "critical_epochs" if self.config.critical_epochs else "epochs"
 
     def _after_step(self, solver: CaptioningSolver) -> None:
         loss = solver.loss_history[-1]
@@ -321,7 +368,7 @@ class TrainingRun:
                 if not np.isfinite(param).all():
                     self._give_up(f"the parameter {name} is no longer a number")
         if solver.iteration % 10 == 0:
-            self._log(loss=loss)
+            self._log(**({"reward": -loss} if self.is_critical else {"loss": loss}))
         if due and not at_epoch:
             self._save_last()
             if self._stop:
@@ -340,14 +387,17 @@ class TrainingRun:
     def _after_epoch(self, solver: CaptioningSolver) -> None:
         evaluation = evaluate(self.model, self.dataset)
         loss = float(np.mean(solver.loss_history[-solver.steps_per_epoch :]))
-        self._log(mean_loss=loss, validation=evaluation.scores)
-        better = _rank(evaluation.scores) > _rank(self.best)
-        if better:
-            self.best, self._best_epoch = evaluation.scores, solver.epoch
-            self._save(self.folder / "best.safetensors", self.best)
+        mean = {"mean_reward": -loss} if self.is_critical else {"mean_loss": loss}
+        self._log(**mean, validation=evaluation.scores)
+        better = self._keep_if_best(evaluation.scores)
+        if self.config.average:
+            kept = self._epoch_file(solver.epoch)
+            self._save(kept, evaluation.scores)
+            self._epoch_file(solver.epoch - self.config.average).unlink(missing_ok=True)
         self._save_last()
+        what = f"reward {-loss:.3f}" if self.is_critical else f"loss {loss:.3f}"
         self._report(
-            f"epoch {solver.epoch} of {self.config.epochs}: loss {loss:.3f}, "
+            f"epoch {solver.epoch} of {self.epochs}: {what}, "
             f"{self.validation} {SCORE} {evaluation.scores[SCORE]:.1f}"
             f"{' (best so far)' if better else ''}, {self.seconds:.0f} s"
         )
@@ -366,9 +416,49 @@ class TrainingRun:
             )
             solver.finished = True
 
+    def _keep_if_best(self, scores: dict[str, float]) -> bool:
+        better = _rank(scores) > _rank(self.best)
+        if better:
+            self.best, self._best_epoch = scores, self.solver.epoch
+            self._save(self.folder / "best.safetensors", self.best)
+        return better
+
+    def _epoch_file(self, epoch: int) -> Path:
+        return self.folder / f"epoch-{epoch}.safetensors"
+
+    def _try_average(self) -> None:
+        """Score the mean of the last epochs' parameters; it is the best model if it is better."""
+        files = [self._epoch_file(self.solver.epoch - i) for i in range(self.config.average)]
+        members = [load_checkpoint(file).model.params for file in files if file.exists()]
+        if len(members) < 2:
+            return
+        params = self.model.params
+        before = {name: param.copy() for name, param in params.items()}
+        for name, param in params.items():
+            param[:] = np.mean([member[name] for member in members], axis=0)
+        scores = evaluate(self.model, self.dataset).scores
+        better = self._keep_if_best(scores)
+        self._report(
+            f"mean of the last {len(members)} epochs: {self.validation} {SCORE} "
+            f"{scores[SCORE]:.1f}{' (best so far)' if better else ''}"
+        )
+        for name, param in params.items():
+            param[:] = before[name]
+
+    @property
+    def is_critical(self) -> bool:
+        """Whether the last step was self-critical."""
+        return self.solver.iteration > self.config.epochs * self.solver.steps_per_epoch
+
+    @property
+    def epochs(self) -> int:
+        """Of the whole training."""
+        return self.config.epochs + self.config.critical_epochs
+
     def _has_converged(self) -> bool:
         patience = self.config.patience
-        return bool(patience) and self.solver.epoch - self._best_epoch >= patience
+        since = max(self._best_epoch, self.config.epochs if self.config.critical_epochs else 0)
+        return bool(patience) and self.solver.epoch - since >= patience
 
     def _log(self, **facts: Any) -> None:
         """Append a line to history.jsonl."""

@@ -10,6 +10,11 @@ from limner.data.dataset import Split
 from limner.engine import NumpyEngine, Regularisation
 from limner.models import CaptioningModel
 from limner.optim import checked_settings
+from limner.scheduled_sampling import mixed_inputs
+from limner.self_critical import Critic
+
+CRITICAL_CLIP = 1.0
+"""The largest norm of a gradient of the critic's."""
 
 
 class CaptioningSolver:
@@ -33,6 +38,11 @@ class CaptioningSolver:
         regularisation: dropout, label smoothing, clipping.
         schedule: the share of the training that is done -> a factor on the learning rate; it takes
             the place of `lr_decay`.
+        scheduled_sampling: the share of the words that go in which the model draws itself, at the
+            end of the training; it grows from 0. See `limner.scheduled_sampling`.
+        critic: after `num_epochs` goes on with captions of the model's own; the schedule, if there
+            is one, begins again, and `loss_history` holds minus the mean rewards. See
+            `limner.self_critical`.
         on_step, on_epoch: called with the solver after every step, after every epoch.
 
     Attributes:
@@ -74,6 +84,8 @@ class CaptioningSolver:
         rng: np.random.Generator | None = None,
         regularisation: Regularisation | None = None,
         schedule: Callable[[float], float] | None = None,
+        scheduled_sampling: float = 0.0,
+        critic: Critic | None = None,
         on_step: Callable[["CaptioningSolver"], None] | None = None,
         on_epoch: Callable[["CaptioningSolver"], None] | None = None,
         **unknown: Any,
@@ -84,6 +96,8 @@ class CaptioningSolver:
         self.train_split = data if isinstance(data, Split) else Split.from_course(data, "train")
         self.engine = NumpyEngine(model, update_rule, optim_config, regularisation, rng)
         self.schedule = schedule
+        self.scheduled_sampling = scheduled_sampling
+        self.critic = critic
         self._learning_rate = checked_settings(update_rule, optim_config)["learning_rate"]
         self.lr_decay = lr_decay
         self.batch_size = batch_size
@@ -112,7 +126,18 @@ class CaptioningSolver:
     @property
     def num_iterations(self) -> int:
         """Steps in the whole training."""
+        critical = self.critic.how.epochs if self.critic else 0
+        return self._num_likelihood + critical * self.steps_per_epoch
+
+    @property
+    def _num_likelihood(self) -> int:
+        """Steps before the critic's."""
         return self.num_epochs * self.steps_per_epoch
+
+    @property
+    def is_critical(self) -> bool:
+        """Whether the next step is the critic's."""
+        return self.critic is not None and self.iteration >= self._num_likelihood
 
     @property
     def epoch(self) -> int:
@@ -122,8 +147,10 @@ class CaptioningSolver:
     def train(self) -> None:
         """Run to the end, from wherever the solver stands."""
         while self.iteration < self.num_iterations and not self.finished:
+            if self.iteration == self._num_likelihood:
+                self._begin_critical()
             if self.schedule:
-                factor = self.schedule(self.iteration / self.num_iterations)
+                factor = self.schedule(self._done)
                 self.engine.set_learning_rate(self._learning_rate * factor)
             self.loss_history.append(self._step(self._draw()))
             if self.verbose and (self.iteration - 1) % self.print_every == 0:
@@ -138,12 +165,38 @@ class CaptioningSolver:
             if self.on_epoch and self.iteration % self.steps_per_epoch == 0:
                 self.on_epoch(self)
 
+    @property
+    def _done(self) -> float:
+        """The share of the likelihood's steps that is done; or later, of the critic's."""
+        if self.is_critical:
+            before, total = self._num_likelihood, self.num_iterations
+            return (self.iteration - before) / (total - before)
+        return self.iteration / max(self._num_likelihood, 1)
+
+    def _begin_critical(self) -> None:
+        """The critic's steps have an Adam of their own, and nothing but clipping beside it."""
+        if self.critic is not None:
+            self._learning_rate = self.critic.how.learning_rate
+            settings = {"learning_rate": self._learning_rate}
+            regularisation = Regularisation(clip_norm=CRITICAL_CLIP)
+            self.engine = NumpyEngine(self.model, "adam", settings, regularisation, self.rng)
+
     def _step(self, rows: Array) -> float:
+        split, rng = self.train_split, self.rng
+        if self.is_critical and self.critic is not None:
+            captions, features, of = split.shared_minibatch(rows, rng)
+            images = np.unique(split.image_idxs[rows])
+            return self.critic.step(self.engine, features, images, captions, of)
+        whose: Array | None = None
         if self.model.reads_grid:  # too large to be projected for every caption anew
-            captions, features, whose = self.train_split.shared_minibatch(rows)
-            return self.engine.step(features, captions, whose)
-        captions, features = self.train_split.minibatch(rows)
-        return self.engine.step(features, captions)
+            captions, features, whose = split.shared_minibatch(rows, rng)
+        else:
+            captions, features = split.minibatch(rows, rng)
+        inputs = None
+        if self.scheduled_sampling:
+            share, draw = self.scheduled_sampling * self._done, rng or np.random.default_rng()
+            inputs = mixed_inputs(self.model, features, captions, whose, share, draw)
+        return self.engine.step(features, captions, whose, None, inputs)
 
     def _draw(self) -> Array:
         """The caption rows of the next minibatch, (batch_size,) or fewer."""
@@ -154,7 +207,8 @@ class CaptioningSolver:
         position = self.iteration % self.steps_per_epoch * self.batch_size
         if position == 0:
             permutation = np.random.permutation if self.rng is None else self.rng.permutation
-            self._order = self._by_picture(permutation) if self.model.reads_grid else permutation(M)
+            together = self.model.reads_grid or self.is_critical
+            self._order = self._by_picture(permutation) if together else permutation(M)
         return self._order[position : position + self.batch_size]
 
     def _by_picture(self, permutation: Callable[[int], Array]) -> Array:
@@ -175,6 +229,8 @@ class CaptioningSolver:
     def restore(self, tensors: Mapping[str, Array], rng_state: dict[str, Any]) -> None:
         """Go on where another solver's `state` was taken (the model's parameters come apart)."""
         self.loss_history = tensors["solver/loss_history"].tolist()
+        if self.iteration > self._num_likelihood:
+            self._begin_critical()
         self._order = tensors["solver/order"]
         prefix = "optimizer/"
         self.engine.load_state_dict(

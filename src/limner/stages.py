@@ -24,7 +24,9 @@ def train_with_progress(
 
         def show(run: TrainingRun) -> None:
             solver = run.solver
-            update(solver.iteration, solver.num_iterations, f"loss {solver.loss_history[-1]:.3f}")
+            last = solver.loss_history[-1]
+            now = f"reward {-last:.3f}" if run.is_critical else f"loss {last:.3f}"
+            update(solver.iteration, solver.num_iterations, now)
 
         run = TrainingRun(dataset, folder, config, resume, show, say)
         try:

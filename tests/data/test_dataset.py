@@ -174,6 +174,21 @@ def test_minibatch():
     assert features.tolist() == [[2, 3], [0.5, 1]]
 
 
+def test_half_of_the_pictures_are_mirrored():
+    captions = np.array([[1, 4, 2]] * 400)
+    features = np.arange(200, dtype=np.float32)[:, None]
+    split = Split(captions, np.repeat(np.arange(200), 2), features, (), mirrored=-features)
+    rows, rng = np.arange(2, 400), np.random.default_rng(0)
+    _, shared, whose = split.shared_minibatch(rows, rng)
+    assert shared.shape == (199, 1)
+    np.testing.assert_array_equal(np.abs(shared[whose, 0]), split.image_idxs[rows])
+    assert 70 < (shared < 0).sum() < 130
+    _, each = split.minibatch(rows, rng)
+    assert 140 < (each < 0).sum() < 260
+    assert (split.minibatch(rows)[1] > 0).all()
+    assert (features >= 0).all()
+
+
 def test_the_split_to_validate_on(tiny_dataset):
     dataset = open_dataset(tiny_dataset)
     dev, test = dataset.splits["dev"], dataset.splits["test"]

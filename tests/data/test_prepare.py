@@ -12,6 +12,7 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
+from PIL import ImageOps
 
 from limner.data.dataset import open_dataset
 from limner.data.features import Backbone
@@ -140,6 +141,32 @@ def test_references_are_raw(undisturbed, troubled):
     assert dataset.references["train"][NAMES[1]][-1].endswith("one more one more")
 
 
+@pytest.mark.parametrize("count", [None, 5, 30])
+def test_mirror_images_of_the_training_pictures(undisturbed, job, count):
+    """After all pictures, their mirror images; stopped, it goes on with either."""
+    mirrored = replace(job, mirrored=True)
+    if count:
+        stopped_after(mirrored, count, 41)
+    dataset = prepare(mirrored, lambda line: None)
+    plain, train = undisturbed[0].splits["train"], dataset.splits["train"]
+    np.testing.assert_array_equal(train.features, plain.features)
+    assert train.mirrored.shape == train.features.shape
+    backbone = Backbone.bundled()
+    for row in (0, 7):
+        image = load_image(dataset.image_path(train.image_ids[row]), size_hint=448)
+        pixels = backbone.preprocess(ImageOps.mirror(image))
+        expected = backbone.features(pixels[None])[0]
+        np.testing.assert_allclose(train.mirrored[row], expected, atol=1e-4)
+    assert dataset.splits["dev"].mirrored is None
+    assert dataset.fingerprint != undisturbed[0].fingerprint
+
+
+def test_larger_pictures(job):
+    dataset = prepare(replace(job, grid=True, size=96), lambda line: None)
+    assert dataset.splits["dev"].features.shape == (5, 9, 1280)
+    assert dataset.info["backbone"]["preprocessing"]["size"] == 96
+
+
 def test_prepared_already(undisturbed, job, monkeypatch):
     dataset, _ = undisturbed
     shutil.copytree(dataset.path, job.out)
@@ -173,9 +200,9 @@ class Stop(BaseException):
     """As KeyboardInterrupt, which pytest would take for its own."""
 
 
-def stopped_after(job, count):
+def stopped_after(job, count, pictures=23):
     def stop(done, total):
-        assert total == 23
+        assert total == pictures
         if done == count:
             raise Stop
 

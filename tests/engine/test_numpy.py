@@ -126,6 +126,7 @@ def test_parity_of_all_options(shape, dtype, chunk, monkeypatch, rng):
         rng.standard_normal(5),
         0.1,
         model.draw_masks(DROPOUT, 3, 5, rng),
+        rng.integers(9, size=(5, 5)),
     )
     assert_parity(model, *batch)
 

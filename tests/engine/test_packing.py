@@ -29,3 +29,15 @@ def test_every_word_that_counts_is_there_once(seed, N, T, nulls):
 def test_nothing_to_learn():
     packed = pack(np.array([[1, 0], [0, 0]]), null=0, vocabulary_size=2)
     assert (len(packed.order), packed.steps, len(packed.targets)) == (0, [], 0)
+
+
+def test_other_words_go_in(rng):
+    captions = rng.integers(5, size=(6, 7))
+    inputs = rng.integers(5, size=(6, 6))
+    plain, other = pack(captions, 0, 5), pack(captions, 0, 5, inputs)
+    np.testing.assert_array_equal(other.targets, plain.targets)
+    np.testing.assert_array_equal(other.order, plain.order)
+    same = np.concatenate([inputs, captions[:, -1:]], axis=1)
+    for n, rows in enumerate(other.steps):
+        expected = same[other.caption[rows], n]
+        np.testing.assert_array_equal(other.words[other.lookup[rows]], expected)

@@ -29,6 +29,7 @@ def batch_of(model, rng, dropout=DROPOUT):
         np.array([1.0, -0.5, 2.0, 1.0]),
         0.1,
         masks,
+        np.array([[1, 4, 4], [1, 0, 2], [5, 0, 4], [0, 0, 0]]),
     )
 
 

@@ -90,6 +90,7 @@ def test_gradients_with_every_option(options, rng):
         np.array([1.0, -0.5, 2.0]),
         0.2,
         model.draw_masks(Dropout(0.2, 0.2, 0.2), 2, 3, rng),
+        np.array([[1, 2, 3], [1, 3, 1], [3, 2, 0]]),
     )
 
 

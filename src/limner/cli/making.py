@@ -54,6 +54,13 @@ def prepare(
         Features,
         typer.Option(help="pooled: a vector a picture. grid: of every place, for attention."),
     ] = Features.pooled,
+    size: Annotated[
+        int | None,
+        typer.Option(min=32, help="Side of the backbone's input in pixels [224]; 288 sees more."),
+    ] = None,
+    mirrored: Annotated[
+        bool, typer.Option("--mirrored", help="Train on mirror images of the pictures, too.")
+    ] = False,
 ) -> None:
     """Make a dataset from pictures and captions. Stopped half-way, run it again: it goes on."""
     job = Job(
@@ -67,6 +74,8 @@ def prepare(
         max_words,
         backbone,
         features is Features.grid,
+        size,
+        mirrored,
     )
     with progress_bar("extracting features", "pictures") as update:
         dataset = prepare_dataset(job, say, update)

@@ -5,6 +5,7 @@
     captions.h5           {split}_captions int32 (M, T), {split}_image_idxs int32 (M,)
     {split}_features.h5   key "features", contiguous, so that it can be mapped: float32 (N, D), or
                           of every place float16 (N, L, D)
+    train_mirrored.h5     the same of the mirror images, if they were asked for
     {split}_images.txt    one image id a line
     references.json       {split: {image id: [raw captions]}}
 
@@ -15,7 +16,7 @@ import json
 import math
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ from limner.files import cannot_write
 from limner.vocabulary import Vocabulary
 
 SCHEMA_VERSION = 1
+
+HALF = 0.5
+"""The share of pictures that is mirrored."""
 
 UNPACKED = 4_000_000
 """Bytes of compressed features that are unpacked at a time, or a row of chunks, if that is more."""
@@ -42,12 +46,14 @@ class Split:
         image_idxs: (M,) the row in `features` of each caption's picture.
         features: (N, D) or (N, L, D); may be a memory map.
         image_ids: N names or URLs.
+        mirrored: features of the pictures' mirror images, as `features`; None if there are none.
     """
 
     captions: Int[Array, "M T"]
     image_idxs: Int[Array, " M"]
     features: Float[Array, "N *_ D"]
     image_ids: tuple[str, ...]
+    mirrored: Float[Array, "N *_ D"] | None = None
 
     @classmethod
     def from_course(cls, data: Mapping[str, Any], name: str) -> "Split":
@@ -59,16 +65,31 @@ class Split:
             tuple(data.get(f"{name}_urls", ())),
         )
 
-    def minibatch(self, rows: Int[Array, " B"]) -> tuple[Int[Array, "B T"], Float[Array, "B D"]]:
-        """The captions of these rows, and the features of their pictures."""
-        return self.captions[rows], self.features[self.image_idxs[rows]]
+    def minibatch(
+        self, rows: Int[Array, " B"], rng: np.random.Generator | None = None
+    ) -> tuple[Int[Array, "B T"], Float[Array, "B *_ D"]]:
+        """The captions of these rows, and the features of their pictures.
+
+        With `rng`, and where there are mirror images, half of the pictures are mirrored.
+        """
+        return self.captions[rows], self.seen(self.image_idxs[rows], rng)
 
     def shared_minibatch(
-        self, rows: Int[Array, " B"]
+        self, rows: Int[Array, " B"], rng: np.random.Generator | None = None
     ) -> tuple[Int[Array, "B T"], Float[Array, "M *_ D"], Int[Array, " B"]]:
         """The captions of these rows, the M pictures' features once each, and whose is whose."""
         images, whose = np.unique(self.image_idxs[rows], return_inverse=True)
-        return self.captions[rows], self.features[images], whose
+        return self.captions[rows], self.seen(images, rng), whose
+
+    def seen(
+        self, images: Int[Array, " M"], rng: np.random.Generator | None = None
+    ) -> Float[Array, "M *_ D"]:
+        """The features of these pictures, or of half of them mirrored; see `minibatch`."""
+        features: Array = self.features[images]
+        if rng is not None and self.mirrored is not None:
+            turned = np.flatnonzero(rng.random(len(images)) < HALF)
+            features[turned] = self.mirrored[images[turned]]
+        return features
 
 
 @dataclass(frozen=True)
@@ -138,6 +159,8 @@ def open_dataset(path: Path | str) -> Dataset:
             f"{path / 'vocab.json'}: the vocabulary of another dataset; prepare this one again"
         )
     splits = {name: _read_split(path, name, vocabulary) for name in info["splits"]}
+    if info.get("mirrored") and "train" in splits:
+        splits["train"] = _with_mirrored(path / "train_mirrored.h5", splits["train"])
     if "train" not in splits:
         raise InputError(f"{path / 'dataset.json'}: no split `train`; prepare the dataset again")
     shape = splits["train"].features.shape[1:]
@@ -221,6 +244,16 @@ def _read_split(path: Path, name: str, vocabulary: Vocabulary) -> Split:
             "prepare the dataset again"
         )
     return Split(captions, image_idxs, features, image_ids)
+
+
+def _with_mirrored(file: Path, split: Split) -> Split:
+    mirrored = map_features(file)
+    if mirrored.shape != split.features.shape:
+        raise InputError(
+            f"{file}: {_by(mirrored.shape)} numbers, but train has {_by(split.features.shape)}; "
+            "prepare the dataset again"
+        )
+    return replace(split, mirrored=mirrored)
 
 
 def check_split(

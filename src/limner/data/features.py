@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from limner.arrays import Array, Float
 from limner.data.images import Source, load_image
@@ -97,15 +97,27 @@ class Backbone:
         self.places, self.dim = self._probe()
 
     @classmethod
-    def bundled(cls, *, threads: int | None = None, grid: bool = False) -> "Backbone":
-        """Return the backbone that ships: EfficientNet-Lite0, 1280 features, Apache-2.0."""
-        return cls.from_file(_BUNDLED, threads=threads, grid=grid)
+    def bundled(
+        cls, *, threads: int | None = None, grid: bool = False, size: int | None = None
+    ) -> "Backbone":
+        """Return the backbone that ships: EfficientNet-Lite0, 1280 features, Apache-2.0.
+
+        Its ``size`` may be any multiple of 32.
+        """
+        return cls.from_file(_BUNDLED, threads=threads, grid=grid, size=size)
 
     @classmethod
     def from_file(
-        cls, path: Path | str, *, threads: int | None = None, grid: bool = False
+        cls,
+        path: Path | str,
+        *,
+        threads: int | None = None,
+        grid: bool = False,
+        size: int | None = None,
     ) -> "Backbone":
         """Open ``name.onnx`` with the ``name.toml`` beside it, whose keys `Preprocessing` lists.
+
+        ``size`` takes the place of the TOML file's, for a network that takes several.
 
         Raises:
             InputError: either file is missing or cannot be used; the message names the file,
@@ -114,7 +126,10 @@ class Backbone:
         path = Path(path)
         if not path.is_file():
             raise InputError(f"{path}: no such file; name a backbone's .onnx file")
-        return cls(path, read_preprocessing(path.with_suffix(".toml")), threads, grid=grid)
+        preprocessing = read_preprocessing(path.with_suffix(".toml"))
+        if size is not None:
+            preprocessing = msgspec.structs.replace(preprocessing, size=size)
+        return cls(path, preprocessing, threads, grid=grid)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -173,7 +188,7 @@ class Backbone:
             raise InputError(
                 f"{self._path}: cannot take a picture of {size} x {size} as "
                 f"{self.preprocessing.layout} ({_first_line(error)}); "
-                f"check size and layout in {self._path.stem}.toml"
+                f"check size and layout in {self._path.stem}.toml, and --size"
             ) from None
         if found.ndim != (_PLACES if self._grid else _ONE_PICTURE) or len(found) != 1:
             raise InputError(
@@ -184,7 +199,11 @@ class Backbone:
 
 
 def extract(
-    backbone: Backbone, sources: Iterable[AnySource], *, batch_size: int = 16
+    backbone: Backbone,
+    sources: Iterable[AnySource],
+    *,
+    batch_size: int = 16,
+    mirrored: bool = False,
 ) -> Iterator[tuple[AnySource, Float[Array, "*_ D"] | InputError]]:
     """Yield each source with its features, in order, or with what is wrong with that picture.
 
@@ -195,6 +214,7 @@ def extract(
         backbone: the network.
         sources: paths, bytes or open files; read as far ahead as pictures are.
         batch_size: pictures in one run of the network.
+        mirrored: take every picture's mirror image, left for right.
 
     Example:
         >>> [(name, found)] = extract(Backbone.bundled(), ["absent.jpg"])
@@ -205,9 +225,8 @@ def extract(
     def open_one(source: AnySource) -> Float[Array, "3 S S"] | InputError:
         try:
             # Twice the size: what a JPEG's fast decoding loses is then lost in the resizing.
-            return backbone.preprocess(
-                load_image(source, size_hint=2 * backbone.preprocessing.size)
-            )
+            image = load_image(source, size_hint=2 * backbone.preprocessing.size)
+            return backbone.preprocess(ImageOps.mirror(image) if mirrored else image)
         except InputError as error:
             return error
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -53,6 +53,8 @@ class Job:
         max_words: longer captions are cut.
         backbone: an `.onnx` file with its `.toml`; None takes the one that ships.
         grid: keep the features of every place, in float16, for models with attention.
+        size: side of the backbone's input in pixels; None takes its own.
+        mirrored: keep features of the training pictures' mirror images too.
     """
 
     images: Path
@@ -65,6 +67,8 @@ class Job:
     max_words: int = 20
     backbone: Path | None = None
     grid: bool = False
+    size: int | None = None
+    mirrored: bool = False
 
 
 def prepare(job: Job, report: Report = print, progress: Progress | None = None) -> Dataset:
@@ -85,9 +89,9 @@ def prepare(job: Job, report: Report = print, progress: Progress | None = None) 
         report(problem)
     splits = _splits(job, source, report)
     backbone = (
-        Backbone.from_file(job.backbone, grid=job.grid)
+        Backbone.from_file(job.backbone, grid=job.grid, size=job.size)
         if job.backbone
-        else Backbone.bundled(grid=job.grid)
+        else Backbone.bundled(grid=job.grid, size=job.size)
     )
     fingerprint = _fingerprint(job, splits, backbone)
     if _is_done(job.out, fingerprint, report):
@@ -96,10 +100,11 @@ def prepare(job: Job, report: Report = print, progress: Progress | None = None) 
         return open_dataset(job.out)
 
     images = [image for names in splits.values() for image in names]
+    mirrored = splits["train"] if job.mirrored else []
     extraction = Extraction(job.out / "partial", backbone, fingerprint)
     if extraction.done:
-        report(f"going on after {extraction.done} of {len(images)} pictures")
-    extraction.run(job.images, images, report, progress or (lambda done, total: None))
+        report(f"going on after {extraction.done} of {len(images) + len(mirrored)} pictures")
+    extraction.run(job.images, images, mirrored, report, progress or (lambda done, total: None))
     _write_dataset(job, source, splits, extraction, fingerprint)
     shutil.rmtree(job.out / "partial")
     return open_dataset(job.out)
@@ -144,6 +149,8 @@ def _fingerprint(job: Job, splits: dict[str, list[str]], backbone: Backbone) -> 
         "backbone": backbone.describe(),
         "schema_version": SCHEMA_VERSION,
     }
+    if job.mirrored:
+        facts["mirrored"] = True
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -197,16 +204,27 @@ class Extraction:
         self.done = self._rows.stat().st_size // self._row_bytes if self._rows.exists() else 0
         self.skipped: dict[str, str] = {}
 
-    def run(self, folder: Path, images: Sequence[str], report: Report, progress: Progress) -> None:
-        """Extract what is missing of these pictures."""
+    def run(
+        self,
+        folder: Path,
+        images: Sequence[str],
+        mirrored: Sequence[str],
+        report: Report,
+        progress: Progress,
+    ) -> None:
+        """Extract what is missing of these pictures, and then of mirror images."""
+        total = len(images) + len(mirrored)
         try:
             with self._rows.open("ab") as file:
                 file.truncate(self.done * self._row_bytes)
-                self._append(file, folder, images, report, progress)
+                for names, turned in ((images, False), (mirrored, True)):
+                    before = len(images) if turned else 0
+                    todo = [folder / name for name in names[max(self.done - before, 0) :]]
+                    found = extract(self._backbone, todo, mirrored=turned)
+                    self._append(file, found, total, report, progress)
         except OSError as error:
             raise cannot_write(self._rows, error) from None
-        self.done = len(images)
-        for image, row in zip(images, self.rows(), strict=True):
+        for image, row in zip(images, self.rows(), strict=False):
             if np.isnan(row.flat[0]):
                 self.skipped[image] = _what_is_wrong(folder / image)
         if len(self.skipped) == len(images):
@@ -215,21 +233,20 @@ class Extraction:
     def _append(
         self,
         file: Any,
-        folder: Path,
-        images: Sequence[str],
+        found: Iterable[tuple[Path, Array | InputError]],
+        total: int,
         report: Report,
         progress: Progress,
     ) -> None:
         missing_row = np.full(self.shape, np.nan, dtype=np.float32)
-        paths = (folder / image for image in images[self.done :])
-        found = extract(self._backbone, paths)
-        for number, (_, row) in enumerate(found, start=self.done + 1):
+        for _, row in found:
             if isinstance(row, InputError):
                 report(f"{row} (left out)")
             kept = missing_row if isinstance(row, InputError) else row
             file.write(kept.astype(self.dtype).tobytes())
             file.flush()
-            progress(number, len(images))
+            self.done += 1
+            progress(self.done, total)
 
     def rows(self) -> Float[Array, "N *_ D"]:
         """All rows so far, mapped from the file."""
@@ -279,7 +296,7 @@ def _write_dataset(
     }
     write_atomically(job.out / "references.json", json.dumps(references, ensure_ascii=False))
     counts = _write_captions(job, kept, words, vocabulary)
-    _write_features(job.out, splits, extraction)
+    _write_features(job, splits, extraction)
     for name, images in kept.items():
         write_atomically(job.out / f"{name}_images.txt", "".join(f"{i}\n" for i in images))
     info = {
@@ -294,6 +311,7 @@ def _write_dataset(
         "max_words": job.max_words,
         "source": {"images": str(job.images.resolve()), "captions": str(job.captions.resolve())},
         "skipped": extraction.skipped,
+        **({"mirrored": True} if job.mirrored else {}),
     }
     write_atomically(
         job.out / "dataset.json", json.dumps(info, ensure_ascii=False, indent=2) + "\n"
@@ -322,11 +340,14 @@ def _write_captions(
     return counts
 
 
-def _write_features(out: Path, splits: dict[str, list[str]], extraction: Extraction) -> None:
+def _write_features(job: Job, splits: dict[str, list[str]], extraction: Extraction) -> None:
     """Write {split}_features.h5, block by block: the rows of the pictures that could be read."""
     rows = extraction.rows()
+    parts = [(f"{name}_features.h5", images) for name, images in splits.items()]
+    if job.mirrored:
+        parts.append(("train_mirrored.h5", splits["train"]))
     start = 0
-    for name, images in splits.items():
+    for name, images in parts:
         good = np.array(
             [start + i for i, image in enumerate(images) if image not in extraction.skipped],
             dtype=np.int64,
@@ -334,7 +355,7 @@ def _write_features(out: Path, splits: dict[str, list[str]], extraction: Extract
         start += len(images)
         if not good.size:
             continue
-        with h5_writer(out / f"{name}_features.h5") as file:
+        with h5_writer(job.out / name) as file:
             features = file.create_dataset("features", (len(good), *rows.shape[1:]), rows.dtype)
             for first in range(0, len(good), BLOCK):
                 block = good[first : first + BLOCK]

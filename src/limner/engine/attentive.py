@@ -90,7 +90,7 @@ class AttentivePass:
 
     def __call__(self, batch: Batch) -> float:
         """Fill the gradients; returns the loss."""
-        packed = pack(batch.captions, self._null, self._V)
+        packed = pack(batch.captions, self._null, self._V, batch.inputs)
         if not packed.steps:  # nothing but <NULL> is expected
             for grad in self._grads.values():
                 grad[:] = 0

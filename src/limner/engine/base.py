@@ -36,6 +36,7 @@ class Batch:
     weights: Float[Array, " N"] | None
     smoothing: float
     masks: Masks | None
+    inputs: Int[Array, "N T-1"] | None
 
     @classmethod
     def of(
@@ -47,10 +48,11 @@ class Batch:
         weights: Float[Array, " N"] | None = None,
         smoothing: float = 0.0,
         masks: Masks | None = None,
+        inputs: Int[Array, "N T-1"] | None = None,
     ) -> "Batch":
         """Check and standardise; ValueError if the shapes do not fit."""
-        features, image_idxs = model.checked_batch(features, captions, image_idxs)
-        return cls(features, captions, image_idxs, weights, smoothing, masks)
+        features, image_idxs = model.checked_batch(features, captions, image_idxs, inputs)
+        return cls(features, captions, image_idxs, weights, smoothing, masks, inputs)
 
     def counts(self, caption: Int[Array, " P"], counted: Bool[Array, " P"]) -> Float[Array, " P"]:
         """What each of these rows counts in the loss."""
@@ -71,6 +73,7 @@ class Engine(Protocol):
         captions: Int[Array, "N T"],
         image_idxs: Int[Array, " N"] | None = None,
         weights: Float[Array, " N"] | None = None,
+        inputs: Int[Array, "N T-1"] | None = None,
     ) -> float:
         """Forward, backward and one update of the model's parameters; returns the loss."""
         ...
@@ -83,6 +86,7 @@ class Engine(Protocol):
         weights: Float[Array, " N"] | None = None,
         smoothing: float = 0.0,
         masks: Masks | None = None,
+        inputs: Int[Array, "N T-1"] | None = None,
     ) -> tuple[float, dict[str, Array]]:
         """`CaptioningModel.loss`: the loss and its gradient by every parameter; changes nothing."""
         ...

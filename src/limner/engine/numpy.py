@@ -76,13 +76,15 @@ class NumpyEngine:
         captions: Int[Array, "N T"],
         image_idxs: Int[Array, " N"] | None = None,
         weights: Float[Array, " N"] | None = None,
+        inputs: Int[Array, "N T-1"] | None = None,
     ) -> float:
         """Forward, backward and one update; returns the loss before it."""
         using = self._regularisation
         masks = None
         if using.dropout:
             masks = self.model.draw_masks(using.dropout, len(features), len(captions), self._rng)
-        loss = self._backpropagate(features, captions, image_idxs, weights, using.smoothing, masks)
+        batch = features, captions, image_idxs, weights, using.smoothing, masks, inputs
+        loss = self._backpropagate(*batch)
         if using.clip_norm:
             self._clip(using.clip_norm)
         self._t += 1
@@ -97,9 +99,11 @@ class NumpyEngine:
         weights: Float[Array, " N"] | None = None,
         smoothing: float = 0.0,
         masks: Masks | None = None,
+        inputs: Int[Array, "N T-1"] | None = None,
     ) -> tuple[float, dict[str, Array]]:
         """What `model.loss` returns; changes nothing."""
-        loss = self._backpropagate(features, captions, image_idxs, weights, smoothing, masks)
+        batch = features, captions, image_idxs, weights, smoothing, masks, inputs
+        loss = self._backpropagate(*batch)
         return loss, {name: grad.copy() for name, grad in self._grads.items()}
 
     def scale_learning_rate(self, factor: float) -> None:

@@ -46,8 +46,13 @@ class PackedCaptions:
     counted: Bool[Array, " P"]
 
 
-def pack(captions: Int[Array, "N T"], null: int, vocabulary_size: int) -> PackedCaptions:
-    """Pack the inputs `captions[:, :-1]` and the targets `captions[:, 1:]`.
+def pack(
+    captions: Int[Array, "N T"],
+    null: int,
+    vocabulary_size: int,
+    inputs: Int[Array, "N T-1"] | None = None,
+) -> PackedCaptions:
+    """Pack the inputs, `captions[:, :-1]` unless given, and the targets `captions[:, 1:]`.
 
     A caption is as long as the place of its last target that is not `<NULL>`, plus one: what comes
     after cannot change the loss.
@@ -68,9 +73,9 @@ def pack(captions: Int[Array, "N T"], null: int, vocabulary_size: int) -> Packed
     ends = np.cumsum(active).tolist()
     steps = [slice(end - n, end) for n, end in zip(active.tolist(), ends, strict=True)]
 
-    time_major = captions[order].T
-    targets = time_major[1:][running]
-    words, lookup = _distinct(time_major[:-1][running], vocabulary_size)
+    targets = captions[order, 1:].T[running]
+    words_in = captions[:, :-1] if inputs is None else inputs
+    words, lookup = _distinct(words_in[order].T[running], vocabulary_size)
     num_captions = steps[0].stop if steps else 0
     caption = order[np.nonzero(running)[1]]
     counted = targets != null

@@ -63,7 +63,7 @@ class RecurrentPass:
         """Fill the gradients; returns the loss."""
         p, grads, workspace, masks = self._params, self._grads, self._workspace, batch.masks
         V = len(p["b_vocab"])
-        packed = pack(batch.captions, self._model.null, V)
+        packed = pack(batch.captions, self._model.null, V, batch.inputs)
         if not packed.steps:  # nothing but <NULL> is expected
             for grad in grads.values():
                 grad[:] = 0

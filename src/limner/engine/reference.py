@@ -45,6 +45,7 @@ class ReferenceEngine:
         captions: Int[Array, "N T"],
         image_idxs: Int[Array, " N"] | None = None,
         weights: Float[Array, " N"] | None = None,
+        inputs: Int[Array, "N T-1"] | None = None,
     ) -> float:
         """Forward, backward and one update; returns the loss before it."""
         using = self._regularisation
@@ -52,7 +53,7 @@ class ReferenceEngine:
         if using.dropout:
             masks = self.model.draw_masks(using.dropout, len(features), len(captions), self._rng)
         loss, grads = self.loss_and_grads(
-            features, captions, image_idxs, weights, using.smoothing, masks
+            features, captions, image_idxs, weights, using.smoothing, masks, inputs
         )
         if using.clip_norm:
             norm = float(np.sqrt(sum((grad**2).sum() for grad in grads.values())))
@@ -71,9 +72,12 @@ class ReferenceEngine:
         weights: Float[Array, " N"] | None = None,
         smoothing: float = 0.0,
         masks: Masks | None = None,
+        inputs: Int[Array, "N T-1"] | None = None,
     ) -> tuple[float, dict[str, Array]]:
         """`model.loss`."""
-        loss, grads = self.model.loss(features, captions, image_idxs, weights, smoothing, masks)
+        loss, grads = self.model.loss(
+            features, captions, image_idxs, weights, smoothing, masks, inputs
+        )
         return float(loss), grads
 
     def scale_learning_rate(self, factor: float) -> None:

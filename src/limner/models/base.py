@@ -229,6 +229,7 @@ class CaptioningModel(WordModel):
         weights: Float[Array, " N"] | None = None,
         smoothing: float = 0.0,
         masks: Masks | None = None,
+        inputs: Int[Array, "N T-1"] | None = None,
     ) -> tuple[np.floating, dict[str, Array]]:
         """Forward and backward, layer by layer: the reference that faster engines must match.
 
@@ -240,6 +241,7 @@ class CaptioningModel(WordModel):
             weights: (N,) what every caption counts, 1 if None.
             smoothing: of the labels, see `temporal_softmax_loss`.
             masks: of dropout; None drops nothing.
+            inputs: (N, T - 1) word ids that go in, where they are not the captions' own.
 
         Returns:
             The loss, summed over words and averaged over captions, and its gradient by every
@@ -279,6 +281,7 @@ class CaptioningModel(WordModel):
         features: Float[Array, "M *_ D"],
         captions: Int[Array, "N T"],
         image_idxs: Int[Array, " N"] | None = None,
+        inputs: Int[Array, "N T-1"] | None = None,
     ) -> tuple[Float[Array, "M *_ D"], Int[Array, " N"]]:
         """The standardised features, and every caption's picture; ValueError if they do not fit."""
         features = self._checked(features)
@@ -297,6 +300,11 @@ class CaptioningModel(WordModel):
             raise ValueError(
                 f"captions: word ids from {captions.min()} to {captions.max()}, "
                 f"expected 0 to {V - 1}"
+            )
+        if inputs is not None and inputs.shape != (N, captions.shape[1] - 1):
+            raise ValueError(
+                f"inputs: expected {(N, captions.shape[1] - 1)} to go with captions "
+                f"{captions.shape}, got {inputs.shape}"
             )
         if image_idxs is None:
             image_idxs = np.arange(N)

@@ -181,11 +181,14 @@ class CaptioningRNN(CaptioningModel):
         weights: Float[Array, " N"] | None = None,
         smoothing: float = 0.0,
         masks: Masks | None = None,
+        inputs: Int[Array, "N T-1"] | None = None,
     ) -> tuple[np.floating, dict[str, Array]]:
         """See `CaptioningModel.loss`; features are (M, D)."""
-        features, image_idxs = self.checked_batch(features, captions, image_idxs)
+        features, image_idxs = self.checked_batch(features, captions, image_idxs, inputs)
         p = self.params
         captions_in, captions_out = captions[:, :-1], captions[:, 1:]
+        if inputs is not None:
+            captions_in = inputs
         counts = (
             captions_out != self.null
             if weights is None
