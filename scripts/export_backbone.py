@@ -12,6 +12,9 @@ Writes ``efficientnet_lite0.onnx`` and ``efficientnet_lite0.toml`` into ``src/li
 - input ``pixels`` (N, 3, H, W) float32, RGB, already ``(x - 127) / 128``; H and W are multiples of
   32, and the network was trained with 224;
 - output ``grid`` (N, 1280, H / 32, W / 32), the last 1x1 convolution's map after its activation;
+- output ``places`` (N, 1819, H / 32, W / 32): ``grid``, the outputs of the last two blocks before
+  it (320 and 192 channels), and the shares of 27 colours; ImageNet's classes need no colours, and
+  the last layer knows little of them, but captions are full of them;
 - output ``features`` (N, 1280), the mean of ``grid`` over its places.
 
 The graph is written node by node from the PyTorch network, not traced: convolutions with
@@ -39,6 +42,7 @@ from PIL import Image
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 SIZE, DIM, MEAN, SCALE = 224, 1280, 127.0, 128.0
+PLACES_DIM = DIM + 320 + 192 + 27
 BUNDLED = Path(__file__).resolve().parent.parent / "src" / "limner" / "bundled"
 LEAST_COSINE = 0.999
 
@@ -51,7 +55,8 @@ mean = {MEAN}
 scale = {SCALE}        # (x - mean) / scale, for x in 0..255
 channels = "RGB"
 layout = "NCHW"
-output = "features"  # (N, {DIM}); "grid" is the (N, {DIM}, 7, 7) map that it is the mean of
+output = "features"  # (N, {DIM}): the mean over the places of "grid", (N, {DIM}, 7, 7)
+grid_output = "places"  # (N, {PLACES_DIM}, 7, 7): "grid", two earlier layers, and colours
 """
 
 
@@ -122,9 +127,49 @@ def build_model(net: EfficientNet) -> onnx.ModelProto:
         x = write_block(graph, x, f"block{index:02d}", block)
     x = graph.conv(x, "head", net._conv_head, net._bn1)
     graph.add("Clip", [x, "zero", "six"], "grid")
+    add_places(graph)
     graph.add("GlobalAveragePool", ["grid"], "pooled")
     graph.add("Flatten", ["pooled"], "features", axis=1)
     return as_model(graph)
+
+
+def add_places(graph: GraphWriter) -> None:
+    """Append the output ``places``, from what is there by now."""
+    colours = add_colours(graph)
+    graph.add("Concat", ["grid", "block15.project", "block14.sum", colours], "places", axis=1)
+
+
+def add_colours(graph: GraphWriter) -> str:
+    """Append the share of each of 27 colours in every square of 32 x 32 pixels.
+
+    In every channel a pixel is dark, middle or bright, with soft edges at -1/3 and 1/3; a colour is
+    one of the three in red times one in green times one in blue.
+    """
+    constants = {"one": 1, "half": 0.5, "third": 1 / 3, "three": 3}
+    graph.weights += [numpy_helper.from_array(np.float32(v), k) for k, v in constants.items()]
+    square = {"kernel_shape": [4, 4], "strides": [4, 4]}
+    x = graph.add("AveragePool", ["pixels"], "colour.small", **square)
+    negative = graph.add("Neg", [x], "colour.negative")
+    ends = {}
+    for name, value in (("bright", x), ("dark", negative)):
+        y = graph.add("Sub", [value, "third"], f"colour.{name}.over")
+        y = graph.add("Mul", [y, "three"], f"colour.{name}.steep")
+        y = graph.add("Add", [y, "half"], f"colour.{name}.middle")
+        ends[name] = graph.add("Clip", [y, "zero", "one"], f"colour.{name}")
+    both = graph.add("Add", [ends["bright"], ends["dark"]], "colour.ends")
+    middle = graph.add("Sub", ["one", both], "colour.middle")
+    levels = graph.add("Concat", [ends["dark"], middle, ends["bright"]], "colour.levels", axis=1)
+    cells = np.indices((3, 3, 3)).reshape(3, 27)  # the levels of red, green, blue in every colour
+    factors = []
+    for channel, name in enumerate(("red", "green", "blue")):
+        places = (3 * cells[channel] + channel).astype(np.int64)
+        graph.weights.append(numpy_helper.from_array(places, f"colour.{name}.places"))
+        among = [levels, f"colour.{name}.places"]
+        factors.append(graph.add("Gather", among, f"colour.{name}", axis=1))
+    red_green = graph.add("Mul", factors[:2], "colour.red_green")
+    colours = graph.add("Mul", [red_green, factors[2]], "colour.all")
+    square = {"kernel_shape": [8, 8], "strides": [8, 8]}
+    return graph.add("AveragePool", [colours], "colours", **square)
 
 
 def as_model(graph: GraphWriter) -> onnx.ModelProto:
@@ -138,7 +183,11 @@ def as_model(graph: GraphWriter) -> onnx.ModelProto:
             graph.nodes,
             "efficientnet_lite0",
             [tensor("pixels", 3, "H", "W")],
-            [tensor("grid", DIM, "H_grid", "W_grid"), tensor("features", DIM)],
+            [
+                tensor("grid", DIM, "H_grid", "W_grid"),
+                tensor("places", PLACES_DIM, "H_grid", "W_grid"),
+                tensor("features", DIM),
+            ],
             graph.weights,
         ),
         opset_imports=[helper.make_opsetid("", 17)],

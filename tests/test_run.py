@@ -19,9 +19,12 @@ from limner.checkpoint import load_checkpoint
 from limner.cli import main
 from limner.data.dataset import open_dataset
 from limner.data.prepare import Job, prepare
+from limner.decoding import Decoding
 from limner.errors import InputError, LimnerError
 from limner.evaluation import evaluate
+from limner.explanation import explain
 from limner.run import TrainConfig, TrainingRun, _rank, read_config, read_history
+from limner.vocabulary import tokenize
 
 CONFIG = TrainConfig(
     wordvec_dim=6, hidden_dim=8, learning_rate=0.02, batch_size=8, epochs=3, checkpoint_seconds=0.0
@@ -343,6 +346,36 @@ def test_features_that_a_model_cannot_read(dataset, grid_dataset, tmp_path):
         TrainingRun(grid_dataset, tmp_path / "b", CONFIG)
     with pytest.raises(InputError, match="wordvec_dim 6 must be hidden_dim 8; change the settings"):
         TrainingRun(dataset, tmp_path / "c", msgspec.structs.replace(CONFIG, tied=True))
+
+
+def test_characters_from_prepare_to_captions(drawn, tmp_path):
+    out = tmp_path / "dataset"
+    job = Job(drawn / "images", drawn / "captions.csv", out, min_count=2, characters=True)
+    data = prepare(job, lambda line: None)
+    assert data.vocabulary.of_characters
+    first = data.splits["train"].captions[0]
+    raw = data.references["train"][data.splits["train"].image_ids[0]][0]
+    assert data.vocabulary.decode(first) == " ".join(tokenize(raw))
+    config = msgspec.structs.replace(
+        CONFIG, wordvec_dim=16, hidden_dim=64, epochs=12, critical_epochs=1
+    )
+    start(data, tmp_path / "run", config)
+    captioner = Captioner.load(tmp_path / "run")
+    picture = data.image_path(data.splits["dev"].image_ids[0])
+    caption = captioner.caption(picture)
+    assert 2 < len(caption.text.split()) < 40
+    said = [choice.word for choice in explain(captioner.model, caption.features, caption.text)]
+    assert said == [*caption.text, "<END>"]
+    short = captioner.caption(picture, Decoding(max_length=2))
+    assert len(short.text) <= 12
+
+
+def test_characters_of_single_words(drawn, tmp_path):
+    lines = [f"{file.name},dog" for file in (drawn / "images").iterdir()]
+    (tmp_path / "captions.csv").write_text("\n".join(["image,caption", *lines]))
+    job = Job(drawn / "images", tmp_path / "captions.csv", tmp_path / "out", characters=True)
+    with pytest.raises(InputError, match="too few for a vocabulary of characters"):
+        prepare(job, lambda line: None)
 
 
 def test_patience(dataset, tmp_path):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limner.errors import InputError
-from limner.vocabulary import SPECIAL, Vocabulary, decode_captions, tokenize
+from limner.vocabulary import SPECIAL, Vocabulary, characters, decode_captions, tokenize
 
 WORDS = ["<NULL>", "<START>", "<END>", "<UNK>", "a", "dog", "runs"]
 
@@ -75,3 +75,15 @@ def test_a_file_that_is_no_vocabulary(tmp_path, content):
 def test_ids_with_a_gap():
     with pytest.raises(ValueError, match="without a gap"):
         Vocabulary.from_mapping({"<NULL>": 0, "cat": 2})
+
+
+def test_characters():
+    captions = [characters(tokenize(text)) for text in ("A dog!", "Two  dogs.")]
+    vocabulary = Vocabulary.build(captions)
+    assert (vocabulary.of_characters, vocabulary.unit) == (True, "characters")
+    ids = vocabulary.encode(captions[1], 14)
+    assert vocabulary.decode(ids) == "two dogs"
+    assert vocabulary.split("two dogs") == captions[1]
+    words = Vocabulary.build([["two", "dogs"]])
+    assert (words.of_characters, words.unit) == (False, "words")
+    assert words.split("two dogs") == ["two", "dogs"]

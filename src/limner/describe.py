@@ -43,6 +43,7 @@ def _describe_limner() -> dict[str, str]:
 
 
 def _describe_dataset(dataset: Dataset) -> dict[str, str]:
+    vocabulary = f"{len(dataset.vocabulary)} {dataset.vocabulary.unit}"
     facts = {
         name: f"{len(split.image_ids)} pictures, {len(split.captions)} captions"
         for name, split in dataset.splits.items()
@@ -51,7 +52,7 @@ def _describe_dataset(dataset: Dataset) -> dict[str, str]:
     return {
         "dataset": str(dataset.path),
         **facts,
-        "vocabulary": f"{len(dataset.vocabulary)} words of {info.get('min_count')} uses or more",
+        "vocabulary": f"{vocabulary} of {info.get('min_count')} uses or more",
         "features": f"{dataset.input_dim} from {info['backbone']['name']}",
         "pictures": info["source"]["images"],
         "captions": info["source"]["captions"],
@@ -68,7 +69,7 @@ def _describe_checkpoint(path: Path) -> dict[str, str]:
         "checkpoint": str(path),
         "model": f"{model.title}, {model.num_parameters:,} parameters, "
         f"hidden {model.config['hidden_dim']}, word vectors {model.config['wordvec_dim']}",
-        "vocabulary": f"{len(model.word_to_idx)} words",
+        "vocabulary": f"{len(model.word_to_idx)} {checkpoint.vocabulary.unit}",
         "backbone": str((info.get("backbone") or {}).get("name", "unknown")),
         "training": _join(training),
     }

@@ -10,7 +10,7 @@ import numpy as np
 from limner.arrays import Array, Float
 from limner.decoding.limits import log_softmax
 from limner.models import AttentionRNN, WordModel
-from limner.vocabulary import END, NULL, START
+from limner.vocabulary import END, NULL, START, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def explain(
     ['cat', 'cat', '<END>']
     """
     ids = model.word_to_idx
-    words = [*text.split(), END]
+    words = [*Vocabulary.from_mapping(ids).split(text), END]
     unknown = [word for word in words if word not in ids]
     if unknown:
         raise ValueError(f"{unknown[0]!r}: the model does not know this word")

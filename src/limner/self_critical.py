@@ -27,7 +27,7 @@ from limner.decoding.limits import rows_of
 from limner.engine import Engine
 from limner.metrics import CaptionReward
 from limner.models import CaptioningModel
-from limner.vocabulary import END, NULL, START, UNK
+from limner.vocabulary import END, NULL, START, UNK, Vocabulary
 
 Tokens = list[str]
 
@@ -73,6 +73,7 @@ class Critic:
     ) -> None:
         self.how = how
         self._model = model
+        self._vocabulary = Vocabulary.from_mapping(model.word_to_idx)
         self._rng = rng
         self._reward = CaptionReward(references, how.bleu)
         self._never = [model.word_to_idx[word] for word in (NULL, START, UNK)]
@@ -116,6 +117,4 @@ class Critic:
         return -float(rewards.mean())
 
     def _said(self, words: Int[Array, "N T"]) -> list[Tokens]:
-        ids, idx_to_word = self._model.word_to_idx, self._model.idx_to_word
-        silent = {ids[NULL], ids[END]}
-        return [[idx_to_word[i] for i in row if i not in silent] for row in words.tolist()]
+        return [self._vocabulary.decode(row).split() for row in words]

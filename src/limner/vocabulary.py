@@ -30,6 +30,15 @@ def tokenize(caption: str) -> list[str]:
     return [word.replace("’", "'") for word in _WORD.findall(caption.lower())]
 
 
+def characters(words: Sequence[str]) -> list[str]:
+    """The characters of a tokenised caption, spaces included.
+
+    >>> characters(["a", "cat"])
+    ['a', ' ', 'c', 'a', 't']
+    """
+    return list(" ".join(words))
+
+
 def decode_captions(captions: Int[Array, "*N T"], idx_to_word: Sequence[str]) -> str | list[str]:
     """Word ids back to text: `<NULL>` dropped, cut after the first `<END>`.
 
@@ -57,9 +66,10 @@ def decode_captions(captions: Int[Array, "*N T"], idx_to_word: Sequence[str]) ->
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words a model knows. Ids 0 to 3 are `<NULL>`, `<START>`, `<END>`, `<UNK>`.
+    """The tokens a model knows. Ids 0 to 3 are `<NULL>`, `<START>`, `<END>`, `<UNK>`.
 
-    The course's own vocabulary file has the same four in front.
+    The course's own vocabulary file has the same four in front. Tokens are words; or, where a space
+    is among them, characters.
 
     >>> vocabulary = Vocabulary.build([["a", "dog"], ["a", "cat"]], min_count=2)
     >>> vocabulary.idx_to_word
@@ -69,6 +79,16 @@ class Vocabulary:
     """
 
     idx_to_word: tuple[str, ...]
+
+    @cached_property
+    def of_characters(self) -> bool:
+        """Whether tokens are characters."""
+        return " " in self.idx_to_word
+
+    @property
+    def unit(self) -> str:
+        """What the tokens are: "words" or "characters"."""
+        return "characters" if self.of_characters else "words"
 
     @cached_property
     def word_to_idx(self) -> dict[str, int]:
@@ -133,10 +153,22 @@ class Vocabulary:
         return row
 
     def decode(self, ids: Int[Array, " T"]) -> str:
-        """The plain words of one caption, without `<START>`, `<END>` and `<NULL>`.
+        """The plain text of one caption, without `<START>`, `<END>` and `<NULL>`.
 
         >>> Vocabulary((*SPECIAL, "a", "dog")).decode(np.array([1, 4, 5, 2, 0]))
         'a dog'
+        >>> Vocabulary((*SPECIAL, " ", "a", "d", "g", "o")).decode(np.array([5, 4, 6, 8, 7, 2]))
+        'a dog'
         """
-        text = str(decode_captions(np.asarray(ids), self.idx_to_word))
-        return " ".join(word for word in text.split() if word not in (START, END))
+        tokens: list[str] = []
+        for index in ids:
+            token = self.idx_to_word[int(index)]
+            if token == END:
+                break
+            if token not in (NULL, START):
+                tokens.append(token)
+        return ("" if self.of_characters else " ").join(tokens).strip()
+
+    def split(self, text: str) -> list[str]:
+        """The tokens of a text that `decode` gave."""
+        return list(text) if self.of_characters else text.split()

@@ -86,6 +86,7 @@ def test_bundled_describes_itself(backbone):
         "preprocessing": {
             "mean": 127.0, "scale": 128.0, "size": 224, "fit": "squash", "resample": "bicubic",
             "channels": "RGB", "layout": "NCHW", "output": "features",
+            "grid_output": "places",
         },
         "dim": 1280,
     }  # fmt: skip
@@ -240,7 +241,7 @@ def test_broken_networks_give_one_clear_line(name, tmp_path, capfd):
 @pytest.mark.parametrize(
     ("toml", "wrong"),
     [(SIDECAR + 'layout = "NHWC"', "as NHWC .*; check size and layout in mine.toml, and --size"),
-     (SIDECAR + 'output = "pool5"', "no output 'pool5', only grid, features; change output"),
+     (SIDECAR + 'output = "pool5"', "no output 'pool5', only grid, places, features; change output"),
      (SIDECAR + "colour = 1", r"mine\.toml: .*`colour`")],
 )  # fmt: skip
 def test_a_toml_file_that_does_not_fit_the_network(toml, wrong, tmp_path):

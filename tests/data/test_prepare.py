@@ -163,7 +163,7 @@ def test_mirror_images_of_the_training_pictures(undisturbed, job, count):
 
 def test_larger_pictures(job):
     dataset = prepare(replace(job, grid=True, size=96), lambda line: None)
-    assert dataset.splits["dev"].features.shape == (5, 9, 1280)
+    assert dataset.splits["dev"].features.shape == (5, 9, 1819)
     assert dataset.info["backbone"]["preprocessing"]["size"] == 96
 
 

@@ -25,6 +25,13 @@ class Features(StrEnum):
     grid = "grid"
 
 
+class Tokens(StrEnum):
+    """What captions are made of."""
+
+    words = "words"
+    chars = "chars"
+
+
 def prepare(
     images: Annotated[Path, typer.Argument(help="Folder of pictures.")],
     captions: Annotated[
@@ -54,6 +61,9 @@ def prepare(
         Features,
         typer.Option(help="pooled: a vector a picture. grid: of every place, for attention."),
     ] = Features.pooled,
+    tokens: Annotated[
+        Tokens, typer.Option(help="What a caption is a sequence of: words, or characters.")
+    ] = Tokens.words,
     size: Annotated[
         int | None,
         typer.Option(min=32, help="Side of the backbone's input in pixels [224]; 288 sees more."),
@@ -76,12 +86,13 @@ def prepare(
         features is Features.grid,
         size,
         mirrored,
+        tokens is Tokens.chars,
     )
     with progress_bar("extracting features", "pictures") as update:
         dataset = prepare_dataset(job, say, update)
     for name, part in dataset.splits.items():
         print(f"{name}: {len(part.image_ids)} pictures, {len(part.captions)} captions")
-    print(f"vocabulary: {len(dataset.vocabulary)} words")
+    print(f"vocabulary: {len(dataset.vocabulary)} {dataset.vocabulary.unit}")
     print(f"dataset: {out}")
 
 

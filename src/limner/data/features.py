@@ -76,7 +76,7 @@ class Backbone:
             path: the ``.onnx`` file.
             preprocessing: what the network's input has to look like.
             threads: for the network; all cores where it is None.
-            grid: give the features of every place, from the first output that has a grid of them.
+            grid: give the features of every place, from ``preprocessing.grid_output``.
 
         Raises:
             InputError: the file is missing or no ONNX network, or its input or output does not
@@ -90,7 +90,7 @@ class Backbone:
         self._input, self._one_by_one = _input_of(self._session, path)
         self._grid = grid
         self._output = (
-            _grid_of(self._session, path)
+            _grid_of(self._session, path, preprocessing.grid_output)
             if grid
             else _output_of(self._session, path, preprocessing.output)
         )
@@ -302,19 +302,23 @@ def _input_of(session: "InferenceSession", path: Path) -> tuple[str, bool]:
     return inputs[0].name, pictures == 1
 
 
-def _output_of(session: "InferenceSession", path: Path, wanted: str | None) -> str:
+def _output_of(
+    session: "InferenceSession", path: Path, wanted: str | None, key: str = "output"
+) -> str:
     """Return the wanted output's name, the first where none is named."""
     names = [output.name for output in session.get_outputs()]
     if wanted is not None and wanted not in names:
         raise InputError(
             f"{path}: no output {wanted!r}, only {', '.join(names)}; "
-            f"change output in {path.stem}.toml"
+            f"change {key} in {path.stem}.toml"
         )
     return wanted or names[0]
 
 
-def _grid_of(session: "InferenceSession", path: Path) -> str:
-    """Return the name of the first output with a grid of features."""
+def _grid_of(session: "InferenceSession", path: Path, wanted: str | None) -> str:
+    """Return the wanted output's name, the first with a grid of features where none is named."""
+    if wanted is not None:
+        return _output_of(session, path, wanted, "grid_output")
     for output in session.get_outputs():
         if len(output.shape) == _GRID:
             return str(output.name)

@@ -27,7 +27,7 @@ from limner.data.images import load_image
 from limner.data.sources import CaptionFile, read_captions, read_split_files, split_by_ratio
 from limner.errors import InputError
 from limner.files import cannot_write, write_atomically
-from limner.vocabulary import Vocabulary, tokenize
+from limner.vocabulary import Vocabulary, characters, tokenize
 
 DEFAULT_RATIO = {"train": 0.8, "dev": 0.1, "test": 0.1}
 
@@ -51,6 +51,7 @@ class Job:
         seed: of the split by ratio.
         min_count: words that stand less often in the training captions become `<UNK>`.
         max_words: longer captions are cut.
+        characters: make a vocabulary of characters, not of words.
         backbone: an `.onnx` file with its `.toml`; None takes the one that ships.
         grid: keep the features of every place, in float16, for models with attention.
         size: side of the backbone's input in pixels; None takes its own.
@@ -69,6 +70,7 @@ class Job:
     grid: bool = False
     size: int | None = None
     mirrored: bool = False
+    characters: bool = False
 
 
 def prepare(job: Job, report: Report = print, progress: Progress | None = None) -> Dataset:
@@ -151,6 +153,8 @@ def _fingerprint(job: Job, splits: dict[str, list[str]], backbone: Backbone) -> 
     }
     if job.mirrored:
         facts["mirrored"] = True
+    if job.characters:
+        facts["characters"] = True
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -280,10 +284,17 @@ def _write_dataset(
     if not kept["train"]:
         raise InputError(f"{job.images}: none of the training pictures can be read")
     kept = {name: images for name, images in kept.items() if images}
-    words = {image: [tokenize(text) for text in texts] for image, texts in source.captions.items()}
+    words = {
+        image: [_tokens(job, text) for text in texts] for image, texts in source.captions.items()
+    }
     vocabulary = Vocabulary.build(
         (caption for image in kept["train"] for caption in words[image]), job.min_count
     )
+    if job.characters and not vocabulary.of_characters:
+        raise InputError(
+            f"{job.captions}: captions of several words are too few for a vocabulary of "
+            "characters; lower --min-count, or leave --tokens out"
+        )
     if len(vocabulary) == 4:
         raise InputError(
             f"{job.captions}: no word stands {job.min_count} times in the training captions; "
@@ -318,6 +329,11 @@ def _write_dataset(
     )
 
 
+def _tokens(job: Job, text: str) -> list[str]:
+    words = tokenize(text)
+    return characters(words[: job.max_words]) if job.characters else words
+
+
 def _write_captions(
     job: Job,
     kept: dict[str, list[str]],
@@ -326,7 +342,7 @@ def _write_captions(
 ) -> dict[str, dict[str, int]]:
     """Write captions.h5; returns how many pictures and captions each split has."""
     longest = max(len(caption) for images in kept.values() for i in images for caption in words[i])
-    length = min(longest, job.max_words) + 2
+    length = (longest if job.characters else min(longest, job.max_words)) + 2
     arrays: dict[str, Array] = {}
     counts = {}
     for name, images in kept.items():

@@ -29,6 +29,8 @@ class Preprocessing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         channels: the order in which the network expects the colours.
         layout: of the network's input, and of its output where that is a grid.
         output: the network's output to read; its first where none is named.
+        grid_output: the output to read for the features of every place; its first of four
+            dimensions where none is named.
 
     Example:
         >>> Preprocessing(mean=127, scale=128).fit
@@ -43,6 +45,7 @@ class Preprocessing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     channels: Literal["RGB", "BGR"] = "RGB"
     layout: Literal["NCHW", "NHWC"] = "NCHW"
     output: str | None = None
+    grid_output: str | None = None
 
     def __post_init__(self) -> None:
         if not np.all(np.isfinite([*np.atleast_1d(self.mean), *np.atleast_1d(self.scale)])):

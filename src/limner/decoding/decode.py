@@ -22,7 +22,8 @@ class Decoding:
         beam_size: captions followed at once; with n_best above it, n_best.
         n_best: n, captions of each picture.
         length_penalty: see `beam_search`.
-        max_length, min_length, no_repeat_ngram: see `Limits`.
+        max_length, min_length, no_repeat_ngram: see `Limits`; lengths are in words, and for a model
+            that says characters, in six of them.
         say_unk: whether `<UNK>` may be said.
         forbidden: words that may not be said; those that the model does not know are none.
         forced: words that every caption must have, see `beam_search`.

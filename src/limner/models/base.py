@@ -71,6 +71,10 @@ def draw_mask(
     return mask
 
 
+CHARACTERS = 6
+"""What a word counts, where lengths are given in words and the vocabulary is of characters."""
+
+
 class WordModel(ABC):
     """What gives scores for the next word, given a picture and the words before: enough to caption.
 
@@ -90,6 +94,7 @@ class WordModel(ABC):
         self.word_to_idx = word_to_idx
         self.idx_to_word = {index: word for word, index in word_to_idx.items()}
         self.null = word_to_idx[NULL]
+        self.of_characters = " " in word_to_idx
 
     @property
     @abstractmethod
@@ -165,8 +170,8 @@ class WordModel(ABC):
             ids[START],
             ids[END],
             self.null,
-            how.max_length,
-            how.min_length,
+            how.max_length * (CHARACTERS if self.of_characters else 1),
+            how.min_length * (CHARACTERS if self.of_characters else 1),
             [ids[word] for word in never if word in ids and word != END],
             how.no_repeat_ngram,
         )

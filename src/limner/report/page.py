@@ -77,7 +77,7 @@ def _settings(dataset: Dataset, checkpoint: Checkpoint) -> dict[str, Any]:
         "dataset": dataset.path.name,
         "backbone": (checkpoint.info.get("backbone") or {}).get("name", "unknown"),
         "parameters": f"{model.num_parameters:,}",
-        "vocabulary": f"{len(model.word_to_idx):,} words",
+        "vocabulary": f"{len(model.word_to_idx):,} {checkpoint.vocabulary.unit}",
         **{name.replace("_", " "): value for name, value in training.items()},
         "trained with limner": checkpoint.info.get("limner_version", "unknown"),
     }
