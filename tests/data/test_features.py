@@ -241,7 +241,7 @@ def test_broken_networks_give_one_clear_line(name, tmp_path, capfd):
 @pytest.mark.parametrize(
     ("toml", "wrong"),
     [(SIDECAR + 'layout = "NHWC"', "as NHWC .*; check size and layout in mine.toml, and --size"),
-     (SIDECAR + 'output = "pool5"', "no output 'pool5', only grid, places, features; change output"),
+     (SIDECAR + 'output = "pool5"', "no output 'pool5', only grid, places, features; change"),
      (SIDECAR + "colour = 1", r"mine\.toml: .*`colour`")],
 )  # fmt: skip
 def test_a_toml_file_that_does_not_fit_the_network(toml, wrong, tmp_path):
