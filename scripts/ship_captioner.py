@@ -1,12 +1,10 @@
 """Make a trained run the captioner that ships: half precision, and no paths of this machine.
 
-    limner prepare Flickr8k/images --captions Flickr8k/Flickr8k.token.txt \\
-        --split train=Flickr8k/Flickr_8k.trainImages.txt \\
-        --split dev=Flickr8k/Flickr_8k.devImages.txt --out flickr8k
-    limner train flickr8k --out run
-    python scripts/ship_captioner.py run --trained-on Flickr8k
+    recipes/flickr8k.sh flickr8k-attention Flickr8k OUT
+    python scripts/ship_captioner.py OUT/run --data OUT/dataset --trained-on Flickr8k
 
-Writes `src/limner/bundled/captioner.safetensors`, and prints its size.
+Writes `src/limner/bundled/captioner.safetensors`, scores it on the validation split as it is then,
+and prints its size and scores.
 """
 
 import argparse
@@ -16,14 +14,18 @@ import numpy as np
 
 from limner.captioner import BUNDLED_CAPTIONER, checkpoint_path
 from limner.checkpoint import load_checkpoint, save_checkpoint
+from limner.data.dataset import open_dataset
+from limner.decoding import USUAL
+from limner.evaluation import evaluate
 
-KEPT = ("limner_version", "backbone", "training", "scores")
+KEPT = ("limner_version", "backbone", "training")
 
 
 def main() -> None:
     """Write the file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="a run of `limner train`")
+    parser.add_argument("--data", type=Path, required=True, help="the dataset to score it on")
     parser.add_argument("--trained-on", required=True, help="name of the data, for `limner info`")
     arguments = parser.parse_args()
     checkpoint = load_checkpoint(checkpoint_path(arguments.run))
@@ -33,7 +35,14 @@ def main() -> None:
         "fingerprint": checkpoint.info["dataset"]["fingerprint"],
     }
     save_checkpoint(BUNDLED_CAPTIONER, checkpoint.model, info, dtype=np.float16)
+    data = open_dataset(arguments.data)
+    shipped = load_checkpoint(BUNDLED_CAPTIONER).model
+    scores = evaluate(shipped, data, how=USUAL).scores
+    split, _ = data.split()
+    info["scores"] = {f"{split}, {USUAL}": scores}
+    save_checkpoint(BUNDLED_CAPTIONER, checkpoint.model, info, dtype=np.float16)
     print(f"{BUNDLED_CAPTIONER.name}: {BUNDLED_CAPTIONER.stat().st_size:,} bytes")
+    print(", ".join(f"{name} {value:.2f}" for name, value in scores.items()))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ def test_limner_itself():
 
 def test_a_checkpoint():
     facts = describe(BUNDLED_CAPTIONER)
-    assert facts["model"].startswith("LSTM, 4,")
-    assert "BLEU-4 " in facts["scores on dev"]
+    assert facts["model"].startswith("LSTM with attention, 6,")
+    [scores] = [text for name, text in facts.items() if name.startswith("scores on dev, beam")]
+    assert "BLEU-4 " in scores
 
 
 def test_a_dataset(tiny_dataset):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from limner.captioner import Captioner
+from limner.captioner import BUNDLED_CAPTIONER, Captioner
 from limner.cli import main
 from limner.run import read_config
 
@@ -188,10 +188,42 @@ def test_words_that_must_not_be_said(run, tmp_path):
     assert len(run("caption", path, "--min-length", 15)[1].split()) >= 15
 
 
+def test_words_that_must_be_said_and_groups(run, tmp_path):
+    path = picture(tmp_path / "noise.png")
+    forced = run("caption", path, "--force", "snow", "--force", "dog")[1].split()
+    assert {"snow", "dog"} <= set(forced)
+    several = ["caption", path, "--beam-size", 6, "--n-best", 3, "--groups", 3]
+    lines = run(*several, "--diversity", 5)[1].splitlines()
+    assert len(set(lines)) == 3
+
+
+def test_where_it_looked(run, tmp_path, tiny_run):
+    path = picture(tmp_path / "noise.png")
+    status, _, err = run("caption", path, "--attention", tmp_path / "maps")
+    assert (status, err) == (0, "")
+    with Image.open(tmp_path / "maps" / "noise-attention.png") as drawn:
+        assert drawn.width > 1000
+    status, _, err = run("caption", path, "--model", tiny_run, "--attention", tmp_path / "none")
+    assert status == 2
+    assert "this model does not attend to places" in err
+
+
+def test_several_models_speak_as_one(run, tmp_path, tiny_run):
+    path = picture(tmp_path / "noise.png")
+    one = run("caption", path, "--model", tiny_run)
+    assert one[0] == 0
+    assert run("caption", path, "--model", tiny_run, "--model", tiny_run) == one
+    status, _, err = run("caption", path, "--model", tiny_run, "--model", BUNDLED_CAPTIONER)
+    assert status == 2
+    assert "different vocabularies; name models trained on one dataset" in err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--attention", "maps"], "this model does not attend"),
+        (["--groups", "2"], "groups 2, beam_size 3: expected a multiple of groups, e.g. 4"),
+        (["--force", "zyzzyva"], "'zyzzyva': the model does not know this word; use another"),
+        (["--force", "dog", "--forbid", "dog"], "'dog': forced and forbidden"),
         (["--min-length", "40"], "min_length 40: expected 0 to 29 words"),
         (["--top-k", "3"], "give a temperature too"),
         (["--temperature", "0"], "temperature 0.0: expected more than 0"),

@@ -76,7 +76,10 @@ def test_drawn_captions_come_in_order_and_again():
         ({"top_k": 3}, "give a temperature too"),
         ({"temperature": 1.0, "groups": 2}, "leave the temperature out"),
         ({"length_penalty": -1.0}, "length_penalty -1.0, diversity 0.5: expected 0 or more"),
-        ({"groups": 2, "beam_size": 3}, "groups 2, beam_size 3: expected a multiple of groups"),
+        (
+            {"groups": 2, "beam_size": 3},
+            "groups 2, beam_size 3: expected a multiple of groups, e.g. 4",
+        ),
         ({"forced": ("a",), "forbidden": ("a",)}, "'a': forced and forbidden"),
         ({"forced": ("a", "b"), "max_length": 2}, "max_length 2: no room for the forced words"),
     ],

@@ -2,13 +2,13 @@
 
 import shutil
 
-import h5py
 import numpy as np
 import pytest
 
 from limner.captioner import Captioner
 from limner.data.sources import read_captions
-from limner.evaluation import caption_features, score
+from limner.decoding import Decoding
+from limner.evaluation import score
 
 pytestmark = pytest.mark.java
 
@@ -73,11 +73,9 @@ def test_hard_cases(coco):
 def test_1000_photographs_with_machine_captions(coco, flickr8k):
     captions = read_captions(flickr8k / "Flickr8k.token.txt").captions
     images = (flickr8k / "Flickr_8k.devImages.txt").read_text().split()
-    with h5py.File(flickr8k / "efficientnet_lite0_gap1280_f16.h5") as file:
-        row = {name.decode(): i for i, name in enumerate(file["filenames"][:])}
-        features = file["features"][:][[row[image] for image in images]].astype(np.float32)
-    model = Captioner.load().model
-    said = dict(zip(images, caption_features(model, features), strict=True))
+    paths = [flickr8k / "images" / image for image in images]
+    found = Captioner.load().caption_all(paths, Decoding())
+    said = {path.name: caption.text for path, [caption] in found}
     assert len(set(said.values())) > 300
     assert_agreement(coco, said, {image: captions[image] for image in images})
 

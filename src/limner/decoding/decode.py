@@ -75,7 +75,8 @@ class Decoding:
             )
         if self.groups < 1 or self.beams % self.groups:
             raise ValueError(
-                f"groups {self.groups}, beam_size {self.beams}: expected a multiple of groups"
+                f"groups {self.groups}, beam_size {self.beams}: expected a multiple of groups, "
+                f"e.g. {self.groups * -(-self.beams // max(self.groups, 1))}"
             )
         if both := set(self.forced) & set(self.forbidden):
             raise ValueError(f"{min(both)!r}: forced and forbidden")
