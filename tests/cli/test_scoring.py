@@ -84,6 +84,7 @@ def test_evaluate_with_beams(run, tiny_run, tiny_dataset):
     model, data = load_checkpoint(checkpoint_path(tiny_run)).model, open_dataset(tiny_dataset)
     captions = evaluate(model, data, "train", how=Decoding(beam_size=4)).captions
     given = ["evaluate", tiny_run, "--split", "train", "--json", "-", "--length-penalty", 0]
+    given += ["--no-repeat-ngram", 0]
     found = json.loads(run(*given, "--beam-size", 4)[1])
     assert found["captions"] == captions
     assert found["provenance"]["decoding"] == "beam search, 4 beams"

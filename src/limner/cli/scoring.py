@@ -43,6 +43,9 @@ BeamOption = Annotated[
 PenaltyOption = Annotated[
     float, typer.Option(min=0, help="How much a beam prefers longer captions.")
 ]
+RepeatOption = Annotated[
+    int, typer.Option(min=0, help="No so many words in a row twice; 0 allows all.")
+]
 JsonOption = Annotated[
     Path | None,
     typer.Option("--json", metavar="OUT", help="Write all of it as JSON; - is stdout."),
@@ -60,6 +63,7 @@ def evaluate(
     split: SplitOption = None,
     beam_size: BeamOption = USUAL.beam_size,
     length_penalty: PenaltyOption = USUAL.length_penalty,
+    no_repeat_ngram: RepeatOption = USUAL.no_repeat_ngram,
     as_json: JsonOption = None,
     java: JavaOption = True,
 ) -> None:
@@ -68,7 +72,9 @@ def evaluate(
     model: WordModel = checkpoints[0].model
     if len(checkpoints) > 1:
         model = ensemble([checkpoint.model for checkpoint in checkpoints])
-    how = Decoding(beam_size=beam_size, length_penalty=length_penalty)
+    how = Decoding(
+        beam_size=beam_size, length_penalty=length_penalty, no_repeat_ngram=no_repeat_ngram
+    )
     found = assess(model, dataset, split, how, java=java)
     _warn_of_few(len(found.evaluation.captions))
     for problem in found.problems:
@@ -122,6 +128,7 @@ def compare(
     split: SplitOption = None,
     beam_size: BeamOption = USUAL.beam_size,
     length_penalty: PenaltyOption = USUAL.length_penalty,
+    no_repeat_ngram: RepeatOption = USUAL.no_repeat_ngram,
     as_json: JsonOption = None,
 ) -> None:
     """Say whether the second is really better than the first: the paired bootstrap."""
@@ -142,7 +149,9 @@ def compare(
         checkpoints, dataset = open_for([first, second], data)
         known = training_tokens(dataset)
         frequency = DocumentFrequency.of(known) if known else None
-        way = Decoding(beam_size=beam_size, length_penalty=length_penalty)
+        way = Decoding(
+            beam_size=beam_size, length_penalty=length_penalty, no_repeat_ngram=no_repeat_ngram
+        )
         ours, theirs = (
             evaluate_model(one.model, dataset, split, way, frequency) for one in checkpoints
         )

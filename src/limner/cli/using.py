@@ -42,7 +42,7 @@ def caption(
     min_length: Annotated[int, typer.Option(min=0, help="Words at least.")] = 0,
     no_repeat_ngram: Annotated[
         int, typer.Option(min=0, help="No so many words in a row twice; 0 allows all.")
-    ] = 0,
+    ] = USUAL.no_repeat_ngram,
     temperature: Annotated[
         float | None, typer.Option(help="Draw words by chance: 1 as likely, below 1 surer.")
     ] = None,

@@ -111,7 +111,7 @@ class Decoding:
         return ", ".join([way, *others])
 
 
-USUAL = Decoding(beam_size=3, length_penalty=1.0)
+USUAL = Decoding(beam_size=3, length_penalty=1.0, no_repeat_ngram=2)
 """How captions for people are chosen, where nobody says otherwise."""
 
 

@@ -166,14 +166,15 @@ class WordModel(ABC):
         """
         ids = self.word_to_idx
         never = [NULL, START, *([] if how.say_unk else [UNK]), *how.forbidden]
+        word = CHARACTERS if self.of_characters else 1
         limits = Limits(
             ids[START],
             ids[END],
             self.null,
-            how.max_length * (CHARACTERS if self.of_characters else 1),
-            how.min_length * (CHARACTERS if self.of_characters else 1),
+            how.max_length * word,
+            how.min_length * word,
             [ids[word] for word in never if word in ids and word != END],
-            how.no_repeat_ngram,
+            how.no_repeat_ngram * word,
         )
         unknown = [word for word in how.forced if word not in ids]
         if unknown:
