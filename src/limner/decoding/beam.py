@@ -63,7 +63,7 @@ def beam_search(
             beam_size is a multiple of groups, and `max_length` has room for the forced words.
 
     >>> def step(words, state):  # 1, 2 or 3 after 0; the likeliest beginning does not end best
-    ...     table = [[0, 0.5, 0.4, 0.1], [0, 0.4, 0.3, 0.3], [0, 0.1, 0.1, 0.8], [0, 0, 0, 1]]
+    ...     table = [[0, 0.5, 0.4, 0.1], [0, 0.4, 0.25, 0.35], [0, 0.1, 0.1, 0.8], [0, 0, 0, 1]]
     ...     return np.log(np.array(table)[words] + 1e-9), state
     >>> limits = Limits(start=0, end=3, max_length=3)
     >>> words, log_prob = beam_search(step, (), 1, limits, beam_size=2)

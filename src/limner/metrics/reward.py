@@ -31,7 +31,7 @@ class CaptionReward:
 
     >>> reward = CaptionReward([[["a", "red", "dog"]], [["two", "cats"]]], bleu=0.5)
     >>> reward(np.array([0, 0, 1]), [["a", "red", "dog"], ["a", "dog"], ["a", "dog"]]).round(2)
-    array([10.5 ,  3.36,  0.08])
+    array([10.5 ,  3.29,  0.24])
     """
 
     def __init__(self, references: Sequence[Sequence[Tokens]], bleu: float = 0.0) -> None:
