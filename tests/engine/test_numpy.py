@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from limner.engine import NumpyEngine, ReferenceEngine, scoring
 from limner.engine.base import Regularisation
+from limner.layers import Shared
 from limner.models import GATES, CaptioningRNN, Dropout
 from limner.optim import UPDATE_RULES
 
@@ -127,6 +128,7 @@ def test_parity_of_all_options(shape, dtype, chunk, monkeypatch, rng):
         0.1,
         model.draw_masks(DROPOUT, 3, 5, rng),
         rng.integers(9, size=(5, 5)),
+        Shared(rng.integers(9, size=(5, 5, 3)), rng.random((5, 5, 3)).astype(dtype) / 4),
     )
     assert_parity(model, *batch)
 

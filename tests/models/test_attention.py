@@ -3,6 +3,7 @@ import pytest
 
 from limner.engine import NumpyEngine
 from limner.gradcheck import eval_numerical_gradient, rel_error
+from limner.layers import Shared
 from limner.models import AttentionRNN, Dropout
 
 WORDS = {"<NULL>": 0, "<START>": 1, "<END>": 2, "<UNK>": 3, "cat": 4, "dog": 5}
@@ -30,6 +31,7 @@ def batch_of(model, rng, dropout=DROPOUT):
         0.1,
         masks,
         np.array([[1, 4, 4], [1, 0, 2], [5, 0, 4], [0, 0, 0]]),
+        Shared(rng.integers(len(WORDS), size=(4, 3, 2)), rng.uniform(0, 0.3, (4, 3, 2))),
     )
 
 

@@ -229,6 +229,7 @@ class AttentivePass:
             batch.counts(packed.caption, packed.counted),
             len(batch.captions),
             batch.smoothing,
+            batch.others(packed.caption, packed.place),
             dout,
             grads["W_embed"].T,
             grads["b_vocab"],

@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from limner.arrays import Array, Bool, Float, Int
+from limner.layers import Shared
 from limner.models import CaptioningModel, Dropout, Masks
 
 
@@ -37,6 +38,7 @@ class Batch:
     smoothing: float
     masks: Masks | None
     inputs: Int[Array, "N T-1"] | None
+    shared: Shared | None
 
     @classmethod
     def of(
@@ -49,16 +51,24 @@ class Batch:
         smoothing: float = 0.0,
         masks: Masks | None = None,
         inputs: Int[Array, "N T-1"] | None = None,
+        shared: Shared | None = None,
     ) -> "Batch":
         """Check and standardise; ValueError if the shapes do not fit."""
-        features, image_idxs = model.checked_batch(features, captions, image_idxs, inputs)
-        return cls(features, captions, image_idxs, weights, smoothing, masks, inputs)
+        features, image_idxs = model.checked_batch(features, captions, image_idxs, inputs, shared)
+        return cls(features, captions, image_idxs, weights, smoothing, masks, inputs, shared)
 
     def counts(self, caption: Int[Array, " P"], counted: Bool[Array, " P"]) -> Float[Array, " P"]:
         """What each of these rows counts in the loss."""
         if self.weights is None:
             return counted.astype(self.features.dtype)
         return np.where(counted, self.weights[caption], 0).astype(self.features.dtype)
+
+    def others(self, caption: Int[Array, " P"], place: Int[Array, " P"]) -> Shared | None:
+        """What other words than the right one have of each of these rows; (P, K)."""
+        if self.shared is None:
+            return None
+        words, shares = (part[caption, place] for part in self.shared)
+        return Shared(words, shares.astype(self.features.dtype, copy=False))
 
 
 class Engine(Protocol):
@@ -74,6 +84,7 @@ class Engine(Protocol):
         image_idxs: Int[Array, " N"] | None = None,
         weights: Float[Array, " N"] | None = None,
         inputs: Int[Array, "N T-1"] | None = None,
+        shared: Shared | None = None,
     ) -> float:
         """Forward, backward and one update of the model's parameters; returns the loss."""
         ...
@@ -87,6 +98,7 @@ class Engine(Protocol):
         smoothing: float = 0.0,
         masks: Masks | None = None,
         inputs: Int[Array, "N T-1"] | None = None,
+        shared: Shared | None = None,
     ) -> tuple[float, dict[str, Array]]:
         """`CaptioningModel.loss`: the loss and its gradient by every parameter; changes nothing."""
         ...

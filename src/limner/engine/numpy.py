@@ -15,6 +15,7 @@ from limner.engine.attentive import AttentivePass
 from limner.engine.base import Batch, Regularisation
 from limner.engine.inplace import RULES, update
 from limner.engine.recurrent import RecurrentPass
+from limner.layers import Shared
 from limner.models import CaptioningModel, Masks
 from limner.optim import checked_settings
 
@@ -77,13 +78,14 @@ class NumpyEngine:
         image_idxs: Int[Array, " N"] | None = None,
         weights: Float[Array, " N"] | None = None,
         inputs: Int[Array, "N T-1"] | None = None,
+        shared: Shared | None = None,
     ) -> float:
         """Forward, backward and one update; returns the loss before it."""
         using = self._regularisation
         masks = None
         if using.dropout:
             masks = self.model.draw_masks(using.dropout, len(features), len(captions), self._rng)
-        batch = features, captions, image_idxs, weights, using.smoothing, masks, inputs
+        batch = features, captions, image_idxs, weights, using.smoothing, masks, inputs, shared
         loss = self._backpropagate(*batch)
         if using.clip_norm:
             self._clip(using.clip_norm)
@@ -100,9 +102,10 @@ class NumpyEngine:
         smoothing: float = 0.0,
         masks: Masks | None = None,
         inputs: Int[Array, "N T-1"] | None = None,
+        shared: Shared | None = None,
     ) -> tuple[float, dict[str, Array]]:
         """What `model.loss` returns; changes nothing."""
-        batch = features, captions, image_idxs, weights, smoothing, masks, inputs
+        batch = features, captions, image_idxs, weights, smoothing, masks, inputs, shared
         loss = self._backpropagate(*batch)
         return loss, {name: grad.copy() for name, grad in self._grads.items()}
 

@@ -27,7 +27,7 @@ class PackedCaptions:
     Attributes:
         order: the caption that each row of step 0 belongs to, longest first; captions without a
             target are left out.
-        caption: (P,) the caption of each row.
+        caption, place: (P,) the caption of each row, and which of its targets the row's is.
         steps: for every time step its slice of the P rows. The rows of a step go on with the first
             rows of the step before.
         words: (U,) ids of the distinct words that go in.
@@ -39,6 +39,7 @@ class PackedCaptions:
 
     order: Int[Array, " N"]
     caption: Int[Array, " P"]
+    place: Int[Array, " P"]
     steps: list[slice]
     words: Int[Array, " U"]
     lookup: Int[Array, " P"]
@@ -77,9 +78,10 @@ def pack(
     words_in = captions[:, :-1] if inputs is None else inputs
     words, lookup = _distinct(words_in[order].T[running], vocabulary_size)
     num_captions = steps[0].stop if steps else 0
-    caption = order[np.nonzero(running)[1]]
-    counted = targets != null
-    return PackedCaptions(order[:num_captions], caption, steps, words, lookup, targets, counted)
+    place, caption = np.nonzero(running)
+    return PackedCaptions(
+        order[:num_captions], order[caption], place, steps, words, lookup, targets, targets != null
+    )
 
 
 def _distinct(ids: Array, vocabulary_size: int) -> tuple[Array, Array]:

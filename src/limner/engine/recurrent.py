@@ -93,6 +93,7 @@ class RecurrentPass:
             counts,
             len(batch.captions),
             batch.smoothing,
+            batch.others(packed.caption, packed.place),
             dh,
             dW_vocab,
             grads["b_vocab"],

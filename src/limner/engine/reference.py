@@ -6,6 +6,7 @@ import numpy as np
 
 from limner.arrays import Array, Float, Int
 from limner.engine.base import Regularisation
+from limner.layers import Shared
 from limner.models import CaptioningModel, Masks
 from limner.optim import UPDATE_RULES, Config, checked_settings
 
@@ -46,6 +47,7 @@ class ReferenceEngine:
         image_idxs: Int[Array, " N"] | None = None,
         weights: Float[Array, " N"] | None = None,
         inputs: Int[Array, "N T-1"] | None = None,
+        shared: Shared | None = None,
     ) -> float:
         """Forward, backward and one update; returns the loss before it."""
         using = self._regularisation
@@ -53,7 +55,7 @@ class ReferenceEngine:
         if using.dropout:
             masks = self.model.draw_masks(using.dropout, len(features), len(captions), self._rng)
         loss, grads = self.loss_and_grads(
-            features, captions, image_idxs, weights, using.smoothing, masks, inputs
+            features, captions, image_idxs, weights, using.smoothing, masks, inputs, shared
         )
         if using.clip_norm:
             norm = float(np.sqrt(sum((grad**2).sum() for grad in grads.values())))
@@ -73,10 +75,11 @@ class ReferenceEngine:
         smoothing: float = 0.0,
         masks: Masks | None = None,
         inputs: Int[Array, "N T-1"] | None = None,
+        shared: Shared | None = None,
     ) -> tuple[float, dict[str, Array]]:
         """`model.loss`."""
         loss, grads = self.model.loss(
-            features, captions, image_idxs, weights, smoothing, masks, inputs
+            features, captions, image_idxs, weights, smoothing, masks, inputs, shared
         )
         return float(loss), grads
 

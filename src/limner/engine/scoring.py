@@ -1,11 +1,13 @@
 """From what the next word is read from to the loss, and back, in chunks that memory can hold.
 
-Shapes: P packed rows, N captions, R what a row reads the next word from, V vocabulary.
+Shapes: P packed rows, N captions, R what a row reads the next word from, V vocabulary, K words that
+share what is expected.
 """
 
 import numpy as np
 
 from limner.arrays import Array, Float, Int
+from limner.layers.loss import Shared
 from limner.workspace import Workspace
 
 LOGITS = 4_000_000
@@ -23,6 +25,7 @@ def score(
     counts: Float[Array, " P"],
     num_captions: int,
     smoothing: float,
+    shared: Shared | None,
     dh: Float[Array, "P R"],
     dW: Float[Array, "R V"],
     db: Float[Array, " V"],
@@ -37,6 +40,7 @@ def score(
         counts: what each row counts, 0 for not at all.
         num_captions: N, which the loss is divided by.
         smoothing: of the labels.
+        shared: (P, K) what other words have of what is expected.
         dh, dW, db: where the gradients go.
         workspace: for the scores.
     """
@@ -48,7 +52,8 @@ def score(
         logits = workspace("logits", rows.stop - rows.start, V)
         np.matmul(h[rows], W, out=logits)
         logits += b
-        loss += softmax_loss(logits, targets[rows], counts[rows], num_captions, smoothing)
+        others = shared and Shared(shared.words[rows], shared.shares[rows])
+        loss += softmax_loss(logits, targets[rows], counts[rows], num_captions, smoothing, others)
         dlogits = logits
         np.matmul(dlogits, W.T, out=dh[rows])
         if start == 0:
@@ -81,6 +86,7 @@ def softmax_loss(
     counts: Float[Array, " P"],
     num_captions: int,
     smoothing: float = 0.0,
+    shared: Shared | None = None,
 ) -> float:
     """The loss of `limner.layers.temporal_softmax_loss`; logits become their gradient, in place.
 
@@ -91,22 +97,30 @@ def softmax_loss(
     P, V = logits.shape
     block = max(CACHED // V, 1)
     scales = (counts / num_captions).astype(logits.dtype)
-    right_share = logits.dtype.type(1 - smoothing)
+    right_shares = np.full(P, 1 - smoothing, logits.dtype)
+    if shared:
+        right_shares -= shared.shares.sum(axis=1)
     loss = 0.0
     for start in range(0, P, block):
-        x, y, c, scale = (a[start : start + block] for a in (logits, targets, counts, scales))
-        rows = np.arange(len(x))
+        among = slice(start, start + block)
+        x, y, c, scale = (a[among] for a in (logits, targets, counts, scales))
+        rows, right_share = np.arange(len(x)), right_shares[among]
         # log softmax(x)[y] = x[y] - max - log sum exp(x - max)
         x -= x.max(axis=1, keepdims=True)
-        right = x[rows, y]
+        right = right_share * x[rows, y]
         if smoothing:
-            right = right_share * right + smoothing * x.mean(axis=1)
+            right += smoothing * x.mean(axis=1)
+        if shared:
+            others, shares = shared.words[among], shared.shares[among]
+            right += (shares * np.take_along_axis(x, others, axis=1)).sum(axis=1)
         np.exp(x, out=x)
         sums = x.sum(axis=1)
         loss -= float(((right - np.log(sums)) * c).sum())
-        # dx = (softmax(x) - (1 - smoothing) onehot(y) - smoothing / V) * count / N
+        # dx = (softmax(x) - right_share onehot(y) - smoothing / V - shares) * count / N
         x *= (scale / sums)[:, None]
         x[rows, y] -= right_share * scale
         if smoothing:
             x -= (scale * (smoothing / V))[:, None]
+        if shared:
+            np.subtract.at(x, (rows[:, None], others), shares * scale[:, None])
     return loss / num_captions

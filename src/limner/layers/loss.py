@@ -1,11 +1,25 @@
 """The softmax loss over words, summed over time and averaged over the batch.
 
-Shapes: N captions, T time steps, V vocabulary.
+Shapes: N captions, T time steps, V vocabulary, K words that share what is expected.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
 from limner.arrays import Array, Bool, Float, Int
+
+
+class Shared(NamedTuple):
+    """What other words have of the probability that is expected at every step.
+
+    Attributes:
+        words: their ids.
+        shares: what each has, 0 or more; with the smoothing at most 1 at every step.
+    """
+
+    words: Int[Array, "*_ K"]
+    shares: Float[Array, "*_ K"]
 
 
 def temporal_softmax_loss(
@@ -14,11 +28,14 @@ def temporal_softmax_loss(
     mask: Bool[Array, "N T"] | Float[Array, "N T"],
     verbose: bool = False,
     smoothing: float = 0.0,
+    shared: Shared | None = None,
 ) -> tuple[np.floating, Float[Array, "N T V"]]:
     """`loss = -1/N * sum over n, t of mask[n, t] * log softmax(x[n, t])[y[n, t]]`.
 
     With smoothing, the right word is a distribution: it has 1 - smoothing, and all V words share
-    the rest evenly (C. Szegedy et al., "Rethinking the inception architecture", CVPR 2016).
+    the rest evenly (C. Szegedy et al., "Rethinking the inception architecture", CVPR 2016). With
+    `shared`, some of what the right word has goes to words that a teacher finds likely (G. Hinton
+    et al., "Distilling the knowledge in a neural network", 2015).
 
     It works on log-probabilities (`log softmax(x) = x - max - log sum exp(x - max)`), so scores
     of any finite size give a finite loss and gradient.
@@ -29,6 +46,7 @@ def temporal_softmax_loss(
         mask: (N, T) True where a word counts, False at `<NULL>`; or how much it counts.
         verbose: print the gradient's shape, as the course's code does.
         smoothing: of the labels, 0 <= smoothing < 1.
+        shared: (N, T, K) what other words have.
 
     Returns:
         The loss, in x's precision, and dx (N, T, V): softmax minus the right distribution,
@@ -46,15 +64,23 @@ def temporal_softmax_loss(
 
     shifted = x.reshape(N * T, V) - x.reshape(N * T, V).max(axis=1, keepdims=True)
     log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    right = log_probs[rows, words]
+    share = 1 - smoothing
+    if shared:
+        others, shares = (part.reshape(N * T, -1) for part in shared)
+        share = share - shares.sum(axis=1)
+    right = share * log_probs[rows, words]
     if smoothing:
-        right = (1 - smoothing) * right + smoothing * log_probs.mean(axis=1)
+        right += smoothing * log_probs.mean(axis=1)
+    if shared:
+        right += (shares * np.take_along_axis(log_probs, others, axis=1)).sum(axis=1)
     loss = -(weights * right).sum() / x.dtype.type(N)
 
     # d log softmax(x)[y] / dx = onehot(y) - softmax(x)
     dx = np.exp(log_probs)
-    dx[rows, words] -= 1 - smoothing
+    dx[rows, words] -= share
     dx -= smoothing / V
+    if shared:
+        np.subtract.at(dx, (rows[:, None], others), shares)
     dx *= weights[:, None] / x.dtype.type(N)
     if verbose:
         print("dx: ", (N, T, V))

@@ -28,6 +28,7 @@ import numpy as np
 from limner.arrays import Array, Float, Int
 from limner.decoding import State, Step
 from limner.layers import (
+    Shared,
     affine_backward,
     affine_forward,
     attention_backward,
@@ -150,9 +151,10 @@ class AttentionRNN(CaptioningModel):
         smoothing: float = 0.0,
         masks: Masks | None = None,
         inputs: Int[Array, "N T-1"] | None = None,
+        shared: Shared | None = None,
     ) -> tuple[np.floating, dict[str, Array]]:
         """See `CaptioningModel.loss`; features are (M, L, D)."""
-        features, image_idxs = self.checked_batch(features, captions, image_idxs, inputs)
+        features, image_idxs = self.checked_batch(features, captions, image_idxs, inputs, shared)
         if masks is None:
             masks = self.draw_masks(Dropout(), len(features), len(captions))
         p = self.params
@@ -173,7 +175,9 @@ class AttentionRNN(CaptioningModel):
         )
         out = np.tanh(out)
         scores, vocab_cache = temporal_affine_forward(out, p["W_embed"].T, p["b_vocab"])
-        loss, dscores = temporal_softmax_loss(scores, captions_out, counts, smoothing=smoothing)
+        loss, dscores = temporal_softmax_loss(
+            scores, captions_out, counts, smoothing=smoothing, shared=shared
+        )
 
         grads = {name: np.zeros_like(param) for name, param in p.items()}
         dout, dW_vocab, grads["b_vocab"] = temporal_affine_backward(dscores, vocab_cache)

@@ -15,6 +15,7 @@ import numpy as np
 
 from limner.arrays import Array, Float, Int
 from limner.decoding import Decoding, Limits, State, Step, decode, greedy
+from limner.layers import Shared
 from limner.vocabulary import END, NULL, START, UNK
 
 
@@ -236,6 +237,7 @@ class CaptioningModel(WordModel):
         smoothing: float = 0.0,
         masks: Masks | None = None,
         inputs: Int[Array, "N T-1"] | None = None,
+        shared: Shared | None = None,
     ) -> tuple[np.floating, dict[str, Array]]:
         """Forward and backward, layer by layer: the reference that faster engines must match.
 
@@ -248,6 +250,7 @@ class CaptioningModel(WordModel):
             smoothing: of the labels, see `temporal_softmax_loss`.
             masks: of dropout; None drops nothing.
             inputs: (N, T - 1) word ids that go in, where they are not the captions' own.
+            shared: (N, T - 1, K) what other words have of what is expected.
 
         Returns:
             The loss, summed over words and averaged over captions, and its gradient by every
@@ -288,6 +291,7 @@ class CaptioningModel(WordModel):
         captions: Int[Array, "N T"],
         image_idxs: Int[Array, " N"] | None = None,
         inputs: Int[Array, "N T-1"] | None = None,
+        shared: Shared | None = None,
     ) -> tuple[Float[Array, "M *_ D"], Int[Array, " N"]]:
         """The standardised features, and every caption's picture; ValueError if they do not fit."""
         features = self._checked(features)
@@ -311,6 +315,11 @@ class CaptioningModel(WordModel):
             raise ValueError(
                 f"inputs: expected {(N, captions.shape[1] - 1)} to go with captions "
                 f"{captions.shape}, got {inputs.shape}"
+            )
+        if shared is not None and shared.words.shape[:2] != (N, captions.shape[1] - 1):
+            raise ValueError(
+                f"shared: expected {(N, captions.shape[1] - 1, 'K')} to go with captions "
+                f"{captions.shape}, got {shared.words.shape}"
             )
         if image_idxs is None:
             image_idxs = np.arange(N)

@@ -25,6 +25,7 @@ import numpy as np
 from limner.arrays import Array, Float, Int
 from limner.decoding import State, Step
 from limner.layers import (
+    Shared,
     affine_backward,
     affine_forward,
     gru_backward,
@@ -182,9 +183,10 @@ class CaptioningRNN(CaptioningModel):
         smoothing: float = 0.0,
         masks: Masks | None = None,
         inputs: Int[Array, "N T-1"] | None = None,
+        shared: Shared | None = None,
     ) -> tuple[np.floating, dict[str, Array]]:
         """See `CaptioningModel.loss`; features are (M, D)."""
-        features, image_idxs = self.checked_batch(features, captions, image_idxs, inputs)
+        features, image_idxs = self.checked_batch(features, captions, image_idxs, inputs, shared)
         p = self.params
         captions_in, captions_out = captions[:, :-1], captions[:, 1:]
         if inputs is not None:
@@ -210,7 +212,9 @@ class CaptioningRNN(CaptioningModel):
         if masks:
             h = h * masks.output[:, None]
         scores, vocab_cache = temporal_affine_forward(h, W_vocab, p["b_vocab"])
-        loss, dscores = temporal_softmax_loss(scores, captions_out, counts, smoothing=smoothing)
+        loss, dscores = temporal_softmax_loss(
+            scores, captions_out, counts, smoothing=smoothing, shared=shared
+        )
 
         grads: dict[str, Array] = {}
         dh, dW_vocab, grads["b_vocab"] = temporal_affine_backward(dscores, vocab_cache)
