@@ -60,7 +60,8 @@ def tiny_dataset(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_run(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two epochs on `tiny_dataset`: for reading alone."""
     from limner.data.dataset import open_dataset
-    from limner.run import TrainConfig, TrainingRun
+    from limner.run import TrainingRun
+    from limner.settings import TrainConfig
 
     folder = tmp_path_factory.mktemp("trained") / "run"
     config = TrainConfig(wordvec_dim=8, hidden_dim=8, learning_rate=0.01, batch_size=20, epochs=2)

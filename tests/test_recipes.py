@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from limner.run import read_config
+from limner.settings import read_config
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 

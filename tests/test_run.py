@@ -23,7 +23,8 @@ from limner.decoding import Decoding
 from limner.errors import InputError, LimnerError
 from limner.evaluation import evaluate
 from limner.explanation import explain
-from limner.run import TrainConfig, TrainingRun, _rank, read_config, read_history
+from limner.run import TrainingRun, _rank, read_history
+from limner.settings import TrainConfig, read_config
 from limner.vocabulary import tokenize
 
 CONFIG = TrainConfig(
@@ -296,10 +297,14 @@ def test_stopped_with_everything_switched_on_it_goes_on(
     model, after, dataset, grid_dataset, tmp_path
 ):
     data, config = grid_dataset if model == "attention" else dataset, config_of(model)
+    teacher = msgspec.structs.replace(config, epochs=1, critical_epochs=0, average=0)
+    start(data, tmp_path / "teacher", teacher)
+    config = msgspec.structs.replace(config, teachers=[str(tmp_path / "teacher")])
     _, lines = start(data, tmp_path / "whole", config)
-    assert lines[2].startswith("epoch 3 of 5: loss")
-    assert lines[4].startswith("epoch 5 of 5: reward")
-    assert lines[5].startswith("mean of the last 2 epochs: dev CIDEr")
+    assert lines[0].startswith("asking 1 model: ")
+    assert lines[3].startswith("epoch 3 of 5: loss")
+    assert lines[5].startswith("epoch 5 of 5: reward")
+    assert lines[6].startswith("mean of the last 2 epochs: dev CIDEr")
     stopped(data, tmp_path / "run", config, after)
     start(data, tmp_path / "run", config, resume=True)
     assert_same_run(tmp_path / "run", tmp_path / "whole")

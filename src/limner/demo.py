@@ -7,7 +7,7 @@ from limner.captioner import Captioner
 from limner.data.prepare import Job, prepare
 from limner.data.shapes import write_folder
 from limner.errors import InputError
-from limner.run import TrainConfig
+from limner.settings import TrainConfig
 from limner.stages import report_run, train_with_progress
 from limner.terminal import progress_bar, say
 

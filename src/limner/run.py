@@ -4,6 +4,7 @@ config.toml        the settings
 history.jsonl      a line every 10 steps, and one an epoch
 last.safetensors   the newest state, to go on from
 best.safetensors   the model with the best validation score
+teachers.safetensors  what teachers expect at every word, where there are any
 epoch-N.safetensors   the last epochs' models, where their mean is wanted
 report.html        what a person looks at
 """
@@ -14,22 +15,25 @@ import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 import numpy as np
 import tomli_w
+from safetensors.numpy import load, save
 
 from limner.arrays import Array
+from limner.captioner import checkpoint_path, ensemble
 from limner.checkpoint import load_checkpoint, save_checkpoint
 from limner.data.dataset import Dataset
-from limner.engine import Regularisation
+from limner.distillation import teach
 from limner.errors import InputError, LimnerError
 from limner.evaluation import check_features, evaluate, training_tokens
 from limner.files import cannot_write, write_atomically
-from limner.models import AttentionRNN, CaptioningModel, CaptioningRNN, Dropout
-from limner.schedules import SCHEDULES
+from limner.layers import Shared
+from limner.models import Ensemble
 from limner.self_critical import Critic, SelfCritical
+from limner.settings import TrainConfig, new_model, regularisation, schedule_of
 from limner.solver import CaptioningSolver
 
 SCORE = "CIDEr"
@@ -37,154 +41,6 @@ SCORE = "CIDEr"
 
 HANDFUL = 0.02
 """Fewer different captions than this share of the validation pictures are called a collapse."""
-
-Positive = Annotated[int, msgspec.Meta(ge=1)]
-Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
-
-
-class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Settings of a training, as config.toml holds them.
-
-    Attributes:
-        model: rnn, `CaptioningRNN`; or attention, `AttentionRNN`, for a dataset with a grid.
-        cell_type, num_layers, tied: of `CaptioningRNN`; an attention model is one LSTM, and tied.
-        wordvec_dim, hidden_dim: W and H.
-        attention_dim, place_dim: A and E of `AttentionRNN`.
-        forget_bias: what the LSTM's forget gates begin with.
-        standardise: features less their mean over the training pictures, by their deviation.
-        dropout_embedding, dropout_features, dropout_output: see `Dropout`.
-        label_smoothing, clip_norm: see `Regularisation`; a clip_norm of 0 leaves gradients alone.
-        update_rule: of `limner.optim`.
-        learning_rate: the highest.
-        weight_decay: of adamw.
-        schedule: of the learning rate; epochs multiplies it by `lr_decay` after each epoch, the
-            others are in `limner.schedules`.
-        warmup: share of the training in which a schedule goes up.
-        patience: stop after so many epochs that were no better than the best; 0 never stops.
-        batch_size: captions a step.
-        epochs: passes over the training captions.
-        scheduled_sampling: see `CaptioningSolver`.
-        critical_epochs: epochs of self-critical training after the others; with them, `patience`
-            counts these alone.
-        critical_learning_rate, critical_samples, critical_likelihood, critical_bleu: see
-            `SelfCritical`.
-        average: of the last so many epochs; the mean of their parameters is tried at the end, and
-            is the best model if its score is.
-        seed: of the parameters and the order of the captions.
-        checkpoint_seconds: how often `last.safetensors` is written within an epoch.
-    """
-
-    model: Literal["rnn", "attention"] = "rnn"
-    cell_type: Literal["rnn", "gru", "lstm"] = "lstm"
-    num_layers: Positive = 1
-    tied: bool = False
-    wordvec_dim: Positive = 256
-    hidden_dim: Positive = 512
-    attention_dim: Positive = 256
-    place_dim: Positive = 512
-    forget_bias: float = 0.0
-    standardise: bool = False
-    dropout_embedding: Share = 0.0
-    dropout_features: Share = 0.0
-    dropout_output: Share = 0.0
-    label_smoothing: Share = 0.0
-    clip_norm: Annotated[float, msgspec.Meta(ge=0)] = 0.0
-    update_rule: Literal["sgd", "sgd_momentum", "rmsprop", "adam", "adamw"] = "adam"
-    learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 1e-3
-    weight_decay: Annotated[float, msgspec.Meta(ge=0)] = 0.0
-    schedule: Literal["epochs", "constant", "cosine", "one-cycle"] = "epochs"
-    lr_decay: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.85
-    warmup: Share = 0.0
-    patience: Annotated[int, msgspec.Meta(ge=0)] = 0
-    batch_size: Positive = 128
-    epochs: Positive = 10
-    scheduled_sampling: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
-    critical_epochs: Annotated[int, msgspec.Meta(ge=0)] = 0
-    critical_learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 2e-5
-    critical_samples: Annotated[int, msgspec.Meta(ge=2)] = 5
-    critical_likelihood: Annotated[float, msgspec.Meta(ge=0)] = 0.2
-    critical_bleu: Annotated[float, msgspec.Meta(ge=0)] = 1.0
-    average: Annotated[int, msgspec.Meta(ge=0)] = 0
-    seed: Annotated[int, msgspec.Meta(ge=0)] = 0
-    checkpoint_seconds: Annotated[float, msgspec.Meta(ge=0)] = 60.0
-
-
-def read_config(path: Path) -> TrainConfig:
-    """Read a TOML file of settings; what it does not name has its default."""
-    try:
-        return msgspec.toml.decode(path.read_bytes(), type=TrainConfig)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); name a TOML file") from None
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise InputError(f"{path}: {error}; `limner train --help` lists the settings") from None
-
-
-def new_model(config: TrainConfig, dataset: Dataset, rng: np.random.Generator) -> CaptioningModel:
-    """A model as the settings say, with its first parameters drawn from `rng`.
-
-    Raises:
-        InputError: if it cannot be made, or not read the dataset's features.
-    """
-    words, D = dataset.vocabulary.word_to_idx, dataset.input_dim
-    model: CaptioningModel
-    try:
-        if config.model == "attention":
-            model = AttentionRNN(
-                words,
-                D,
-                config.wordvec_dim,
-                config.hidden_dim,
-                config.attention_dim,
-                config.place_dim,
-                rng=rng,
-                forget_bias=config.forget_bias,
-            )
-        else:
-            model = CaptioningRNN(
-                words,
-                D,
-                config.wordvec_dim,
-                config.hidden_dim,
-                config.cell_type,
-                rng=rng,
-                num_layers=config.num_layers,
-                tied=config.tied,
-                forget_bias=config.forget_bias,
-            )
-    except ValueError as error:
-        raise InputError(f"{error}; change the settings") from None
-    check_features(dataset, model)
-    if config.standardise:
-        model.feature_mean, model.feature_std = _mean_and_std(dataset.splits["train"].features)
-    return model
-
-
-def _mean_and_std(features: Array) -> tuple[Array, Array]:
-    """Of each of the D numbers, over all pictures and places, block by block."""
-    D = features.shape[-1]
-    total, squares, count = np.zeros(D), np.zeros(D), 0
-    for start in range(0, len(features), 256):
-        block = np.asarray(features[start : start + 256], np.float64).reshape(-1, D)
-        total += block.sum(axis=0)
-        squares += (block**2).sum(axis=0)
-        count += len(block)
-    mean = total / count
-    std = np.sqrt(np.maximum(squares / count - mean**2, 0))
-    std[std < 1e-6] = 1  # a number that never changes says nothing, and is not blown up
-    return mean.astype(np.float32), std.astype(np.float32)
-
-
-def regularisation(config: TrainConfig) -> Regularisation:
-    """The part of the settings that the engine takes."""
-    dropout = Dropout(config.dropout_embedding, config.dropout_features, config.dropout_output)
-    return Regularisation(dropout, config.label_smoothing, config.clip_norm or None)
-
-
-def _schedule(config: TrainConfig) -> Callable[[float], float] | None:
-    if config.schedule == "epochs":
-        return None
-    schedule = SCHEDULES[config.schedule]
-    return lambda done: schedule(done, config.warmup)
 
 
 class StoppedError(Exception):
@@ -227,6 +83,9 @@ class TrainingRun:
         self._stop = False
         self._seconds_before = 0.0
         self._history = folder / "history.jsonl"
+        self._taught = folder / "teachers.safetensors"
+        self._resume = resume
+        teacher = self._teacher()
 
         rng = np.random.default_rng(config.seed)
         self.model = new_model(config, dataset, rng)
@@ -245,7 +104,7 @@ class TrainingRun:
             shuffle=True,
             rng=rng,
             regularisation=regularisation(config),
-            schedule=_schedule(config),
+            schedule=schedule_of(config),
             scheduled_sampling=config.scheduled_sampling,
             critic=self._critic(rng),
             on_step=self._after_step,
@@ -257,6 +116,36 @@ class TrainingRun:
             self._begin()
         written = tomli_w.dumps(msgspec.to_builtins(config))
         write_atomically(folder / "config.toml", written)
+        self.solver.shared = self._shared(teacher)
+
+    def _teacher(self) -> Ensemble | None:
+        """The teachers as one; None where there are none, or they have been asked already."""
+        if not self.config.teachers or (self._resume and self._taught.exists()):
+            return None
+        paths = [checkpoint_path(Path(teacher)) for teacher in self.config.teachers]
+        try:
+            teacher = ensemble([load_checkpoint(path).model for path in paths])
+            check_features(self.dataset, teacher)
+        except InputError as error:
+            raise InputError(f"teachers {' and '.join(map(str, paths))}: {error}") from None
+        if teacher.word_to_idx != self.dataset.vocabulary.word_to_idx:
+            raise InputError(
+                f"{paths[0]}: a teacher with another vocabulary than {self.dataset.path}; name "
+                "models trained on this dataset"
+            )
+        return teacher
+
+    def _shared(self, teacher: Ensemble | None) -> Shared | None:
+        """What the teachers expect beside the captions' own words; they are asked once."""
+        if teacher:
+            self._report(f"asking {teacher.title} what they would say")
+            taught = teach(teacher, self.dataset.splits["train"])
+            write_atomically(self._taught, save(taught._asdict()))
+        elif not self.config.teachers:
+            return None
+        taught = Shared(**load(self._taught.read_bytes()))
+        share = self.config.distillation * (1 - self.config.label_smoothing)
+        return Shared(taught.words, taught.shares * np.float32(share))
 
     def _critic(self, rng: np.random.Generator) -> Critic | None:
         config = self.config

@@ -8,6 +8,7 @@ import numpy as np
 from limner.arrays import Array
 from limner.data.dataset import Split
 from limner.engine import NumpyEngine, Regularisation
+from limner.layers import Shared
 from limner.models import CaptioningModel
 from limner.optim import checked_settings
 from limner.scheduled_sampling import mixed_inputs
@@ -40,6 +41,8 @@ class CaptioningSolver:
             the place of `lr_decay`.
         scheduled_sampling: the share of the words that go in which the model draws itself, at the
             end of the training; it grows from 0. See `limner.scheduled_sampling`.
+        shared: (M, T - 1, K) what teachers expect beside the captions' own words; see
+            `limner.distillation`.
         critic: after `num_epochs` goes on with captions of the model's own; the schedule, if there
             is one, begins again, and `loss_history` holds minus the mean rewards. See
             `limner.self_critical`.
@@ -85,6 +88,7 @@ class CaptioningSolver:
         regularisation: Regularisation | None = None,
         schedule: Callable[[float], float] | None = None,
         scheduled_sampling: float = 0.0,
+        shared: Shared | None = None,
         critic: Critic | None = None,
         on_step: Callable[["CaptioningSolver"], None] | None = None,
         on_epoch: Callable[["CaptioningSolver"], None] | None = None,
@@ -97,6 +101,7 @@ class CaptioningSolver:
         self.engine = NumpyEngine(model, update_rule, optim_config, regularisation, rng)
         self.schedule = schedule
         self.scheduled_sampling = scheduled_sampling
+        self.shared = shared
         self.critic = critic
         self._learning_rate = checked_settings(update_rule, optim_config)["learning_rate"]
         self.lr_decay = lr_decay
@@ -196,7 +201,8 @@ class CaptioningSolver:
         if self.scheduled_sampling:
             share, draw = self.scheduled_sampling * self._done, rng or np.random.default_rng()
             inputs = mixed_inputs(self.model, features, captions, whose, share, draw)
-        return self.engine.step(features, captions, whose, None, inputs)
+        shared = self.shared and Shared(*(part[rows] for part in self.shared))
+        return self.engine.step(features, captions, whose, None, inputs, shared)
 
     def _draw(self) -> Array:
         """The caption rows of the next minibatch, (batch_size,) or fewer."""

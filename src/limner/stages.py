@@ -12,7 +12,8 @@ from limner.checkpoint import Checkpoint, load_checkpoint
 from limner.data.dataset import Dataset, open_dataset
 from limner.errors import InputError, LimnerError
 from limner.report import write_report
-from limner.run import StoppedError, TrainConfig, TrainingRun, read_history
+from limner.run import StoppedError, TrainingRun, read_history
+from limner.settings import TrainConfig
 from limner.terminal import print_rows, progress_bar, say
 
 

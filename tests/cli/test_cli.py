@@ -10,7 +10,7 @@ from PIL import Image
 
 from limner.captioner import BUNDLED_CAPTIONER, Captioner
 from limner.cli import main
-from limner.run import read_config
+from limner.settings import read_config
 
 LIMNER = [sys.executable, "-c", "import sys; from limner.cli import main; sys.exit(main())"]
 

@@ -13,7 +13,8 @@ from limner.data.dataset import open_dataset
 from limner.decoding import USUAL, Decoding
 from limner.evaluation import evaluate, score
 from limner.models import Ensemble
-from limner.run import TrainConfig, TrainingRun
+from limner.run import TrainingRun
+from limner.settings import TrainConfig
 
 FEW = "limner: CIDEr means little below 100 pictures, and here are {}\n"
 

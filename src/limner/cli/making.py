@@ -13,7 +13,7 @@ from limner.data.prepare import Job
 from limner.data.prepare import prepare as prepare_dataset
 from limner.demo import run_demo
 from limner.errors import InputError
-from limner.run import TrainConfig, read_config
+from limner.settings import TrainConfig, read_config
 from limner.stages import report_run, train_with_progress
 from limner.terminal import progress_bar, say
 
@@ -123,6 +123,10 @@ def train(
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Captions a step [128].")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the captions [10].")] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(help="A run to learn from, beside what people said; repeat for several."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of parameters and order [0].")] = None,
     checkpoint_seconds: Annotated[
         float | None, typer.Option(help="How often the state is saved within an epoch [60].")
@@ -131,13 +135,15 @@ def train(
 ) -> None:
     """Train a captioner. Stopped or killed at any moment, it goes on with --resume.
 
-    A TOML file for --config can set more: `limner.run.TrainConfig` lists everything.
+    A TOML file for --config can set more: `limner.settings.TrainConfig` lists everything.
     """
     given = {
         name: value
         for name, value in locals().items()
         if name in TrainConfig.__struct_fields__ and value is not None
     }
+    if teacher:
+        given["teachers"] = list(map(str, teacher))
     opened = open_dataset(dataset)
     kept = out / "config.toml"
     if resume and not kept.exists():

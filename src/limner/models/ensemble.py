@@ -46,7 +46,9 @@ class Ensemble(WordModel):
     @property
     def title(self) -> str:
         """2 models: LSTM and GRU."""
-        return f"{len(self.members)} models: {' and '.join(m.title for m in self.members)}"
+        number = len(self.members)
+        titles = " and ".join(member.title for member in self.members)
+        return f"{number} model{'s' if number > 1 else ''}: {titles}"
 
     @property
     def input_dim(self) -> int:
