@@ -10,7 +10,7 @@ set -eu
 recipe=$1 source=$2 out=$3
 here=$(dirname "$0")
 case $recipe in
-    flickr8k-attention) features="--features grid --size 288 --mirrored" ;;
+    flickr8k-attention) features="--features grid --size 288 --views 4" ;;
     flickr8k-lstm) features="" ;;
     flickr8k-characters) features="--tokens chars" ;;
     *) echo "$0: no recipe $recipe; there are flickr8k-attention, flickr8k-lstm and" \

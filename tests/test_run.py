@@ -272,7 +272,7 @@ def grid_dataset(drawn, tmp_path_factory):
         min_count=2,
         grid=True,
         size=96,
-        mirrored=True,
+        views=2,
     )
     return prepare(job, lambda line: None)
 

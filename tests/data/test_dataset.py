@@ -174,19 +174,20 @@ def test_minibatch():
     assert features.tolist() == [[2, 3], [0.5, 1]]
 
 
-def test_half_of_the_pictures_are_mirrored():
-    captions = np.array([[1, 4, 2]] * 400)
-    features = np.arange(200, dtype=np.float32)[:, None]
-    split = Split(captions, np.repeat(np.arange(200), 2), features, (), mirrored=-features)
-    rows, rng = np.arange(2, 400), np.random.default_rng(0)
+def test_a_picture_or_one_of_its_views_is_drawn():
+    captions = np.array([[1, 4, 2]] * 600)
+    features = np.arange(300, dtype=np.float32)[:, None]
+    views = (features + 1000, features + 2000)
+    split = Split(captions, np.repeat(np.arange(300), 2), features, (), views)
+    rows, rng = np.arange(2, 600), np.random.default_rng(0)
     _, shared, whose = split.shared_minibatch(rows, rng)
-    assert shared.shape == (199, 1)
-    np.testing.assert_array_equal(np.abs(shared[whose, 0]), split.image_idxs[rows])
-    assert 70 < (shared < 0).sum() < 130
+    assert shared.shape == (299, 1)
+    np.testing.assert_array_equal(shared[whose, 0] % 1000, split.image_idxs[rows])
+    assert (np.bincount(shared[:, 0].astype(int) // 1000) > 70).all()
     _, each = split.minibatch(rows, rng)
-    assert 140 < (each < 0).sum() < 260
-    assert (split.minibatch(rows)[1] > 0).all()
-    assert (features >= 0).all()
+    assert (np.bincount(each[:, 0].astype(int) // 1000) > 150).all()
+    assert (split.minibatch(rows)[1] < 1000).all()
+    assert (features < 1000).all()
 
 
 def test_the_split_to_validate_on(tiny_dataset):

@@ -12,13 +12,13 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
-from PIL import ImageOps
 
 from limner.data.dataset import open_dataset
 from limner.data.features import Backbone
 from limner.data.images import load_image
 from limner.data.prepare import Job, prepare
 from limner.data.sources import read_captions
+from limner.data.views import view_of
 from limner.errors import InputError
 from limner.vocabulary import tokenize
 
@@ -141,23 +141,26 @@ def test_references_are_raw(undisturbed, troubled):
     assert dataset.references["train"][NAMES[1]][-1].endswith("one more one more")
 
 
-@pytest.mark.parametrize("count", [None, 5, 30])
-def test_mirror_images_of_the_training_pictures(undisturbed, job, count):
-    """After all pictures, their mirror images; stopped, it goes on with either."""
-    mirrored = replace(job, mirrored=True)
+@pytest.mark.parametrize("count", [None, 5, 30, 55])
+def test_views_of_the_training_pictures(undisturbed, job, count):
+    """After all pictures, their mirror images, then crops; stopped, it goes on with any."""
+    more = replace(job, views=2)
     if count:
-        stopped_after(mirrored, count, 41)
-    dataset = prepare(mirrored, lambda line: None)
+        stopped_after(more, count, 59)
+    dataset = prepare(more, lambda line: None)
     plain, train = undisturbed[0].splits["train"], dataset.splits["train"]
     np.testing.assert_array_equal(train.features, plain.features)
-    assert train.mirrored.shape == train.features.shape
     backbone = Backbone.bundled()
-    for row in (0, 7):
-        image = load_image(dataset.image_path(train.image_ids[row]), size_hint=448)
-        pixels = backbone.preprocess(ImageOps.mirror(image))
-        expected = backbone.features(pixels[None])[0]
-        np.testing.assert_allclose(train.mirrored[row], expected, atol=1e-4)
-    assert dataset.splits["dev"].mirrored is None
+    for number, view in enumerate(train.views, start=1):
+        assert view.shape == train.features.shape
+        for row in (0, 7):
+            name = train.image_ids[row]
+            image = view_of(load_image(dataset.image_path(name), size_hint=448), number, name)
+            expected = backbone.features(backbone.preprocess(image)[None])[0]
+            np.testing.assert_allclose(view[row], expected, atol=1e-4)
+            assert np.abs(view[row] - train.features[row]).max() > 0.01
+    assert len(train.views) == 2
+    assert dataset.splits["dev"].views == ()
     assert dataset.fingerprint != undisturbed[0].fingerprint
 
 

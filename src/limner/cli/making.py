@@ -68,9 +68,13 @@ def prepare(
         int | None,
         typer.Option(min=32, help="Side of the backbone's input in pixels [224]; 288 sees more."),
     ] = None,
-    mirrored: Annotated[
-        bool, typer.Option("--mirrored", help="Train on mirror images of the pictures, too.")
-    ] = False,
+    views: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Altered views of every picture to train on, too: the mirror image, then crops.",
+        ),
+    ] = 0,
 ) -> None:
     """Make a dataset from pictures and captions. Stopped half-way, run it again: it goes on."""
     job = Job(
@@ -85,7 +89,7 @@ def prepare(
         backbone,
         features is Features.grid,
         size,
-        mirrored,
+        views,
         tokens is Tokens.chars,
     )
     with progress_bar("extracting features", "pictures") as update:

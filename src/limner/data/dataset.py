@@ -5,7 +5,7 @@
     captions.h5           {split}_captions int32 (M, T), {split}_image_idxs int32 (M,)
     {split}_features.h5   key "features", contiguous, so that it can be mapped: float32 (N, D), or
                           of every place float16 (N, L, D)
-    train_mirrored.h5     the same of the mirror images, if they were asked for
+    train_view1.h5, ...   the same of altered views, if they were asked for
     {split}_images.txt    one image id a line
     references.json       {split: {image id: [raw captions]}}
 
@@ -30,9 +30,6 @@ from limner.vocabulary import Vocabulary
 
 SCHEMA_VERSION = 1
 
-HALF = 0.5
-"""The share of pictures that is mirrored."""
-
 UNPACKED = 4_000_000
 """Bytes of compressed features that are unpacked at a time, or a row of chunks, if that is more."""
 
@@ -46,14 +43,14 @@ class Split:
         image_idxs: (M,) the row in `features` of each caption's picture.
         features: (N, D) or (N, L, D); may be a memory map.
         image_ids: N names or URLs.
-        mirrored: features of the pictures' mirror images, as `features`; None if there are none.
+        views: features of altered views of the pictures, each as `features`.
     """
 
     captions: Int[Array, "M T"]
     image_idxs: Int[Array, " M"]
     features: Float[Array, "N *_ D"]
     image_ids: tuple[str, ...]
-    mirrored: Float[Array, "N *_ D"] | None = None
+    views: tuple[Float[Array, "N *_ D"], ...] = ()
 
     @classmethod
     def from_course(cls, data: Mapping[str, Any], name: str) -> "Split":
@@ -70,7 +67,7 @@ class Split:
     ) -> tuple[Int[Array, "B T"], Float[Array, "B *_ D"]]:
         """The captions of these rows, and the features of their pictures.
 
-        With `rng`, and where there are mirror images, half of the pictures are mirrored.
+        With `rng`, and where there are views, every picture's is drawn among them and itself.
         """
         return self.captions[rows], self.seen(self.image_idxs[rows], rng)
 
@@ -84,11 +81,13 @@ class Split:
     def seen(
         self, images: Int[Array, " M"], rng: np.random.Generator | None = None
     ) -> Float[Array, "M *_ D"]:
-        """The features of these pictures, or of half of them mirrored; see `minibatch`."""
+        """The features of these pictures, or of views of them; see `minibatch`."""
         features: Array = self.features[images]
-        if rng is not None and self.mirrored is not None:
-            turned = np.flatnonzero(rng.random(len(images)) < HALF)
-            features[turned] = self.mirrored[images[turned]]
+        if rng is not None and self.views:
+            drawn = rng.integers(1 + len(self.views), size=len(images))
+            for number, view in enumerate(self.views, start=1):
+                chosen = np.flatnonzero(drawn == number)
+                features[chosen] = view[images[chosen]]
         return features
 
 
@@ -159,8 +158,8 @@ def open_dataset(path: Path | str) -> Dataset:
             f"{path / 'vocab.json'}: the vocabulary of another dataset; prepare this one again"
         )
     splits = {name: _read_split(path, name, vocabulary) for name in info["splits"]}
-    if info.get("mirrored") and "train" in splits:
-        splits["train"] = _with_mirrored(path / "train_mirrored.h5", splits["train"])
+    if info.get("views") and "train" in splits:
+        splits["train"] = _with_views(path, splits["train"], int(info["views"]))
     if "train" not in splits:
         raise InputError(f"{path / 'dataset.json'}: no split `train`; prepare the dataset again")
     shape = splits["train"].features.shape[1:]
@@ -246,14 +245,16 @@ def _read_split(path: Path, name: str, vocabulary: Vocabulary) -> Split:
     return Split(captions, image_idxs, features, image_ids)
 
 
-def _with_mirrored(file: Path, split: Split) -> Split:
-    mirrored = map_features(file)
-    if mirrored.shape != split.features.shape:
-        raise InputError(
-            f"{file}: {_by(mirrored.shape)} numbers, but train has {_by(split.features.shape)}; "
-            "prepare the dataset again"
-        )
-    return replace(split, mirrored=mirrored)
+def _with_views(path: Path, split: Split, number: int) -> Split:
+    files = [path / f"train_view{view}.h5" for view in range(1, number + 1)]
+    views = tuple(map_features(file) for file in files)
+    for file, view in zip(files, views, strict=True):
+        if view.shape != split.features.shape:
+            raise InputError(
+                f"{file}: {_by(view.shape)} numbers, but train has {_by(split.features.shape)}; "
+                "prepare the dataset again"
+            )
+    return replace(split, views=views)
 
 
 def check_split(

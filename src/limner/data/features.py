@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from limner.arrays import Array, Float
-from limner.data.images import Source, load_image
+from limner.data.images import Source, load_image, source_name
 from limner.data.preprocessing import Preprocessing, read_preprocessing, to_pixels
+from limner.data.views import view_of
 from limner.errors import InputError
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ def extract(
     sources: Iterable[AnySource],
     *,
     batch_size: int = 16,
-    mirrored: bool = False,
+    view: int = 0,
 ) -> Iterator[tuple[AnySource, Float[Array, "*_ D"] | InputError]]:
     """Yield each source with its features, in order, or with what is wrong with that picture.
 
@@ -214,7 +215,7 @@ def extract(
         backbone: the network.
         sources: paths, bytes or open files; read as far ahead as pictures are.
         batch_size: pictures in one run of the network.
-        mirrored: take every picture's mirror image, left for right.
+        view: of every picture, see `limner.data.views`.
 
     Example:
         >>> [(name, found)] = extract(Backbone.bundled(), ["absent.jpg"])
@@ -226,7 +227,8 @@ def extract(
         try:
             # Twice the size: what a JPEG's fast decoding loses is then lost in the resizing.
             image = load_image(source, size_hint=2 * backbone.preprocessing.size)
-            return backbone.preprocess(ImageOps.mirror(image) if mirrored else image)
+            name = source.name if isinstance(source, Path) else source_name(source)
+            return backbone.preprocess(view_of(image, view, name))
         except InputError as error:
             return error
 

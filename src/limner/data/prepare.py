@@ -55,7 +55,8 @@ class Job:
         backbone: an `.onnx` file with its `.toml`; None takes the one that ships.
         grid: keep the features of every place, in float16, for models with attention.
         size: side of the backbone's input in pixels; None takes its own.
-        mirrored: keep features of the training pictures' mirror images too.
+        views: keep features of so many altered views of every training picture too: its mirror
+            image first, then random crops.
     """
 
     images: Path
@@ -69,7 +70,7 @@ class Job:
     backbone: Path | None = None
     grid: bool = False
     size: int | None = None
-    mirrored: bool = False
+    views: int = 0
     characters: bool = False
 
 
@@ -102,11 +103,12 @@ def prepare(job: Job, report: Report = print, progress: Progress | None = None) 
         return open_dataset(job.out)
 
     images = [image for names in splits.values() for image in names]
-    mirrored = splits["train"] if job.mirrored else []
     extraction = Extraction(job.out / "partial", backbone, fingerprint)
     if extraction.done:
-        report(f"going on after {extraction.done} of {len(images) + len(mirrored)} pictures")
-    extraction.run(job.images, images, mirrored, report, progress or (lambda done, total: None))
+        total = len(images) + job.views * len(splits["train"])
+        report(f"going on after {extraction.done} of {total} pictures")
+    views = [images, *[splits["train"]] * job.views]
+    extraction.run(job.images, views, report, progress or (lambda done, total: None))
     _write_dataset(job, source, splits, extraction, fingerprint)
     shutil.rmtree(job.out / "partial")
     return open_dataset(job.out)
@@ -151,8 +153,8 @@ def _fingerprint(job: Job, splits: dict[str, list[str]], backbone: Backbone) -> 
         "backbone": backbone.describe(),
         "schema_version": SCHEMA_VERSION,
     }
-    if job.mirrored:
-        facts["mirrored"] = True
+    if job.views:
+        facts["views"] = job.views
     if job.characters:
         facts["characters"] = True
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -211,21 +213,20 @@ class Extraction:
     def run(
         self,
         folder: Path,
-        images: Sequence[str],
-        mirrored: Sequence[str],
+        views: Sequence[Sequence[str]],
         report: Report,
         progress: Progress,
     ) -> None:
-        """Extract what is missing of these pictures, and then of mirror images."""
-        total = len(images) + len(mirrored)
+        """Extract what is missing of these pictures, and of those whose views 1, 2, ... follow."""
+        images, total, before = views[0], sum(map(len, views)), 0
         try:
             with self._rows.open("ab") as file:
                 file.truncate(self.done * self._row_bytes)
-                for names, turned in ((images, False), (mirrored, True)):
-                    before = len(images) if turned else 0
+                for view, names in enumerate(views):
                     todo = [folder / name for name in names[max(self.done - before, 0) :]]
-                    found = extract(self._backbone, todo, mirrored=turned)
+                    found = extract(self._backbone, todo, view=view)
                     self._append(file, found, total, report, progress)
+                    before += len(names)
         except OSError as error:
             raise cannot_write(self._rows, error) from None
         for image, row in zip(images, self.rows(), strict=False):
@@ -322,7 +323,7 @@ def _write_dataset(
         "max_words": job.max_words,
         "source": {"images": str(job.images.resolve()), "captions": str(job.captions.resolve())},
         "skipped": extraction.skipped,
-        **({"mirrored": True} if job.mirrored else {}),
+        **({"views": job.views} if job.views else {}),
     }
     write_atomically(
         job.out / "dataset.json", json.dumps(info, ensure_ascii=False, indent=2) + "\n"
@@ -360,8 +361,7 @@ def _write_features(job: Job, splits: dict[str, list[str]], extraction: Extracti
     """Write {split}_features.h5, block by block: the rows of the pictures that could be read."""
     rows = extraction.rows()
     parts = [(f"{name}_features.h5", images) for name, images in splits.items()]
-    if job.mirrored:
-        parts.append(("train_mirrored.h5", splits["train"]))
+    parts += [(f"train_view{view}.h5", splits["train"]) for view in range(1, job.views + 1)]
     start = 0
     for name, images in parts:
         good = np.array(

@@ -1,0 +1,39 @@
+"""Altered views of training pictures, so that a model sees more of them than there are.
+
+View 1 is the mirror image. Every other one is a random crop, mirrored half of the time: what a
+caption names is usually still there, elsewhere and larger.
+"""
+
+import zlib
+
+import numpy as np
+from PIL import Image, ImageOps
+
+SMALLEST = 0.6
+"""The share of a picture's area that a crop keeps at least."""
+
+STRETCH = 0.05
+"""How much longer or shorter than the picture's proportions a crop's sides may be."""
+
+
+def view_of(image: Image.Image, view: int, name: str) -> Image.Image:
+    """One view of a picture: 0 is the picture itself.
+
+    The same view of a picture of the same name is always the same.
+
+    >>> image = Image.new("RGB", (200, 100))
+    >>> view_of(image, 2, "a.jpg").size, view_of(image, 2, "b.jpg").size
+    ((162, 78), (174, 83))
+    """
+    if view == 0:
+        return image
+    if view == 1:
+        return ImageOps.mirror(image)
+    rng = np.random.default_rng([view, zlib.crc32(name.encode("utf-8", "surrogateescape"))])
+    side = np.sqrt(rng.uniform(SMALLEST, 1))
+    shares = np.minimum(side * rng.uniform(1 - STRETCH, 1 + STRETCH, size=2), 1)
+    size = np.maximum(np.round(shares * image.size), 1).astype(int)
+    corner = rng.integers(np.array(image.size) - size + 1)
+    box = (*corner.tolist(), *(corner + size).tolist())
+    cropped = image.crop(box)
+    return ImageOps.mirror(cropped) if rng.random() < 0.5 else cropped
