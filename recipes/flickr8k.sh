@@ -1,29 +1,47 @@
 #!/bin/sh
 # Make a recipe's model again, from Flickr8k's pictures and captions:
 #
-#     recipes/flickr8k.sh flickr8k-attention Flickr8k OUT
+#     recipes/flickr8k.sh flickr8k-distilled Flickr8k OUT
 #
 # Flickr8k holds images/, Flickr8k.token.txt, Flickr_8k.trainImages.txt and Flickr_8k.devImages.txt;
-# OUT gets the dataset and the run. Stopped, the same command goes on. One BLAS thread: the products
-# of a time step are small.
+# OUT gets the dataset and the run, and the runs of the teachers where the recipe has some. Stopped,
+# the same command goes on. One BLAS thread: the products of a time step are small.
 set -eu
 recipe=$1 source=$2 out=$3
 here=$(dirname "$0")
+teachers=""
 case $recipe in
-    flickr8k-attention) features="--features grid --size 288 --views 4" ;;
+    flickr8k-distilled) features="--features grid --size 288 --views 4" teachers="1 2 3" ;;
+    flickr8k-attention | flickr8k-teacher) features="--features grid --size 288 --views 4" ;;
     flickr8k-lstm) features="" ;;
     flickr8k-characters) features="--tokens chars" ;;
-    *) echo "$0: no recipe $recipe; there are flickr8k-attention, flickr8k-lstm and" \
-            "flickr8k-characters" >&2; exit 2 ;;
+    *) echo "$0: no recipe $recipe; there are $(cd "$here" && echo *.toml)" >&2; exit 2 ;;
 esac
 export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
+
+# train RUN RECIPE [OPTION ...]: begin, or go on.
+train() {
+    run=$1 settings=$2
+    shift 2
+    if [ -e "$run/config.toml" ]; then
+        limner train "$out/dataset" --out "$run" --resume
+    else
+        limner train "$out/dataset" --out "$run" --config "$here/$settings.toml" "$@"
+    fi
+}
+
 # shellcheck disable=SC2086  # several words
 limner prepare "$source/images" --captions "$source/Flickr8k.token.txt" \
     --split "train=$source/Flickr_8k.trainImages.txt" \
     --split "dev=$source/Flickr_8k.devImages.txt" $features --out "$out/dataset"
-if [ -e "$out/run/config.toml" ]; then
-    limner train "$out/dataset" --out "$out/run" --resume
-else
-    limner train "$out/dataset" --out "$out/run" --config "$here/$recipe.toml"
-fi
+learning=""
+pids=""
+for seed in $teachers; do  # all at once
+    train "$out/teacher-$seed" flickr8k-teacher --seed "$seed" 2> "$out/teacher-$seed.log" &
+    pids="$pids $!"
+    learning="$learning --teacher $out/teacher-$seed"
+done
+for pid in $pids; do wait "$pid"; done
+# shellcheck disable=SC2086
+train "$out/run" "$recipe" $learning
 limner evaluate "$out/run" --no-java

@@ -47,7 +47,7 @@ class Ensemble(WordModel):
     def title(self) -> str:
         """2 models: LSTM and GRU."""
         number = len(self.members)
-        titles = " and ".join(member.title for member in self.members)
+        titles = " and ".join(dict.fromkeys(member.title for member in self.members))
         return f"{number} model{'s' if number > 1 else ''}: {titles}"
 
     @property
