@@ -96,3 +96,22 @@ def test_several_captions_of_each_picture(captioner, tmp_path):
 def test_load():
     assert load().info == Captioner.load().info
     assert str(load(str(BUNDLED_CAPTIONER)).backbone.name) == "efficientnet_lite0"
+
+
+def test_every_batch_draws_with_luck_of_its_own(captioner, tmp_path):
+    path = tmp_path / "red.png"
+    Image.new("RGB", (300, 200), "red").save(path)
+    how = Decoding(temperature=1.5, seed=3)
+    first, second = (found[0].text for _, found in captioner.caption_all([path] * 2, how, 1))
+    assert first != second
+    again = [found[0].text for _, found in captioner.caption_all([path] * 2, how, 1)]
+    assert again == [first, second]
+
+
+def test_where_no_caption_has_all_that_was_asked_for(captioner, tmp_path, monkeypatch):
+    path = tmp_path / "red.png"
+    Image.new("RGB", (300, 200), "red").save(path)
+    nothing = np.zeros((1, 1, 30), np.int32), np.full((1, 1), -np.inf)
+    monkeypatch.setattr(captioner.model, "decode", lambda features, how: nothing)
+    with pytest.raises(InputError, match=r"red\.png: no caption has all that was asked for"):
+        captioner.caption(path)

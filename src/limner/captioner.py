@@ -10,10 +10,11 @@ import numpy as np
 from limner.arrays import Array, Float
 from limner.checkpoint import Checkpoint, load_checkpoint
 from limner.data.features import Backbone, extract
-from limner.data.images import Source
+from limner.data.images import Source, source_name
 from limner.decoding import USUAL, Decoding
 from limner.errors import InputError
 from limner.models import CaptioningModel, Ensemble, WordModel
+from limner.vocabulary import END
 
 BUNDLED_CAPTIONER = Path(__file__).parent / "bundled" / "captioner.safetensors"
 
@@ -26,11 +27,13 @@ class Caption:
         text: plain words.
         score: mean log-probability a word, 0 at best: how sure the model is, not how right.
         features: of the picture, which the caption was made from.
+        ended: whether the model came to an end, and was not cut short by the longest length.
     """
 
     text: str
     score: float
     features: Float[Array, "*_ D"] = field(repr=False, compare=False)
+    ended: bool = field(default=True, repr=False, compare=False)
 
     def __str__(self) -> str:
         return self.text
@@ -112,11 +115,16 @@ class Captioner:
             batch_size: pictures decoded at once.
         """
         found = extract(self.backbone, pictures, batch_size=batch_size)
-        while batch := list(islice(found, batch_size)):
+        batches = iter(lambda: list(islice(found, batch_size)), [])
+        for number, batch in enumerate(batches):
             rows = [row for _, row in batch if not isinstance(row, InputError)]
-            captions = iter(self.caption_features(np.stack(rows), how) if rows else [])
+            every = self.caption_features(np.stack(rows), how.for_batch(number)) if rows else []
+            captions = iter(every)
             for picture, row in batch:
-                yield picture, row if isinstance(row, InputError) else next(captions)
+                if isinstance(row, InputError):
+                    yield picture, row
+                else:
+                    yield picture, next(captions) or _no_caption(picture)
 
     def caption_features(
         self, features: Float[Array, "N *_ D"], how: Decoding = USUAL
@@ -127,14 +135,22 @@ class Captioner:
         except ValueError as error:
             raise InputError(f"{error}; use another") from None
         counts = (words != self.model.null).sum(axis=2)
+        end = self.model.word_to_idx[END]
         return [
             [
-                Caption(self.vocabulary.decode(one), float(log_prob / count), row)
+                Caption(self.vocabulary.decode(one), float(log_prob / count), row, end in one)
                 for one, log_prob, count in zip(*several, strict=True)
-                if count
+                if count and log_prob > -np.inf
             ]
             for row, *several in zip(features, words, log_probs, counts, strict=True)
         ]
+
+
+def _no_caption(picture: Source) -> InputError:
+    return InputError(
+        f"{source_name(picture)}: no caption has all that was asked for; ask for fewer forced "
+        "words, or a smaller min_length"
+    )
 
 
 def ensemble(models: Sequence[CaptioningModel]) -> Ensemble:

@@ -134,6 +134,6 @@ def caption_features(
     captions = []
     for first in range(0, len(features), batch_size):
         batch = np.asarray(features[first : first + batch_size])
-        words, _ = model.decode(batch, how)
+        words, _ = model.decode(batch, how.for_batch(first // batch_size))
         captions += [vocabulary.decode(row) for row in words[:, 0]]
     return captions

@@ -9,7 +9,7 @@ import numpy as np
 
 from limner.arrays import Array, Float
 from limner.decoding.limits import log_softmax
-from limner.models import AttentionRNN, WordModel
+from limner.models import WordModel
 from limner.vocabulary import END, NULL, START, Vocabulary
 
 
@@ -19,7 +19,8 @@ class Choice:
 
     Attributes:
         word: what was said; `<END>` at the end.
-        probability: that the model gave it, after the words before.
+        probability: that the model gave it, after the words before, among all that it knows; a
+            caption's score is about those that it might say.
         others: what it would have said instead, the likeliest first, with their probabilities.
         look: (L,) how much of the look before this word went to each place; None where the model
             does not attend.
@@ -32,7 +33,11 @@ class Choice:
 
 
 def explain(
-    model: WordModel, features: Float[Array, "*_ D"], text: str, runners_up: int = 3
+    model: WordModel,
+    features: Float[Array, "*_ D"],
+    text: str,
+    ended: bool = True,
+    runners_up: int = 3,
 ) -> list[Choice]:
     """The choices behind a caption of a picture.
 
@@ -40,6 +45,7 @@ def explain(
         model: that said it.
         features: of the picture, (D,) or (L, D).
         text: the caption, words that the model knows.
+        ended: whether the model said `<END>` after it, and was not cut short.
         runners_up: how many other words.
 
     Raises:
@@ -52,14 +58,14 @@ def explain(
     ['cat', 'cat', '<END>']
     """
     ids = model.word_to_idx
-    words = [*Vocabulary.from_mapping(ids).split(text), END]
+    words = [*Vocabulary.from_mapping(ids).split(text), *([END] if ended else [])]
     unknown = [word for word in words if word not in ids]
     if unknown:
         raise ValueError(f"{unknown[0]!r}: the model does not know this word")
     state = model.initial_state(features[None])
     before, choices = np.array([ids[START]]), []
     for word in words:
-        look = model.look(state)[0] if isinstance(model, AttentionRNN) else None
+        look = model.look(state)
         scores, state = model.step(before, state)
         scores[:, [ids[NULL], ids[START]]] = -np.inf
         shares = np.exp(log_softmax(scores))[0]
@@ -70,7 +76,7 @@ def explain(
                 word,
                 float(shares[ids[word]]),
                 tuple((model.idx_to_word[i], float(shares[i])) for i in others),
-                look,
+                None if look is None else look[0],
             )
         )
         before = np.array([ids[word]])

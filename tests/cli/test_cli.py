@@ -180,6 +180,13 @@ def test_captions_explained_and_several(run, tmp_path):
     assert run("caption", path, "--json", "--temperature", "1", "--seed", 4)[1] != ""
 
 
+def test_a_caption_that_was_cut_has_no_end(run, tmp_path):
+    path = picture(tmp_path / "noise.png")
+    _, out, _ = run("caption", path, "--max-length", 2, "--explain")
+    sentence, *words = out.splitlines()
+    assert [line.split()[0] for line in words] == sentence.split()
+
+
 def test_words_that_must_not_be_said(run, tmp_path):
     path = picture(tmp_path / "noise.png")
     first = run("caption", path)[1].split()
@@ -203,6 +210,11 @@ def test_where_it_looked(run, tmp_path, tiny_run):
     assert (status, err) == (0, "")
     with Image.open(tmp_path / "maps" / "noise-attention.png") as drawn:
         assert drawn.width > 1000
+    long = picture(tmp_path / f"{'x' * 240}.png")
+    both = ["--model", BUNDLED_CAPTIONER] * 2
+    status, _, err = run("caption", long, path, *both, "--attention", tmp_path / "maps")
+    assert (status, err) == (0, "")
+    assert len(list((tmp_path / "maps").iterdir())) == 2
     status, _, err = run("caption", path, "--model", tiny_run, "--attention", tmp_path / "none")
     assert status == 2
     assert "this model does not attend to places" in err
@@ -226,7 +238,12 @@ def test_several_models_speak_as_one(run, tmp_path, tiny_run):
         (["--force", "dog", "--forbid", "dog"], "'dog': forced and forbidden"),
         (["--min-length", "40"], "min_length 40: expected 0 to 29 words"),
         (["--top-k", "3"], "give a temperature too"),
-        (["--temperature", "0"], "temperature 0.0: expected more than 0"),
+        (["--temperature", "0"], "temperature 0.0: expected 0.01 to 100"),
+        (["--temperature", "nan"], "temperature nan: expected 0.01 to 100"),
+        (["--length-penalty", "inf"], "length_penalty inf, diversity 0.5: expected 0 to 100"),
+        (["--force", "<UNK>"], "'<UNK>': a word that is never said, and cannot be forced"),
+        (["--force", "<END>"], "'<END>': a word that is never said, and cannot be forced"),
+        (["--attention", __file__], "test_cli.py: a file; name a folder for the pictures"),
     ],
 )
 def test_options_that_do_not_go_together(run, tmp_path, options, message):

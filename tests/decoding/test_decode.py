@@ -72,10 +72,10 @@ def test_drawn_captions_come_in_order_and_again():
     [
         ({"n_best": 0}, "n_best 0: expected 1 or more"),
         ({"min_length": 30}, "min_length 30: expected 0 to 29 words"),
-        ({"temperature": 0.0}, "temperature 0.0: expected more than 0"),
+        ({"temperature": 0.0}, "temperature 0.0: expected 0.01 to 100"),
         ({"top_k": 3}, "give a temperature too"),
         ({"temperature": 1.0, "groups": 2}, "leave the temperature out"),
-        ({"length_penalty": -1.0}, "length_penalty -1.0, diversity 0.5: expected 0 or more"),
+        ({"length_penalty": -1.0}, "length_penalty -1.0, diversity 0.5: expected 0 to 100"),
         (
             {"groups": 2, "beam_size": 3},
             "groups 2, beam_size 3: expected a multiple of groups, e.g. 4",

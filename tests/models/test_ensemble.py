@@ -57,3 +57,15 @@ def test_what_does_not_go_together(others, message):
         Ensemble([member(0), *others])
     with pytest.raises(ValueError, match="at least one"):
         Ensemble([])
+
+
+def test_the_look_is_the_mean_of_those_that_attend(rng):
+    words = {"<NULL>": 0, "<START>": 1, "<END>": 2, "cat": 3}
+    members = [AttentionRNN(words, 5, 3, 4, 2, 6, rng=rng) for _ in range(2)]
+    features = rng.standard_normal((2, 9, 5)).astype(np.float32)
+    model = Ensemble(members)
+    look = model.look(model.initial_state(features))
+    each = [member.look(member.initial_state(features)) for member in members]
+    np.testing.assert_allclose(look, (each[0] + each[1]) / 2)
+    pooled = Ensemble([CaptioningRNN(words, 5, rng=rng)])
+    assert pooled.look(pooled.initial_state(features[:, 0])) is None

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,9 @@ from limner.explanation import explain as explain_caption
 from limner.files import write_atomically
 from limner.pictures import find_pictures
 from limner.terminal import say
+
+LONGEST_STEM = 220
+"""Bytes of a picture's name that are kept in a map's name: file systems take 255."""
 
 
 def caption(
@@ -97,11 +101,8 @@ def caption(
     except ValueError as error:
         raise InputError(f"{error}; see `limner caption --help`") from None
     captioner = Captioner.load(*model or (), backbone=backbone)
-    if attention and not captioner.model.reads_grid:
-        raise InputError(
-            "--attention: this model does not attend to places; name one trained with "
-            "--model attention"
-        )
+    if attention:
+        _check_maps(attention, captioner)
     found, failed = find_pictures(pictures)
     several = len(found) + len(failed) > 1
     names, sources = [name for name, _ in found], [source for _, source in found]
@@ -114,7 +115,7 @@ def caption(
         for one in result:
             choices = None
             if explain:
-                choices = explain_caption(captioner.model, one.features, one.text)
+                choices = explain_caption(captioner.model, one.features, one.text, one.ended)
             if as_json:
                 print(json.dumps(_facts(name, one, choices), ensure_ascii=False), flush=True)
             else:
@@ -128,6 +129,17 @@ def caption(
         say(f"limner: {message}")
     if failed:
         raise typer.Exit(InputError.exit_status)
+
+
+def _check_maps(folder: Path, captioner: Captioner) -> None:
+    """Raise InputError if maps of attention cannot be drawn there, or not by this model."""
+    if not captioner.model.reads_grid:
+        raise InputError(
+            "--attention: this model does not attend to places; name one trained with "
+            "--model attention"
+        )
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--attention {folder}: a file; name a folder for the pictures")
 
 
 def _facts(name: str, one: Caption, choices: list[Choice] | None) -> dict[str, Any]:
@@ -153,7 +165,7 @@ def _print_choices(choices: list[Choice]) -> None:
 
 def _draw(folder: Path, name: str, source: Source, choices: list[Choice], drawn: set[str]) -> None:
     """Write NAME-attention.png; a second picture of one name gets a number."""
-    stem = Path(name).stem or "picture"
+    stem = os.fsdecode(os.fsencode(Path(name).stem)[:LONGEST_STEM]) or "picture"
     file, number = f"{stem}-attention.png", 2
     while file in drawn:
         file, number = f"{stem}-attention-{number}.png", number + 1

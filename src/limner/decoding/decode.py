@@ -4,7 +4,7 @@ Shapes: N pictures, n captions of each, L words at most.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -12,6 +12,12 @@ from limner.arrays import Array, Float, Int
 from limner.decoding.beam import beam_search
 from limner.decoding.limits import Limits, State, Step, rows_of
 from limner.decoding.walk import greedy, sample
+
+LOWEST, HIGHEST = 0.01, 100.0
+"""Of temperatures; and penalties are not above it."""
+
+BETWEEN_SEEDS = 1_000_003
+"""From one batch's seed to the next one's."""
 
 
 @dataclass(frozen=True)
@@ -62,16 +68,18 @@ class Decoding:
             raise ValueError(
                 f"min_length {self.min_length}: expected 0 to {self.max_length - 1} words"
             )
-        if self.temperature is not None and self.temperature <= 0:
-            raise ValueError(f"temperature {self.temperature}: expected more than 0")
+        if self.temperature is not None and not LOWEST <= self.temperature <= HIGHEST:
+            raise ValueError(
+                f"temperature {self.temperature}: expected {LOWEST:g} to {HIGHEST:g}, e.g. 0.7"
+            )
         if self.temperature is None and (self.top_k is not None or self.top_p != 1):
             raise ValueError("top_k and top_p choose what is drawn: give a temperature too, e.g. 1")
         if self.temperature is not None and (self.forced or self.groups > 1):
             raise ValueError("forced words and groups are for searching: leave the temperature out")
-        if self.length_penalty < 0 or self.diversity < 0:
+        if not (0 <= self.length_penalty <= HIGHEST and 0 <= self.diversity <= HIGHEST):
             raise ValueError(
                 f"length_penalty {self.length_penalty}, diversity {self.diversity}: "
-                "expected 0 or more"
+                f"expected 0 to {HIGHEST:g}"
             )
         if self.groups < 1 or self.beams % self.groups:
             raise ValueError(
@@ -87,6 +95,14 @@ class Decoding:
     def beams(self) -> int:
         """Captions followed at once: enough for `n_best`."""
         return max(self.beam_size, self.n_best)
+
+    def for_batch(self, number: int) -> "Decoding":
+        """The same with another seed for every batch, or all would draw with the same luck.
+
+        >>> Decoding(temperature=1.0, seed=7).for_batch(0).seed
+        7
+        """
+        return replace(self, seed=self.seed + number * BETWEEN_SEEDS)
 
     def __str__(self) -> str:
         """The way of decoding in words, as provenance.

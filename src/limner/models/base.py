@@ -117,6 +117,13 @@ class WordModel(ABC):
         The scores are overwritten at the next call.
         """
 
+    def look(self, state: State) -> Float[Array, "N L"] | None:
+        """How much of the look before the next word goes to each place; adds up to 1.
+
+        None for a model that does not attend to places.
+        """
+        return None
+
     def sample(self, features: Float[Array, "N *_ D"], max_length: int = 30) -> Int[Array, "N L"]:
         """The likeliest word at every step, as the course's `sample`.
 
@@ -163,7 +170,7 @@ class WordModel(ABC):
             (N, n), -inf where there are not so many.
 
         Raises:
-            ValueError: if the model does not know a forced word.
+            ValueError: if the model does not know a forced word, or may not say it.
         """
         ids = self.word_to_idx
         never = [NULL, START, *([] if how.say_unk else [UNK]), *how.forbidden]
@@ -180,6 +187,9 @@ class WordModel(ABC):
         unknown = [word for word in how.forced if word not in ids]
         if unknown:
             raise ValueError(f"{unknown[0]!r}: the model does not know this word")
+        silent = [word for word in how.forced if word in never or word == END]
+        if silent:
+            raise ValueError(f"{silent[0]!r}: a word that is never said, and cannot be forced")
         forced = [ids[word] for word in how.forced]
         state = self.initial_state(features)
         return decode(self.stepper(), state, len(features), limits, how, forced)

@@ -59,6 +59,12 @@ class Ensemble(WordModel):
         """Every member's, one after the other."""
         return tuple(member.initial_state(features) for member in self.members)
 
+    def look(self, state: State) -> Float[Array, "N L"] | None:
+        """The mean of the looks of the members that attend."""
+        looks = [m.look(part) for m, part in zip(self.members, state, strict=True)]
+        attending = [look for look in looks if look is not None]
+        return np.mean(attending, axis=0) if attending else None
+
     def step(self, words: Int[Array, " N"], state: State) -> tuple[Float[Array, "N V"], State]:
         """Scores are logarithms of probabilities."""
         return _mean([member.step for member in self.members], words, state)
