@@ -115,3 +115,10 @@ def test_where_no_caption_has_all_that_was_asked_for(captioner, tmp_path, monkey
     monkeypatch.setattr(captioner.model, "decode", lambda features, how: nothing)
     with pytest.raises(InputError, match=r"red\.png: no caption has all that was asked for"):
         captioner.caption(path)
+
+
+def test_models_of_pictures_of_different_sizes_do_not_speak_as_one():
+    other = load_checkpoint(BUNDLED_CAPTIONER)
+    other.info["backbone"]["preprocessing"]["size"] = 96
+    with pytest.raises(InputError, match=r"pictures of 96 x 96.*pictures of 288 x 288"):
+        Captioner(load_checkpoint(BUNDLED_CAPTIONER), other)

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from limner import distillation
+from limner.checkpoint import load_checkpoint, save_checkpoint
 from limner.data.dataset import Split, open_dataset
 from limner.distillation import teach
 from limner.engine import NumpyEngine
 from limner.errors import InputError
 from limner.models import CaptioningRNN, Ensemble
 from limner.run import TrainingRun
-from limner.settings import TrainConfig
+from limner.settings import TrainConfig, read_config
 from limner.vocabulary import Vocabulary
 
 WORDS = {word: index for index, word in enumerate(["<NULL>", "<START>", "<END>", "<UNK>", *"abcd"])}
@@ -96,6 +97,30 @@ def test_bad_teachers(tiny_dataset, tiny_run, tmp_path):
     with pytest.raises(InputError, match=r"best\.safetensors: a teacher with another vocabulary"):
         train(replace(dataset, vocabulary=renamed), tmp_path / "a", teachers=[str(tiny_run)])
     assert not (tmp_path / "a").exists()
+
+
+def test_damaged_answers_are_told(tiny_dataset, tiny_run, tmp_path):
+    dataset = open_dataset(tiny_dataset)
+    train(dataset, tmp_path / "run", teachers=[str(tiny_run)])
+    file = tmp_path / "run" / "teachers.safetensors"
+    file.write_bytes(file.read_bytes()[:100])
+    config = read_config(tmp_path / "run" / "config.toml")
+    with pytest.raises(InputError, match=r"teachers\.safetensors: damaged .*; delete it, and"):
+        TrainingRun(dataset, tmp_path / "run", config, resume=True)
+    file.unlink()
+    lines = []
+    TrainingRun(dataset, tmp_path / "run", config, resume=True, report=lines.append)
+    assert lines == ["asking 1 model: LSTM what they would say"]
+
+
+def test_teachers_of_pictures_of_another_size(tiny_dataset, tiny_run, tmp_path):
+    teacher = load_checkpoint(tiny_run / "best.safetensors")
+    teacher.info["backbone"]["preprocessing"]["size"] = 96
+    small = tmp_path / "small.safetensors"
+    save_checkpoint(small, teacher.model, teacher.info)
+    message = r"small\.safetensors: a teacher with other features, of .* 96 x 96"
+    with pytest.raises(InputError, match=message):
+        train(open_dataset(tiny_dataset), tmp_path / "a", teachers=[str(small)])
 
 
 def test_teachers_are_asked_anew_where_a_run_begins_anew(tiny_dataset, tiny_run, tmp_path):

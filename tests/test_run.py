@@ -2,20 +2,24 @@
 
 import json
 import os
+import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import tomllib
 from dataclasses import replace
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
 import pytest
 
+import limner.run
 from limner.captioner import Captioner
-from limner.checkpoint import load_checkpoint
+from limner.checkpoint import load_checkpoint, save_checkpoint
 from limner.cli import main
 from limner.data.dataset import open_dataset
 from limner.data.prepare import Job, prepare
@@ -393,10 +397,75 @@ def test_patience(dataset, tmp_path):
     assert again.solver.epoch == run.solver.epoch
 
 
-def test_captions_that_collapse_are_told(dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr("limner.run.HANDFUL", 2.0)
+@pytest.mark.parametrize(
+    ("different", "pictures", "told"),
+    [(1, 12, True), (2, 12, False), (2, 2, False), (1, 2, False), (20, 1000, True)],
+)
+def test_captions_that_collapse_are_told(different, pictures, told, dataset, tmp_path, monkeypatch):
+    captions = {str(i): f"a dog {i % different}" for i in range(pictures)}
+    found = SimpleNamespace(scores={"CIDEr": 1.0}, captions=captions)
+    monkeypatch.setattr("limner.run.evaluate", lambda *arguments: found)
     _, lines = start(dataset, tmp_path / "run", msgspec.structs.replace(CONFIG, epochs=1))
-    assert "different captions for 2 pictures" in lines[1]
+    line = f"only {different} different captions for {pictures} pictures"
+    assert any(line in one for one in lines) == told
+
+
+def test_a_loss_that_explodes_stops_the_training(dataset, tmp_path):
+    config = msgspec.structs.replace(CONFIG, learning_rate=100.0)
+    with pytest.raises(LimnerError, match=r"the loss became .* parameter \w+ the largest") as told:
+        start(dataset, tmp_path / "run", config)
+    line = str(told.value)
+    assert re.search(r"at step \d+; .* in last.safetensors: .* a lower --learning-rate", line)
+    load_checkpoint(tmp_path / "run" / "last.safetensors")
+
+
+def test_a_dataset_is_no_place_for_a_run(dataset):
+    with pytest.raises(InputError, match="holds a dataset; choose another --out"):
+        TrainingRun(dataset, dataset.path, CONFIG)
+
+
+def test_a_mean_that_was_best_stays_best_when_the_run_goes_on(dataset, tmp_path, monkeypatch):
+    """The mean's score is kept with the state, and a worse epoch later does not take its place."""
+    ciders = iter([50.0, 51.0, 52.0, 60.0, 55.0, 54.0])
+    plain = limner.run.evaluate
+
+    def evaluate(*arguments):
+        found = plain(*arguments)
+        scores = {"CIDEr": next(ciders)}
+        return SimpleNamespace(scores=scores, captions=found.captions)
+
+    monkeypatch.setattr("limner.run.evaluate", evaluate)
+    config = msgspec.structs.replace(CONFIG, average=2)
+    _, lines = start(dataset, tmp_path / "run", config)
+    assert lines[-1].endswith("60.0 (best so far)")
+    mean = (tmp_path / "run" / "best.safetensors").read_bytes()
+    more = msgspec.structs.replace(config, epochs=4)
+    _, lines = start(dataset, tmp_path / "run", more, resume=True)
+    assert not any("best so far" in line for line in lines)
+    assert (tmp_path / "run" / "best.safetensors").read_bytes() == mean
+
+
+def without(path, key=None, tensor=None):
+    """The checkpoint, less one key of its facts, or one tensor."""
+    checkpoint = load_checkpoint(path)
+    checkpoint.info.pop(key, None)
+    checkpoint.state.pop(tensor, None)
+    save_checkpoint(path, checkpoint.model, checkpoint.info, checkpoint.state)
+
+
+@pytest.mark.parametrize(
+    ("lost", "message"),
+    [
+        ({"key": "training"}, r"does not hold together \('training'\)"),
+        ({"key": "dataset"}, r"does not hold together \('dataset'\)"),
+        ({"tensor": "optimizer/Wx/m"}, "no Wx/m in the state of the update rule"),
+    ],
+)
+def test_half_a_state_is_refused(undisturbed, dataset, tmp_path, lost, message):
+    shutil.copytree(undisturbed[0], tmp_path / "run")
+    without(tmp_path / "run" / "last.safetensors", **lost)
+    with pytest.raises(InputError, match=message):
+        start(dataset, tmp_path / "run", resume=True)
 
 
 def test_a_folder_that_holds_a_run_is_refused(undisturbed, dataset):

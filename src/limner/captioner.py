@@ -9,7 +9,7 @@ import numpy as np
 
 from limner.arrays import Array, Float
 from limner.checkpoint import Checkpoint, load_checkpoint
-from limner.data.features import Backbone, extract
+from limner.data.features import Backbone, backbone_title, extract, same_backbone
 from limner.data.images import Source, source_name
 from limner.decoding import USUAL, Decoding
 from limner.errors import InputError
@@ -191,11 +191,12 @@ def _input_size(checkpoint: Checkpoint) -> int | None:
 
 def _check_backbone(checkpoint: Checkpoint, backbone: Backbone) -> None:
     wanted = checkpoint.info.get("backbone") or {}
-    if wanted and wanted.get("sha256") != backbone.sha256:
+    here = backbone.describe()
+    if not same_backbone(wanted, here):
         raise InputError(
-            f"the model was trained on features of {wanted.get('name')} "
-            f"({str(wanted.get('sha256'))[:12]}), and the backbone here is {backbone.name} "
-            f"({backbone.sha256[:12]}); name the right one with --backbone FILE.onnx"
+            f"a model trained on features of {backbone_title(wanted)}, and the backbone here is "
+            f"{backbone_title(here)}; name the right one with --backbone FILE.onnx, and models "
+            "together that were trained on pictures of one size"
         )
     dim = checkpoint.model.input_dim
     if dim != backbone.dim:

@@ -20,12 +20,14 @@ from typing import Any, NoReturn
 import msgspec
 import numpy as np
 import tomli_w
+from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from limner.arrays import Array
 from limner.captioner import checkpoint_path, ensemble
 from limner.checkpoint import load_checkpoint, save_checkpoint
 from limner.data.dataset import Dataset
+from limner.data.features import backbone_title, same_backbone
 from limner.distillation import teach
 from limner.errors import InputError, LimnerError
 from limner.evaluation import check_features, evaluate, training_tokens
@@ -40,7 +42,10 @@ SCORE = "CIDEr"
 """The validation score that is reported, and by which the best model is chosen first of all."""
 
 HANDFUL = 0.02
-"""Fewer different captions than this share of the validation pictures are called a collapse."""
+"""One caption, or as few as this share of the validation pictures, is called a collapse."""
+
+EXPLODED = 5.0
+"""A loss that is so many times the first step's is not coming back."""
 
 
 class StoppedError(Exception):
@@ -122,18 +127,24 @@ class TrainingRun:
         """The teachers as one; None where there are none, or they have been asked already."""
         if not self.config.teachers or (self._resume and self._taught.exists()):
             return None
-        paths = [checkpoint_path(Path(teacher)) for teacher in self.config.teachers]
-        try:
-            teacher = ensemble([load_checkpoint(path).model for path in paths])
-            check_features(self.dataset, teacher)
-        except InputError as error:
-            raise InputError(f"teachers {' and '.join(map(str, paths))}: {error}") from None
-        if teacher.word_to_idx != self.dataset.vocabulary.word_to_idx:
-            raise InputError(
-                f"{paths[0]}: a teacher with another vocabulary than {self.dataset.path}; name "
-                "models trained on this dataset"
-            )
-        return teacher
+        members = []
+        for teacher in self.config.teachers:
+            path = checkpoint_path(Path(teacher))
+            checkpoint = load_checkpoint(path)
+            here, theirs = self.dataset.info.get("backbone"), checkpoint.info.get("backbone")
+            check_features(self.dataset, checkpoint.model)
+            other = None
+            if checkpoint.model.word_to_idx != self.dataset.vocabulary.word_to_idx:
+                other = "another vocabulary"
+            elif not same_backbone(here, theirs):
+                other = f"other features, of {backbone_title(theirs or {})},"
+            if other:
+                raise InputError(
+                    f"{path}: a teacher with {other} than {self.dataset.path}; name models "
+                    "trained on this dataset"
+                )
+            members.append(checkpoint.model)
+        return ensemble(members)
 
     def _shared(self, teacher: Ensemble | None) -> Shared | None:
         """What the teachers expect beside the captions' own words; they are asked once."""
@@ -143,7 +154,13 @@ class TrainingRun:
             write_atomically(self._taught, save(taught._asdict()))
         elif not self.config.teachers:
             return None
-        taught = Shared(**load(self._taught.read_bytes()))
+        try:
+            taught = Shared(**load(self._taught.read_bytes()))
+        except (SafetensorError, TypeError) as error:
+            raise InputError(
+                f"{self._taught}: damaged ({error}); delete it, and --resume asks the teachers "
+                "again"
+            ) from None
         share = self.config.distillation * (1 - self.config.label_smoothing)
         return Shared(taught.words, taught.shares * np.float32(share))
 
@@ -192,6 +209,8 @@ class TrainingRun:
     def _begin(self) -> None:
         if self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"{self.folder}: a file; --out takes a folder")
+        if (self.folder / "dataset.json").exists():
+            raise InputError(f"{self.folder}: holds a dataset; choose another --out")
         if (self.folder / "config.toml").exists():
             raise InputError(
                 f"{self.folder}: holds a run already; go on with it by --resume, "
@@ -211,17 +230,23 @@ class TrainingRun:
                 f"{last}: a finished model without the state of its training; "
                 "it can caption, but not be trained on: begin again with another --out"
             )
-        self._check_settings(last, checkpoint.info["training"])
-        if checkpoint.info["dataset"]["fingerprint"] != self.dataset.fingerprint:
+        try:
+            self._check_settings(last, checkpoint.info["training"])
+            if checkpoint.info["dataset"]["fingerprint"] != self.dataset.fingerprint:
+                raise InputError(
+                    f"{last}: trained on {checkpoint.info['dataset']['path']}, not on the dataset "
+                    f"{self.dataset.path}; resume with the same dataset"
+                )
+            self.model.params.update(checkpoint.model.params)
+            self.solver.restore(checkpoint.state, solver["rng"])
+            self.best = solver["best"]
+            self._best_epoch = solver.get("best_epoch", 0)
+            self._seconds_before = solver["seconds"]
+        except (KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"{last}: trained on {checkpoint.info['dataset']['path']}, not on the dataset "
-                f"{self.dataset.path}; resume with the same dataset"
-            )
-        self.model.params.update(checkpoint.model.params)
-        self.solver.restore(checkpoint.state, solver["rng"])
-        self.best = solver["best"]
-        self._best_epoch = solver.get("best_epoch", 0)
-        self._seconds_before = solver["seconds"]
+                f"{last}: the state of the training does not hold together ({error}); it cannot "
+                "be gone on with: begin again with another --out"
+            ) from None
         lines = _history_lines(self.folder)
         known = [f"{line}\n" for line in lines if _iteration(line) <= self.solver.iteration]
         write_atomically(self._history, "".join(known))
@@ -235,7 +260,7 @@ class TrainingRun:
             if trained.get(name, getattr(usual, name)) != value:
                 raise InputError(
                     f"{last}: trained with {name} {trained.get(name)}, not {value}; "
-                    "a run's settings stay as they are"
+                    f"a run's settings stay as they are, only {self._last_epochs} may grow"
                 )
         if self.epochs < trained["iteration"] // self.solver.steps_per_epoch:
             raise InputError(f"{last}: has more epochs behind it than {self.epochs}")
@@ -251,6 +276,12 @@ class TrainingRun:
         due = time.monotonic() - self._saved >= self.config.checkpoint_seconds
         if not math.isfinite(loss):
             self._give_up(f"the loss became {loss}{_first_bad(self.model.params)}")
+        if not self.is_critical and loss > EXPLODED * solver.loss_history[0]:
+            largest = max(self.model.params, key=lambda name: np.abs(self.model.params[name]).max())
+            self._give_up(
+                f"the loss became {loss:.4g}, after {solver.loss_history[0]:.4g} at first, and the "
+                f"parameter {largest} the largest,"
+            )
         due = due or self._stop
         if at_epoch or due:  # before they are kept
             for name, param in self.model.params.items():
@@ -268,9 +299,10 @@ class TrainingRun:
     def _give_up(self, reason: str) -> NoReturn:
         last = self.folder / "last.safetensors"
         kept = f"the last good state is kept in {last.name}" if last.exists() else "none was kept"
+        lower = "critical_learning_rate" if self.is_critical else "--learning-rate"
         raise LimnerError(
             f"{self.folder}: {reason} at step {self.solver.iteration}; {kept}: "
-            "train again with a lower --learning-rate, into another --out"
+            f"train again with a lower {lower}, into another --out"
         )
 
     def _after_epoch(self, solver: CaptioningSolver) -> None:
@@ -291,7 +323,7 @@ class TrainingRun:
             f"{' (best so far)' if better else ''}, {self.seconds:.0f} s"
         )
         different, pictures = len(set(evaluation.captions.values())), len(evaluation.captions)
-        if different < HANDFUL * pictures:
+        if pictures > 2 and different <= max(HANDFUL * pictures, 1):
             self._report(
                 f"only {different} different captions for {pictures} pictures: the model does not "
                 "look at them yet; if it stays so, lower the learning rate or the dropout"
@@ -333,6 +365,8 @@ class TrainingRun:
         )
         for name, param in params.items():
             param[:] = before[name]
+        if better:  # or a run that goes on from here would take a worse one for better
+            self._save_last()
 
     @property
     def is_critical(self) -> bool:

@@ -10,6 +10,7 @@ from limner.assessment import Assessment, assess
 from limner.captioner import checkpoint_path
 from limner.checkpoint import Checkpoint, load_checkpoint
 from limner.data.dataset import Dataset, open_dataset
+from limner.data.features import backbone_title, same_backbone
 from limner.errors import InputError, LimnerError
 from limner.report import write_report
 from limner.run import StoppedError, TrainingRun, read_history
@@ -97,11 +98,11 @@ def open_for(models: Sequence[Path], data: Path | None) -> tuple[list[Checkpoint
     dataset = open_dataset(data or Path(known[0]["path"]))
     theirs = dataset.info.get("backbone") or {}
     for path, checkpoint in zip(paths, checkpoints, strict=True):
-        ours = checkpoint.info.get("backbone") or {}
-        if ours and theirs and ours.get("sha256") != theirs.get("sha256"):
+        ours = checkpoint.info.get("backbone")
+        if ours and not same_backbone(ours, theirs):
             raise InputError(
-                f"{dataset.path}: features of {theirs.get('name')}, and {path} was trained on "
-                f"those of {ours.get('name')}: another backbone; prepare the dataset with the "
+                f"{dataset.path}: features of {backbone_title(theirs)}, and {path} was trained on "
+                f"those of {backbone_title(ours)}: another backbone; prepare the dataset with the "
                 "model's"
             )
     return checkpoints, dataset

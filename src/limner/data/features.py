@@ -10,7 +10,7 @@ are made ready (`Preprocessing`). This is the only module that imports onnxrunti
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -197,6 +197,31 @@ class Backbone:
                 "not (1, D) or (1, D, H, W); name another output in the TOML file"
             )
         return (int(found.shape[1]) if self._grid else None), int(found.shape[-1])
+
+
+def backbone_title(facts: Mapping[str, Any]) -> str:
+    """A backbone, in words, from what `Backbone.describe` says of it.
+
+    >>> backbone_title({"name": "net", "sha256": "0123456789abcdef", "preprocessing": {"size": 64}})
+    'net (0123456789ab, pictures of 64 x 64)'
+    """
+    size = facts.get("preprocessing", {}).get("size")
+    pictures = f", pictures of {size} x {size}" if size else ""
+    return f"{facts.get('name')} ({str(facts.get('sha256'))[:12]}{pictures})"
+
+
+def same_backbone(facts: Mapping[str, Any] | None, others: Mapping[str, Any] | None) -> bool:
+    """Whether features mean the same: one network, its pictures made ready in one way.
+
+    Args:
+        facts, others: what `Backbone.describe` said; what is not known is taken to be the same.
+    """
+    if not facts or not others:
+        return True
+    ours, theirs = facts.get("preprocessing", {}), others.get("preprocessing", {})
+    return facts.get("sha256") == others.get("sha256") and all(
+        ours[key] == theirs[key] for key in ours.keys() & theirs.keys()
+    )
 
 
 def extract(

@@ -128,7 +128,15 @@ class NumpyEngine:
         return state
 
     def load_state_dict(self, state: dict[str, Array]) -> None:
-        """Take back what `state_dict` gave, of this engine or of `ReferenceEngine`."""
+        """Take back what `state_dict` gave, of this engine or of `ReferenceEngine`.
+
+        Raises:
+            ValueError: if some of it is missing.
+        """
+        remembered = {f"{param}/{name}" for param in self._params for name in self._memory}
+        missing = remembered - state.keys()
+        if missing and missing != remembered:  # all of it is missing before the first step
+            raise ValueError(f"no {min(missing)} in the state of the update rule")
         memory = {name: self._by_name(flat) for name, flat in self._memory.items()}
         for key, value in state.items():
             param, name = key.split("/")
