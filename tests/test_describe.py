@@ -21,7 +21,7 @@ def test_a_checkpoint():
 def test_a_dataset(tiny_dataset):
     facts = describe(tiny_dataset)
     assert facts["train"] == "20 pictures, 100 captions"
-    assert facts["features"] == "1280 from efficientnet_lite0"
+    assert facts["features"] == "1280 numbers from efficientnet_lite0, pictures of 224 x 224"
 
 
 def test_a_run(tiny_run):

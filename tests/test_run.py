@@ -303,7 +303,8 @@ def test_stopped_with_everything_switched_on_it_goes_on(
     data, config = grid_dataset if model == "attention" else dataset, config_of(model)
     teacher = msgspec.structs.replace(config, epochs=1, critical_epochs=0, average=0)
     start(data, tmp_path / "teacher", teacher)
-    config = msgspec.structs.replace(config, teachers=[str(tmp_path / "teacher")])
+    teachers = [str(tmp_path / "teacher")]
+    config = msgspec.structs.replace(config, scheduled_sampling=0.0, teachers=teachers)
     _, lines = start(data, tmp_path / "whole", config)
     assert lines[0].startswith("asking 1 model: ")
     assert lines[3].startswith("epoch 3 of 5: loss")
@@ -320,6 +321,14 @@ def test_stopped_with_everything_switched_on_it_goes_on(
     picture = data.image_path(data.splits["dev"].image_ids[0])
     caption = Captioner.load(tmp_path / "run").caption(picture)
     assert caption.score < 0
+
+
+def test_stopped_with_scheduled_sampling_it_goes_on(dataset, tmp_path):
+    config = msgspec.structs.replace(CONFIG, scheduled_sampling=0.5)
+    start(dataset, tmp_path / "whole", config)
+    stopped(dataset, tmp_path / "run", config, 17)
+    start(dataset, tmp_path / "run", config, resume=True)
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
 
 
 def test_the_mean_of_the_last_epochs(dataset, tmp_path, monkeypatch):
@@ -501,7 +510,7 @@ def test_a_loss_that_is_no_number(dataset, tmp_path, cell_type, update_rule, che
         wordvec_dim=6,
         hidden_dim=8,
         update_rule=update_rule,
-        learning_rate=1e38,
+        learning_rate=1e6,
         checkpoint_seconds=checkpoint_seconds,
         batch_size=8,
         epochs=1,
@@ -533,11 +542,20 @@ def test_parameters_that_are_no_numbers_are_not_kept(dataset, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("hiden_dim = 5", "unknown field `hiden_dim`.*`limner train --help` lists"),
-        ('hidden_dim = "5"', "Expected `int`, got `str` - at `.*hidden_dim`"),
-        ("hidden_dim = 0", "Expected `int` >= 1 - at `.*hidden_dim`"),
-        ("learning_rate = nan", "Expected `float` > 0.0"),
-        ('cell_type = "gnu"', "Invalid enum value 'gnu' - at `.*cell_type`"),
+        ("hiden_dim = 5", "unknown field `hiden_dim`; docs/training.md has the settings"),
+        ('hidden_dim = "5"', "hidden_dim: Expected `int`, got `str`"),
+        ("hidden_dim = 0", "hidden_dim: Expected `int` >= 1"),
+        ("learning_rate = nan", "learning_rate: Expected `float` > 0.0"),
+        ("learning_rate = inf", "learning_rate: Expected `float` <= 1000000.0"),
+        (
+            'cell_type = "gnu"',
+            "cell_type: Invalid enum value .gnu., expected one of rnn, gru",
+        ),
+        ('model = "attention"\ncell_type = "gru"', "cell_type does nothing with model attention"),
+        ("warmup = 0.1", "warmup does nothing with schedule epochs: leave it out"),
+        ("critical_bleu = 2.0", "critical_bleu does nothing with critical_epochs 0"),
+        ("average = 1", "average 1: the mean of one is the one"),
+        ('teachers = ["a"]\nscheduled_sampling = 0.5', "does not go with teachers"),
         ("hidden_dim = ", "settings.toml: "),
         ("# \udce9", "settings.toml: "),
     ],

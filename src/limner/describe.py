@@ -53,12 +53,22 @@ def _describe_dataset(dataset: Dataset) -> dict[str, str]:
         "dataset": str(dataset.path),
         **facts,
         "vocabulary": f"{vocabulary} of {info.get('min_count')} uses or more",
-        "features": f"{dataset.input_dim} from {info['backbone']['name']}",
+        "features": _features(dataset),
         "pictures": info["source"]["images"],
         "captions": info["source"]["captions"],
         "left out": f"{len(info['skipped'])} pictures",
         "fingerprint": dataset.fingerprint[:12],
     }
+
+
+def _features(dataset: Dataset) -> str:
+    """How many numbers of how many places, of pictures of which size, from which backbone."""
+    train, backbone = dataset.splits["train"], dataset.info["backbone"]
+    places = f" at each of {train.features.shape[1]} places" if dataset.has_grid else ""
+    size = backbone.get("preprocessing", {}).get("size", "?")
+    views = f", {len(train.views)} altered views of every training picture" if train.views else ""
+    numbers = f"{dataset.input_dim} numbers{places}"
+    return f"{numbers} from {backbone['name']}, pictures of {size} x {size}{views}"
 
 
 def _describe_checkpoint(path: Path) -> dict[str, str]:

@@ -12,7 +12,7 @@ import numpy as np
 from limner.arrays import Array, Float, Int
 from limner.decoding.limits import rows_of
 from limner.models import CaptioningModel
-from limner.vocabulary import END
+from limner.vocabulary import END, SPECIAL
 
 
 def mixed_inputs(
@@ -25,24 +25,27 @@ def mixed_inputs(
 ) -> Int[Array, "N T-1"]:
     """The words that go in: each is, with probability `share`, drawn by the model.
 
-    A drawn word follows what went in before it, drawn words included. `<START>`, and what stands
-    from `<END>` on, stay.
+    A drawn word follows what went in before it, drawn words included; `<UNK>` and the other special
+    words are not drawn, as they are never said. `<START>`, and what stands from `<END>` on, stay.
 
     >>> from limner.models import CaptioningRNN
     >>> words = {"<NULL>": 0, "<START>": 1, "<END>": 2, "cat": 3, "dog": 4}
     >>> model = CaptioningRNN(words, 2, rng=np.random.default_rng(0))
-    >>> captions = np.array([[1, 3, 3, 3, 2, 0]])
+    >>> captions = np.array([[1, 4, 4, 4, 4, 2]])
     >>> rng = np.random.default_rng(2)
     >>> mixed_inputs(model, np.ones((1, 2)), captions, None, 0.5, rng)
-    array([[1, 3, 0, 3, 2]])
+    array([[1, 4, 3, 4, 4]])
     """
     inputs = captions[:, :-1].copy()
     state = model.initial_state(features)
     if image_idxs is not None:
         state = rows_of(state, image_idxs)
     step = model.stepper()
+    ids = model.word_to_idx
+    never = [ids[word] for word in SPECIAL if word in ids]
     for t in range(inputs.shape[1] - 1):
         scores, state = step(inputs[:, t], state)
+        scores[:, never] = -np.inf
         drawn = (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
         others = captions[:, t + 1]
         mine = rng.random(len(inputs)) < share

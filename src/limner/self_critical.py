@@ -25,7 +25,7 @@ from limner.arrays import Array, Float, Int
 from limner.decoding import Limits, sample
 from limner.decoding.limits import rows_of
 from limner.engine import Engine
-from limner.metrics import CaptionReward
+from limner.metrics import CaptionReward, tokenize
 from limner.models import CaptioningModel
 from limner.vocabulary import END, NULL, START, UNK, Vocabulary
 
@@ -117,4 +117,4 @@ class Critic:
         return -float(rewards.mean())
 
     def _said(self, words: Int[Array, "N T"]) -> list[Tokens]:
-        return [self._vocabulary.decode(row).split() for row in words]
+        return [tokenize(self._vocabulary.decode(row)) for row in words]

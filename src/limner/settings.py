@@ -3,9 +3,9 @@
 Shapes: N pictures, L places, D features.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args, get_type_hints
 
 import msgspec
 import numpy as np
@@ -18,8 +18,14 @@ from limner.evaluation import check_features
 from limner.models import AttentionRNN, CaptioningModel, CaptioningRNN, Dropout
 from limner.schedules import SCHEDULES
 
-Positive = Annotated[int, msgspec.Meta(ge=1)]
+MOST = 1e6
+"""Of any number: what is more, or not finite, is a mistake."""
+
+Positive = Annotated[int, msgspec.Meta(ge=1, le=int(MOST))]
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+Rate = Annotated[float, msgspec.Meta(gt=0, le=MOST)]
+Amount = Annotated[float, msgspec.Meta(ge=0, le=MOST)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=int(MOST))]
 
 
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -65,33 +71,60 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     hidden_dim: Positive = 512
     attention_dim: Positive = 256
     place_dim: Positive = 512
-    forget_bias: float = 0.0
+    forget_bias: Annotated[float, msgspec.Meta(ge=-MOST, le=MOST)] = 0.0
     standardise: bool = False
     dropout_embedding: Share = 0.0
     dropout_features: Share = 0.0
     dropout_output: Share = 0.0
     label_smoothing: Share = 0.0
-    clip_norm: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    clip_norm: Amount = 0.0
     update_rule: Literal["sgd", "sgd_momentum", "rmsprop", "adam", "adamw"] = "adam"
-    learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 1e-3
-    weight_decay: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    learning_rate: Rate = 1e-3
+    weight_decay: Amount = 0.0
     schedule: Literal["epochs", "constant", "cosine", "one-cycle"] = "epochs"
     lr_decay: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.85
     warmup: Share = 0.0
-    patience: Annotated[int, msgspec.Meta(ge=0)] = 0
+    patience: Count = 0
     batch_size: Positive = 128
     epochs: Positive = 10
     scheduled_sampling: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
     teachers: list[str] = msgspec.field(default_factory=list)
-    distillation: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
-    critical_epochs: Annotated[int, msgspec.Meta(ge=0)] = 0
-    critical_learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 2e-5
+    distillation: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.5
+    critical_epochs: Count = 0
+    critical_learning_rate: Rate = 2e-5
     critical_samples: Annotated[int, msgspec.Meta(ge=2)] = 5
-    critical_likelihood: Annotated[float, msgspec.Meta(ge=0)] = 0.2
-    critical_bleu: Annotated[float, msgspec.Meta(ge=0)] = 1.0
-    average: Annotated[int, msgspec.Meta(ge=0)] = 0
+    critical_likelihood: Amount = 0.2
+    critical_bleu: Amount = 1.0
+    average: Count = 0
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
-    checkpoint_seconds: Annotated[float, msgspec.Meta(ge=0)] = 60.0
+    checkpoint_seconds: Amount = 60.0
+
+    def __post_init__(self) -> None:
+        """Refuse a setting that would do nothing, rather than let somebody wait for its effect."""
+        usual = {field.name: field.default for field in msgspec.structs.fields(self)}
+        for condition, names, with_what in self._without_effect():
+            for name in names if condition else ():
+                if getattr(self, name) != usual[name]:
+                    raise ValueError(f"{name} does nothing with {with_what}: leave it out")
+        if self.average == 1:
+            raise ValueError("average 1: the mean of one is the one; expected 0, 2 or more")
+        if self.teachers and self.scheduled_sampling:
+            raise ValueError(
+                "scheduled_sampling does not go with teachers, who answer after people's words: "
+                "leave one out"
+            )
+
+    def _without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
+        """Conditions, settings that do nothing under them, and the condition in words."""
+        yield self.model == "attention", ("cell_type", "num_layers", "tied"), "model attention"
+        others = self.model == "rnn" and self.cell_type != "lstm"
+        yield others, ("forget_bias",), f"cell_type {self.cell_type}"
+        yield self.schedule == "epochs", ("warmup",), "schedule epochs"
+        yield self.schedule != "epochs", ("lr_decay",), f"schedule {self.schedule}"
+        yield self.update_rule != "adamw", ("weight_decay",), f"update_rule {self.update_rule}"
+        names = [field.name for field in msgspec.structs.fields(self)]
+        critical = [name for name in names if name.startswith("critical_")]
+        yield not self.critical_epochs, critical, "critical_epochs 0"
 
 
 def read_config(path: Path) -> TrainConfig:
@@ -100,8 +133,29 @@ def read_config(path: Path) -> TrainConfig:
         return msgspec.toml.decode(path.read_bytes(), type=TrainConfig)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); name a TOML file") from None
+    except msgspec.ValidationError as error:
+        raise InputError(
+            f"{path}: {explain_invalid(error)}; docs/training.md has the settings"
+        ) from None
     except (msgspec.MsgspecError, ValueError) as error:
-        raise InputError(f"{path}: {error}; `limner train --help` lists the settings") from None
+        raise InputError(f"{path}: no TOML ({error}); docs/training.md has the settings") from None
+
+
+def explain_invalid(error: msgspec.ValidationError) -> str:
+    """What is wrong with which setting, and what was expected.
+
+    >>> try:
+    ...     msgspec.convert({"model": "transformer"}, TrainConfig)
+    ... except msgspec.ValidationError as error:
+    ...     print(explain_invalid(error))
+    model: Invalid enum value 'transformer', expected one of rnn, attention
+    """
+    what, _, place = str(error).partition(" - at `$.")
+    name = place.removesuffix("`")
+    allowed = get_args(get_type_hints(TrainConfig).get(name))
+    if what.startswith("Invalid enum value"):
+        what += f", expected one of {', '.join(allowed)}"
+    return f"{name}: {what}" if name else what
 
 
 def new_model(config: TrainConfig, dataset: Dataset, rng: np.random.Generator) -> CaptioningModel:

@@ -25,9 +25,9 @@ class CaptioningSolver:
         model: trained in place.
         data: a `Split`, or the course's dict with `train_captions` (M, T), `train_image_idxs`
             (M,) and `train_features` (N, D).
-        update_rule: "sgd", "sgd_momentum", "rmsprop" or "adam".
+        update_rule: "sgd", "sgd_momentum", "rmsprop", "adam" or "adamw".
         optim_config: the rule's settings, e.g. `{"learning_rate": 1e-3}`.
-        lr_decay: the learning rate is multiplied by it after every epoch.
+        lr_decay: the learning rate is multiplied by it after every epoch, the critic's too.
         batch_size: captions a step.
         num_epochs: an epoch is `max(M // batch_size, 1)` steps.
         print_every: prints the loss at every such step, if `verbose`.

@@ -87,6 +87,9 @@ def _explain(error: Exception) -> int:
         say(f"limner: standard output: {error.strerror}")
         _discard_stdout()
         return LimnerError.exit_status
+    if isinstance(error, MemoryError):
+        say("limner: not enough memory; take a smaller model, batch or picture")
+        return LimnerError.exit_status
     line = " ".join(str(error).split())
     say(f"limner: {type(error).__name__}: {line} (a mistake in limner; --debug shows where)")
     return LimnerError.exit_status

@@ -13,7 +13,7 @@ from limner.data.prepare import Job
 from limner.data.prepare import prepare as prepare_dataset
 from limner.demo import run_demo
 from limner.errors import InputError
-from limner.settings import TrainConfig, read_config
+from limner.settings import TrainConfig, explain_invalid, read_config
 from limner.stages import report_run, train_with_progress
 from limner.terminal import progress_bar, say
 
@@ -28,8 +28,8 @@ class Features(StrEnum):
 class Tokens(StrEnum):
     """What captions are made of."""
 
-    words = "words"
-    chars = "chars"
+    word = "word"
+    char = "char"
 
 
 def prepare(
@@ -63,7 +63,7 @@ def prepare(
     ] = Features.pooled,
     tokens: Annotated[
         Tokens, typer.Option(help="What a caption is a sequence of: words, or characters.")
-    ] = Tokens.words,
+    ] = Tokens.word,
     size: Annotated[
         int | None,
         typer.Option(min=32, help="Side of the backbone's input in pixels [224]; 288 sees more."),
@@ -90,7 +90,7 @@ def prepare(
         features is Features.grid,
         size,
         views,
-        tokens is Tokens.chars,
+        tokens is Tokens.char,
     )
     with progress_bar("extracting features", "pictures") as update:
         dataset = prepare_dataset(job, say, update)
@@ -139,7 +139,7 @@ def train(
 ) -> None:
     """Train a captioner. Stopped or killed at any moment, it goes on with --resume.
 
-    A TOML file for --config can set more: `limner.settings.TrainConfig` lists everything.
+    A TOML file for --config can set more: docs/training.md has every setting.
     """
     given = {
         name: value
@@ -160,7 +160,10 @@ def train(
     base = read_config(settings_file) if settings_file else TrainConfig()
     settings = _override(base, given)
     if resume and msgspec.structs.replace(settings, epochs=base.epochs) != base:
-        raise InputError(f"{kept}: a run's settings stay as they are; only --epochs may change")
+        raise InputError(
+            f"{kept}: a run's settings stay as they are; only --epochs may change, or where there "
+            "are critical_epochs, these, in that file"
+        )
     train_with_progress(opened, out, settings, resume)
     report_run(opened, out)
 
@@ -205,4 +208,4 @@ def _override(base: Any, given: dict[str, Any]) -> Any:
     try:
         return msgspec.convert({**msgspec.to_builtins(base), **given}, type(base))
     except msgspec.ValidationError as error:
-        raise InputError(f"{error}; see `limner train --help`") from None
+        raise InputError(f"{explain_invalid(error)}; see `limner train --help`") from None

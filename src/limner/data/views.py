@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 SMALLEST = 0.6
-"""The share of a picture's area that a crop keeps at least."""
+"""The share of a picture's area that a crop keeps at least, before it is stretched."""
 
 STRETCH = 0.05
 """How much longer or shorter than the picture's proportions a crop's sides may be."""

@@ -31,7 +31,7 @@ class NumpyEngine:
 
     Args:
         model: its `params` become views of the engine's one array, and are updated in place.
-        update_rule: "sgd", "sgd_momentum", "rmsprop" or "adam".
+        update_rule: "sgd", "sgd_momentum", "rmsprop", "adam" or "adamw".
         optim_config: settings of the rule.
         regularisation: dropout, label smoothing, clipping.
         rng: draws the masks of dropout.

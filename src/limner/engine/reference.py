@@ -16,7 +16,7 @@ class ReferenceEngine:
 
     Args:
         model: its `params` are replaced at every step.
-        update_rule: "sgd", "sgd_momentum", "rmsprop" or "adam".
+        update_rule: "sgd", "sgd_momentum", "rmsprop", "adam" or "adamw".
         optim_config: settings of the rule, copied for every parameter.
         regularisation: dropout, label smoothing, clipping.
         rng: draws the masks of dropout.
