@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from limner.data import images
-from limner.data.images import load_image
+from limner.data.images import load_image, source_name
 from limner.errors import InputError
 
 RED, GREEN, BLUE, WHITE, BLACK = (
@@ -328,3 +328,22 @@ def test_bytes_changed_at_random_give_a_picture_or_an_input_error(kind, data):
     else:
         outcome = f"{image.mode}; {image.size[0] * image.size[1]} pixels"
     assert re.fullmatch(r"picture of [\d,]+ bytes: .+; .+|RGB; [1-9]\d* pixels", outcome)
+
+
+def test_an_image_of_pillows_is_made_ready_as_its_file_is(tmp_path):
+    path = tmp_path / "turned.png"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    Image.fromarray(pixels).save(path, exif=exif)
+    with Image.open(path) as opened:
+        np.testing.assert_array_equal(np.asarray(load_image(opened)), np.asarray(load_image(path)))
+        assert source_name(opened) == str(path)
+    palette = Image.new("P", (3, 2))
+    assert load_image(palette).mode == "RGB"
+    assert source_name(palette) == "picture of 3 x 2"
+
+
+def test_what_is_no_picture_at_all():
+    with pytest.raises(TypeError, match=r"a picture is a path, bytes, .* not NoneType"):
+        load_image(None)

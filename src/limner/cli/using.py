@@ -10,7 +10,7 @@ import typer
 
 from limner.attention_map import attention_map
 from limner.captioner import Caption, Captioner
-from limner.data.images import Source, load_image
+from limner.data.images import Source, load_image, source_name
 from limner.decoding import USUAL, Decoding
 from limner.describe import describe
 from limner.errors import InputError
@@ -119,7 +119,7 @@ def caption(
             if as_json:
                 print(json.dumps(_facts(name, one, choices), ensure_ascii=False), flush=True)
             else:
-                print(f"{name}\t{one.text}" if several else one.text, flush=True)
+                print(f"{source_name(name)}\t{one.text}" if several else one.text, flush=True)
                 if choices:
                     _print_choices(choices)
         if attention:

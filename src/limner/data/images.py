@@ -8,6 +8,8 @@ import io
 import os
 import stat
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,7 +24,7 @@ MAX_PIXELS = 100_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 """What is read. Pillow knows more, but some of those start other programs (EPS) or are guesses."""
 
-Source = Path | str | bytes | BinaryIO
+Source = Path | str | bytes | BinaryIO | Image.Image
 
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
@@ -43,7 +45,7 @@ def load_image(source: Source, *, size_hint: int | None = None) -> Image.Image:
     16 bits are scaled to 8, never clipped.
 
     Args:
-        source: a path, an open binary file, or the picture's bytes.
+        source: a path, an open binary file, the picture's bytes, or Pillow's image of it.
         size_hint: a side in pixels that is large enough for the caller. A larger JPEG is then
             decoded at a half, a quarter or an eighth of its size, faster; no side of the result
             falls below the hint that was not below it already.
@@ -55,6 +57,7 @@ def load_image(source: Source, *, size_hint: int | None = None) -> Image.Image:
         InputError: whatever is wrong with the picture, in one line that names it: missing, a
             folder, no permission, empty, not a picture, truncated, damaged, more than
             `MAX_PIXELS` pixels.
+        TypeError: if the source is none of these.
 
     Example:
         >>> buffer = io.BytesIO()
@@ -67,6 +70,13 @@ def load_image(source: Source, *, size_hint: int | None = None) -> Image.Image:
     if isinstance(source, (str, Path)):
         with _open_file(source, name) as file:
             return _decode(file, name, size_hint)
+    if isinstance(source, Image.Image):
+        return _finish(source, name)
+    if not isinstance(source, bytes) and not hasattr(source, "read"):
+        raise TypeError(
+            "a picture is a path, bytes, an open file or an image of Pillow's, "
+            f"not {type(source).__name__}"
+        )
     return _decode(io.BytesIO(source) if isinstance(source, bytes) else source, name, size_hint)
 
 
@@ -79,6 +89,10 @@ def source_name(source: Source) -> str:
     """
     if isinstance(source, bytes):
         return f"picture of {len(source):,} bytes"
+    if isinstance(source, Image.Image) and not getattr(source, "filename", ""):
+        return f"picture of {source.width} x {source.height}"
+    if isinstance(source, Image.Image):
+        source = Path(getattr(source, "filename"))  # noqa: B009 (Pillow's types do not have it)
     name = source if isinstance(source, (str, Path)) else getattr(source, "name", "open file")
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(name))
 
@@ -105,16 +119,30 @@ def _open_file(path: str | Path, name: str) -> BinaryIO:
 def _decode(file: BinaryIO, name: str, size_hint: int | None) -> Image.Image:
     """Decode an open picture; whatever Pillow throws becomes an `InputError`."""
     _quiet_pillow()
-    try:
+    with _told(name):
         _refuse_empty(file, name)
         with Image.open(file, formats=FORMATS) as image:
             _refuse_size(image.size, name)
             if size_hint is not None:
                 image.draft(None, (size_hint, size_hint))
-            image.load()
-            orientation = _orientation(image)
-            rgb = _to_rgb(image)
+            return _finish(image, name)
+
+
+def _finish(image: Image.Image, name: str) -> Image.Image:
+    """The picture itself, upright and in RGB."""
+    with _told(name):
+        _refuse_size(image.size, name)
+        image.load()
+        orientation = _orientation(image)
+        rgb = _to_rgb(image)
         return rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Whatever Pillow throws becomes an `InputError` about the picture."""
+    try:
+        yield
     except InputError:
         raise
     except Exception as error:  # Pillow's plugins throw anything: SyntaxError, struct.error, ...
