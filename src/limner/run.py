@@ -20,23 +20,17 @@ from typing import Any, NoReturn
 import msgspec
 import numpy as np
 import tomli_w
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
 from limner.arrays import Array
-from limner.captioner import checkpoint_path, ensemble
 from limner.checkpoint import load_checkpoint, save_checkpoint
 from limner.data.dataset import Dataset
-from limner.data.features import backbone_title, same_backbone
-from limner.distillation import teach
 from limner.errors import InputError, LimnerError
-from limner.evaluation import check_features, evaluate, training_tokens
+from limner.evaluation import evaluate, training_tokens
 from limner.files import cannot_write, write_atomically
-from limner.layers import Shared
-from limner.models import Ensemble
 from limner.self_critical import Critic, SelfCritical
 from limner.settings import TrainConfig, new_model, regularisation, schedule_of
 from limner.solver import CaptioningSolver
+from limner.teachers import Teachers
 
 SCORE = "CIDEr"
 """The validation score that is reported, and by which the best model is chosen first of all."""
@@ -88,9 +82,7 @@ class TrainingRun:
         self._stop = False
         self._seconds_before = 0.0
         self._history = folder / "history.jsonl"
-        self._taught = folder / "teachers.safetensors"
-        self._resume = resume
-        teacher = self._teacher()
+        teachers = Teachers(config.teachers, dataset, folder / "teachers.safetensors", resume)
 
         rng = np.random.default_rng(config.seed)
         self.model = new_model(config, dataset, rng)
@@ -121,48 +113,9 @@ class TrainingRun:
             self._begin()
         written = tomli_w.dumps(msgspec.to_builtins(config))
         write_atomically(folder / "config.toml", written)
-        self.solver.shared = self._shared(teacher)
-
-    def _teacher(self) -> Ensemble | None:
-        """The teachers as one; None where there are none, or they have been asked already."""
-        if not self.config.teachers or (self._resume and self._taught.exists()):
-            return None
-        members = []
-        for teacher in self.config.teachers:
-            path = checkpoint_path(Path(teacher))
-            checkpoint = load_checkpoint(path)
-            here, theirs = self.dataset.info.get("backbone"), checkpoint.info.get("backbone")
-            check_features(self.dataset, checkpoint.model)
-            other = None
-            if checkpoint.model.word_to_idx != self.dataset.vocabulary.word_to_idx:
-                other = "another vocabulary"
-            elif not same_backbone(here, theirs):
-                other = f"other features, of {backbone_title(theirs or {})},"
-            if other:
-                raise InputError(
-                    f"{path}: a teacher with {other} than {self.dataset.path}; name models "
-                    "trained on this dataset"
-                )
-            members.append(checkpoint.model)
-        return ensemble(members)
-
-    def _shared(self, teacher: Ensemble | None) -> Shared | None:
-        """What the teachers expect beside the captions' own words; they are asked once."""
-        if teacher:
-            self._report(f"asking {teacher.title} what they would say")
-            taught = teach(teacher, self.dataset.splits["train"])
-            write_atomically(self._taught, save(taught._asdict()))
-        elif not self.config.teachers:
-            return None
-        try:
-            taught = Shared(**load(self._taught.read_bytes()))
-        except (SafetensorError, TypeError) as error:
-            raise InputError(
-                f"{self._taught}: damaged ({error}); delete it, and --resume asks the teachers "
-                "again"
-            ) from None
-        share = self.config.distillation * (1 - self.config.label_smoothing)
-        return Shared(taught.words, taught.shares * np.float32(share))
+        if config.teachers:
+            share = config.distillation * (1 - config.label_smoothing)
+            self.solver.shared = teachers.shared(share, report)
 
     def _critic(self, rng: np.random.Generator) -> Critic | None:
         config = self.config
