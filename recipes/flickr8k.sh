@@ -12,7 +12,7 @@ here=$(dirname "$0")
 teachers=""
 case $recipe in
     flickr8k-distilled) features="--features grid --size 288 --views 4" teachers="1 2 3" ;;
-    flickr8k-attention | flickr8k-teacher) features="--features grid --size 288 --views 4" ;;
+    flickr8k-attention | flickr8k-teacher) features="--features grid --size 288 --views 1" ;;
     flickr8k-lstm) features="" ;;
     flickr8k-characters) features="--tokens char" ;;
     *) echo "$0: no recipe $recipe; there are $(cd "$here" && echo *.toml)" >&2; exit 2 ;;
