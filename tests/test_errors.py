@@ -194,7 +194,7 @@ REFUSED = {
             ],
             place / "captions.csv",
         ),
-        "`limner train --help` lists the settings",
+        "docs/training.md has the settings",
     ),
     "an unknown option": (lambda place: (["train", "--hiden-dim", 5], "--hiden-dim"), "--help"),
     "an unknown command": (lambda place: (["trian"], "trian"), "limner --help"),
