@@ -5,6 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from limner.captioner import BUNDLED_CAPTIONER, checkpoint_path
@@ -12,6 +13,7 @@ from limner.checkpoint import load_checkpoint
 from limner.data.dataset import Dataset, open_dataset
 from limner.data.features import Backbone
 from limner.errors import InputError
+from limner.settings import TrainConfig
 
 
 def describe(path: Path | None = None) -> dict[str, str]:
@@ -74,7 +76,8 @@ def _features(dataset: Dataset) -> str:
 def _describe_checkpoint(path: Path) -> dict[str, str]:
     checkpoint = load_checkpoint(path)
     model, info = checkpoint.model, checkpoint.info
-    training = info.get("training", {})
+    usual = msgspec.to_builtins(TrainConfig())
+    training = {k: v for k, v in info.get("training", {}).items() if usual.get(k) != v}
     facts = {
         "checkpoint": str(path),
         "model": f"{model.title}, {model.num_parameters:,} parameters, "
