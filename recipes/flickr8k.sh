@@ -15,18 +15,19 @@ case $recipe in
     flickr8k-attention | flickr8k-teacher) features="--features grid --size 288 --views 1" ;;
     flickr8k-lstm) features="" ;;
     flickr8k-characters) features="--tokens char" ;;
-    *) echo "$0: no recipe $recipe; there are $(cd "$here" && echo *.toml)" >&2; exit 2 ;;
+    *) echo "$0: no recipe $recipe; there are" \
+            "$(cd "$here" && ls *.toml | sed "s/\\.toml//" | tr "\\n" " ")" >&2; exit 2 ;;
 esac
 export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
 
-# train RUN RECIPE [OPTION ...]: begin, or go on.
+# train RUN RECIPE [OPTION ...]: begin, or go on; in the place of the shell that calls it.
 train() {
     run=$1 settings=$2
     shift 2
     if [ -e "$run/config.toml" ]; then
-        limner train "$out/dataset" --out "$run" --resume
+        exec limner train "$out/dataset" --out "$run" --resume
     else
-        limner train "$out/dataset" --out "$run" --config "$here/$settings.toml" "$@"
+        exec limner train "$out/dataset" --out "$run" --config "$here/$settings.toml" "$@"
     fi
 }
 
@@ -41,7 +42,14 @@ for seed in $teachers; do  # all at once
     pids="$pids $!"
     learning="$learning --teacher $out/teacher-$seed"
 done
-for pid in $pids; do wait "$pid"; done
+# shellcheck disable=SC2064,SC2086  # these processes
+[ -z "$pids" ] || trap "kill $pids 2>/dev/null" EXIT INT TERM
+seed=0
+for pid in $pids; do
+    seed=$((seed + 1))
+    wait "$pid" || { cat "$out/teacher-$seed.log" >&2; exit 1; }
+done
+trap - EXIT INT TERM
 # shellcheck disable=SC2086
-train "$out/run" "$recipe" $learning
+(train "$out/run" "$recipe" $learning)
 limner evaluate "$out/run" --no-java

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ SMALL = {"wordvec_dim": 8, "hidden_dim": 8, "attention_dim": 4, "place_dim": 5, 
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
 def test_recipe(recipe):
-    config = read_config(recipe)
+    taught = {"teachers": ["a run"]} if recipe.stem == "flickr8k-distilled" else {}
+    config = read_config(recipe, taught)
     assert config.epochs > 1
     assert f"`{recipe.name}`" in (RECIPES / "README.md").read_text("utf-8")
     assert re.search(rf"[ |]{recipe.stem}[ )]", (RECIPES / "flickr8k.sh").read_text("utf-8"))
@@ -76,3 +78,48 @@ def test_an_unknown_recipe_is_told_so(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "no recipe flickr8k-transformer; there are flickr8k-attention" in done.stderr
+
+
+@pytest.fixture
+def stand_in(tmp_path):
+    """A command `limner` that only notes that it trains, and then does what is asked; its PATH."""
+
+    def make(then):
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        command = folder / "limner"
+        command.write_text(
+            "#!/bin/sh\n"
+            f'[ "$1" = prepare ] && exec mkdir -p {tmp_path}/out\n'
+            f'echo $$ > "{tmp_path}/pid-$(basename "$4")"\n{then}\n'
+        )
+        command.chmod(0o755)
+        return {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+
+    return make
+
+
+def test_what_a_teacher_fails_of_is_told(stand_in, tmp_path):
+    command = ["sh", RECIPES / "flickr8k.sh", "flickr8k-distilled", tmp_path, tmp_path / "out"]
+    environment = stand_in("echo out of luck >&2; exit 1")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "out of luck" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_teachers_end_with_the_script(stand_in, tmp_path):
+    command = ["sh", RECIPES / "flickr8k.sh", "flickr8k-distilled", tmp_path, tmp_path / "out"]
+    script = subprocess.Popen(command, env=stand_in("exec sleep 60"))
+    deadline = time.monotonic() + 20
+    while len(notes := sorted(tmp_path.glob("pid-teacher-*"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.2)  # the numbers are written
+    script.terminate()
+    assert script.wait(timeout=20) != 0
+    assert len(notes) == 3
+    running = {int(note.read_text()) for note in notes}
+    while running and time.monotonic() < deadline:
+        running = {number for number in running if Path(f"/proc/{number}").exists()}
+        time.sleep(0.05)
+    assert not running

@@ -266,6 +266,12 @@ EVERYTHING = {
 }
 
 
+OPTIONS = {
+    "rnn": {"num_layers": 2, "tied": True, "wordvec_dim": 8},
+    "attention": {"attention_dim": 4, "place_dim": 5},
+}
+
+
 @pytest.fixture(scope="session")
 def grid_dataset(drawn, tmp_path_factory):
     out = tmp_path_factory.mktemp("prepared") / "grid"
@@ -286,10 +292,8 @@ def config_of(model):
         {
             **msgspec.to_builtins(CONFIG),
             **EVERYTHING,
-            **({"num_layers": 2, "tied": True, "wordvec_dim": 8} if model == "rnn" else {}),
             "model": model,
-            "attention_dim": 4,
-            "place_dim": 5,
+            **OPTIONS[model],
         },
         TrainConfig,
     )
@@ -465,8 +469,8 @@ def without(path, key=None, tensor=None):
 @pytest.mark.parametrize(
     ("lost", "message"),
     [
-        ({"key": "training"}, r"does not hold together \('training'\)"),
-        ({"key": "dataset"}, r"does not hold together \('dataset'\)"),
+        ({"key": "training"}, r"does not hold together \(no 'training'\)"),
+        ({"key": "dataset"}, r"does not hold together \(no 'dataset'\)"),
         ({"tensor": "optimizer/Wx/m"}, "no Wx/m in the state of the update rule"),
     ],
 )
@@ -552,9 +556,12 @@ def test_parameters_that_are_no_numbers_are_not_kept(dataset, tmp_path):
             "cell_type: Invalid enum value .gnu., expected one of rnn, gru",
         ),
         ('model = "attention"\ncell_type = "gru"', "cell_type does nothing with model attention"),
+        ("place_dim = 5", "place_dim does nothing with model rnn"),
+        ("distillation = 0.7", "distillation does nothing with no teachers"),
+        ("average = 5\nepochs = 3", "average 5: expected 0, or 2 to all 3 epochs"),
         ("warmup = 0.1", "warmup does nothing with schedule epochs: leave it out"),
         ("critical_bleu = 2.0", "critical_bleu does nothing with critical_epochs 0"),
-        ("average = 1", "average 1: the mean of one is the one"),
+        ("average = 1", "average 1: expected 0, or 2 to all 10 epochs"),
         ('teachers = ["a"]\nscheduled_sampling = 0.5', "does not go with teachers"),
         ("hidden_dim = ", "settings.toml: "),
         ("# \udce9", "settings.toml: "),

@@ -9,7 +9,7 @@ from limner.captioner import BUNDLED_CAPTIONER
 from limner.checkpoint import load_checkpoint, save_checkpoint
 from limner.data.dataset import open_dataset
 from limner.errors import InputError
-from limner.run import TrainingRun
+from limner.run import StoppedError, TrainingRun
 from limner.settings import TrainConfig, read_config
 from limner.vocabulary import Vocabulary
 
@@ -52,8 +52,33 @@ def test_damaged_answers_are_told(tiny_dataset, tiny_run, tmp_path):
         TrainingRun(dataset, tmp_path / "run", config, resume=True)
     file.unlink()
     lines = []
-    TrainingRun(dataset, tmp_path / "run", config, resume=True, report=lines.append)
-    assert lines == ["asking 1 model: LSTM what they would say"]
+    TrainingRun(dataset, tmp_path / "run", config, resume=True, report=lines.append).train()
+    assert lines[0] == "asking 1 model: LSTM what they would say"
+
+
+def test_answers_of_others_are_not_taken(tiny_dataset, tiny_run, tmp_path):
+    """A run that was stopped before its first checkpoint, and goes on with other teachers."""
+    dataset, folder = open_dataset(tiny_dataset), tmp_path / "run"
+    train(dataset, folder, teachers=[str(tiny_run)])
+    (folder / "last.safetensors").unlink()
+    config = read_config(folder / "config.toml")
+    lines = []
+    TrainingRun(dataset, folder, config, resume=True, report=lines.append).train()
+    assert not lines[0].startswith("asking")
+    (folder / "last.safetensors").unlink()
+    other = msgspec.structs.replace(config, teachers=[str(tiny_run / "last.safetensors")])
+    TrainingRun(dataset, folder, other, resume=True, report=lines.append).train()
+    assert "asking 1 model: LSTM what they would say" in lines
+
+
+def test_a_stop_while_teachers_are_asked(tiny_dataset, tiny_run, tmp_path):
+    dataset = open_dataset(tiny_dataset)
+    config = TrainConfig(wordvec_dim=8, hidden_dim=8, epochs=1, teachers=[str(tiny_run)])
+    run = TrainingRun(dataset, tmp_path / "run", config, report=lambda line: run.stop())
+    with pytest.raises(StoppedError):
+        run.train()
+    assert not (tmp_path / "run" / "teachers.safetensors").exists()
+    TrainingRun(dataset, tmp_path / "run", config, resume=True, report=lambda line: None).train()
 
 
 def test_teachers_of_pictures_of_another_size(tiny_dataset, tiny_run, tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 from limner.captioner import BUNDLED_CAPTIONER, checkpoint_path
 from limner.checkpoint import load_checkpoint
 from limner.data.dataset import Dataset, open_dataset
-from limner.data.features import Backbone
+from limner.data.features import Backbone, backbone_title
 from limner.errors import InputError
 from limner.settings import TrainConfig
 
@@ -83,7 +83,7 @@ def _describe_checkpoint(path: Path) -> dict[str, str]:
         "model": f"{model.title}, {model.num_parameters:,} parameters, "
         f"hidden {model.config['hidden_dim']}, word vectors {model.config['wordvec_dim']}",
         "vocabulary": f"{len(model.word_to_idx)} {checkpoint.vocabulary.unit}",
-        "backbone": str((info.get("backbone") or {}).get("name", "unknown")),
+        "backbone": backbone_title(info["backbone"]) if info.get("backbone") else "unknown",
         "training": _join(training),
     }
     for split, scores in info.get("scores", {}).items():

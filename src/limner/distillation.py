@@ -9,6 +9,8 @@ Source: G. Hinton, O. Vinyals and J. Dean, "Distilling the knowledge in a neural
 Shapes: M captions, T words, K likeliest words, V vocabulary.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from limner.arrays import Array, Float, Int
@@ -24,12 +26,13 @@ PICTURES = 50
 """Pictures whose captions are read at a time."""
 
 
-def teach(teacher: WordModel, split: Split) -> Shared:
+def teach(teacher: WordModel, split: Split, on_block: Callable[[], None] = lambda: None) -> Shared:
     """What a teacher, reading every caption of a split, expects at every word.
 
     Args:
         teacher: a model, or an `Ensemble`; with the split's vocabulary and features.
         split: its pictures are looked at as they are, never altered.
+        on_block: called after every few pictures; may raise to stop.
 
     Returns:
         Words and shares, (M, T - 1, K); the shares at a word of a caption add up to 1, and are 0
@@ -54,6 +57,7 @@ def teach(teacher: WordModel, split: Split) -> Shared:
         rows = by_picture[ends[first - 1] if first else 0 : ends[last - 1]]
         if rows.size:
             _read(teacher, split, rows, shared)
+        on_block()
     return shared
 
 

@@ -82,7 +82,7 @@ class TrainingRun:
         self._stop = False
         self._seconds_before = 0.0
         self._history = folder / "history.jsonl"
-        teachers = Teachers(config.teachers, dataset, folder / "teachers.safetensors", resume)
+        self._teachers = Teachers(config.teachers, dataset, folder / "teachers.safetensors", resume)
 
         rng = np.random.default_rng(config.seed)
         self.model = new_model(config, dataset, rng)
@@ -113,9 +113,6 @@ class TrainingRun:
             self._begin()
         written = tomli_w.dumps(msgspec.to_builtins(config))
         write_atomically(folder / "config.toml", written)
-        if config.teachers:
-            share = config.distillation * (1 - config.label_smoothing)
-            self.solver.shared = teachers.shared(share, report)
 
     def _critic(self, rng: np.random.Generator) -> Critic | None:
         config = self.config
@@ -145,10 +142,17 @@ class TrainingRun:
         """
         self._started = self._saved = time.monotonic()
         self.solver.finished = self._has_converged()
+        if self.config.teachers:
+            share = self.config.distillation * (1 - self.config.label_smoothing)
+            self.solver.shared = self._teachers.shared(share, self._report, self._stop_if_asked)
         with np.errstate(over="ignore", invalid="ignore"):  # _after_step sees what comes of it
             self.solver.train()
         if self.config.average:
             self._try_average()
+
+    def _stop_if_asked(self) -> None:
+        if self._stop:
+            raise StoppedError
 
     def stop(self) -> None:
         """Save and stop after the step that is under way; safe to call from a signal handler."""
@@ -196,8 +200,9 @@ class TrainingRun:
             self._best_epoch = solver.get("best_epoch", 0)
             self._seconds_before = solver["seconds"]
         except (KeyError, TypeError, ValueError) as error:
+            reason = f"no {error}" if isinstance(error, KeyError) else error
             raise InputError(
-                f"{last}: the state of the training does not hold together ({error}); it cannot "
+                f"{last}: the state of the training does not hold together ({reason}); it cannot "
                 "be gone on with: begin again with another --out"
             ) from None
         lines = _history_lines(self.folder)

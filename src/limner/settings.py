@@ -3,9 +3,9 @@
 Shapes: N pictures, L places, D features.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
 import numpy as np
@@ -106,8 +106,9 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             for name in names if condition else ():
                 if getattr(self, name) != usual[name]:
                     raise ValueError(f"{name} does nothing with {with_what}: leave it out")
-        if self.average == 1:
-            raise ValueError("average 1: the mean of one is the one; expected 0, 2 or more")
+        epochs = self.epochs + self.critical_epochs
+        if self.average == 1 or self.average > epochs:
+            raise ValueError(f"average {self.average}: expected 0, or 2 to all {epochs} epochs")
         if self.teachers and self.scheduled_sampling:
             raise ValueError(
                 "scheduled_sampling does not go with teachers, who answer after people's words: "
@@ -117,6 +118,8 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     def _without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
         """Conditions, settings that do nothing under them, and the condition in words."""
         yield self.model == "attention", ("cell_type", "num_layers", "tied"), "model attention"
+        yield self.model == "rnn", ("attention_dim", "place_dim"), "model rnn"
+        yield not self.teachers, ("distillation",), "no teachers"
         others = self.model == "rnn" and self.cell_type != "lstm"
         yield others, ("forget_bias",), f"cell_type {self.cell_type}"
         yield self.schedule == "epochs", ("warmup",), "schedule epochs"
@@ -127,15 +130,27 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         yield not self.critical_epochs, critical, "critical_epochs 0"
 
 
-def read_config(path: Path) -> TrainConfig:
-    """Read a TOML file of settings; what it does not name has its default."""
+def read_config(path: Path | None, given: Mapping[str, Any] | None = None) -> TrainConfig:
+    """Read a TOML file of settings; what it does not name has its default.
+
+    Args:
+        path: None for no file.
+        given: settings that come before the file's.
+
+    Raises:
+        InputError: if there is no such file, or a setting is unknown or wrong.
+    """
+    settings: dict[str, Any] = {}
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=TrainConfig)
+        if path:
+            settings = msgspec.toml.decode(path.read_bytes())
+        return msgspec.convert({**settings, **(given or {})}, TrainConfig)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); name a TOML file") from None
     except msgspec.ValidationError as error:
+        where = f"{path}: " if path else ""
         raise InputError(
-            f"{path}: {explain_invalid(error)}; docs/training.md has the settings"
+            f"{where}{explain_invalid(error)}; docs/training.md has the settings"
         ) from None
     except (msgspec.MsgspecError, ValueError) as error:
         raise InputError(f"{path}: no TOML ({error}); docs/training.md has the settings") from None

@@ -3,12 +3,13 @@
 Shapes: M captions, T words, K words of an answer.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
@@ -32,7 +33,8 @@ class Teachers:
         asked: whether the answers may be there already, from before the run was stopped.
 
     Raises:
-        InputError: if one of them is missing, or knows other words or other features.
+        InputError: if one of them is missing, or knows other words or other features; or if the
+            file of answers is damaged.
     """
 
     def __init__(
@@ -40,33 +42,41 @@ class Teachers:
     ) -> None:
         self._dataset = dataset
         self._answers = answers
+        self._asked_for = {"dataset": dataset.fingerprint, "teachers": json.dumps(list(names))}
+        self._kept = self._read() if asked and answers.exists() else None
         self._members: list[CaptioningModel] = []
-        if not (asked and answers.exists()):
+        if self._kept is None:
             self._members = [self._open(checkpoint_path(Path(name))) for name in names]
 
-    def shared(self, share: float, report: Callable[[str], None]) -> Shared:
+    def shared(
+        self, share: float, report: Callable[[str], None], on_block: Callable[[], None]
+    ) -> Shared:
         """What they expect at every word of the training captions, (M, T - 1, K); asked once.
 
         Args:
             share: of what is expected, that is theirs and not the captions' own words'.
             report: takes a line for the user.
-
-        Raises:
-            InputError: if the file of answers is damaged.
+            on_block: called now and then while they are asked; may raise to stop it.
         """
-        if self._members:
+        if self._kept is None:
             teacher = Ensemble(self._members)
             report(f"asking {teacher.title} what they would say")
-            taught = teach(teacher, self._dataset.splits["train"])
-            write_atomically(self._answers, save(taught._asdict()))
+            self._kept = teach(teacher, self._dataset.splits["train"], on_block)
+            write_atomically(self._answers, save(self._kept._asdict(), self._asked_for))
+        return Shared(self._kept.words, self._kept.shares * np.float32(share))
+
+    def _read(self) -> Shared | None:
+        """The answers that are kept; None if they are others' or about other captions."""
         try:
-            taught = Shared(**load(self._answers.read_bytes()))
-        except (SafetensorError, TypeError) as error:
+            with safe_open(self._answers, framework="numpy") as file:
+                asked_for = file.metadata()
+                kept = Shared(file.get_tensor("words"), file.get_tensor("shares"))
+        except (SafetensorError, OSError) as error:
             raise InputError(
                 f"{self._answers}: damaged ({error}); delete it, and --resume asks the teachers "
                 "again"
             ) from None
-        return Shared(taught.words, taught.shares * np.float32(share))
+        return kept if asked_for == self._asked_for else None
 
     def _open(self, path: Path) -> CaptioningModel:
         checkpoint, dataset = load_checkpoint(path), self._dataset

@@ -130,6 +130,10 @@ def test_captions_are_the_models(run, tiny_run, drawn):
 
 
 def test_an_option_comes_before_the_file_of_settings(run, tiny_dataset, tmp_path):
+    (tmp_path / "settings.toml").write_text("warmup = 0.5\nhidden_dim = 8\n")
+    begin = ["train", tiny_dataset, "--config", tmp_path / "settings.toml", "--epochs", 1]
+    assert run(*begin, "--out", tmp_path / "cosine", "--schedule", "cosine")[0] == 0
+    assert "warmup does nothing with schedule epochs" in run(*begin, "--out", tmp_path / "no")[2]
     (tmp_path / "settings.toml").write_text("epochs = 9\nhidden_dim = 8\nlr_decay = 0.5\n")
     out = ["--out", tmp_path / "run"]
     status, _, err = run(
@@ -243,6 +247,11 @@ def test_several_models_speak_as_one(run, tmp_path, tiny_run):
         (["--length-penalty", "inf"], "length_penalty inf, diversity 0.5: expected 0 to 100"),
         (["--force", "<UNK>"], "'<UNK>': a word that is never said, and cannot be forced"),
         (["--force", "<END>"], "'<END>': a word that is never said, and cannot be forced"),
+        (
+            ["--max-length", "20000"],
+            "max_length 20000, beam_size 3, n_best 1: expected 1 to 10,000",
+        ),
+        (["--attention", f"{__file__}/maps"], "test_cli.py: a file; name a folder"),
         (["--attention", __file__], "test_cli.py: a file; name a folder for the pictures"),
     ],
 )

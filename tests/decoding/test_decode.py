@@ -70,7 +70,7 @@ def test_drawn_captions_come_in_order_and_again():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"n_best": 0}, "n_best 0: expected 1 or more"),
+        ({"n_best": 0}, "n_best 0: expected 1 to 10,000"),
         ({"min_length": 30}, "min_length 30: expected 0 to 29 words"),
         ({"temperature": 0.0}, "temperature 0.0: expected 0.01 to 100"),
         ({"top_k": 3}, "give a temperature too"),

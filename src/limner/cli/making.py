@@ -3,7 +3,7 @@
 import math
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
@@ -13,7 +13,7 @@ from limner.data.prepare import Job
 from limner.data.prepare import prepare as prepare_dataset
 from limner.demo import run_demo
 from limner.errors import InputError
-from limner.settings import TrainConfig, explain_invalid, read_config
+from limner.settings import TrainConfig, read_config
 from limner.stages import report_run, train_with_progress
 from limner.terminal import progress_bar, say
 
@@ -156,10 +156,8 @@ def train(
         raise InputError(
             "--config and --resume: a run goes on with its own settings; leave one out"
         )
-    settings_file = kept if resume else config
-    base = read_config(settings_file) if settings_file else TrainConfig()
-    settings = _override(base, given)
-    if resume and msgspec.structs.replace(settings, epochs=base.epochs) != base:
+    settings = read_config(kept if resume else config, given)
+    if resume and settings != msgspec.structs.replace(read_config(kept), epochs=settings.epochs):
         raise InputError(
             f"{kept}: a run's settings stay as they are; only --epochs may change, or where there "
             "are critical_epochs, these, in that file"
@@ -201,11 +199,3 @@ def _ratio(text: str) -> dict[str, float]:
             f"--ratio {text}: expected three numbers for train, dev and test, e.g. 80,10,10"
         ) from None
     return dict(zip(("train", "dev", "test"), shares, strict=True))
-
-
-def _override(base: Any, given: dict[str, Any]) -> Any:
-    """A configuration with the options that were given, checked."""
-    try:
-        return msgspec.convert({**msgspec.to_builtins(base), **given}, type(base))
-    except msgspec.ValidationError as error:
-        raise InputError(f"{explain_invalid(error)}; see `limner train --help`") from None

@@ -13,6 +13,9 @@ from limner.decoding.beam import beam_search
 from limner.decoding.limits import Limits, State, Step, rows_of
 from limner.decoding.walk import greedy, sample
 
+MOST = 10_000
+"""Words, beams and captions: with more, memory or patience ends first."""
+
 LOWEST, HIGHEST = 0.01, 100.0
 """Of temperatures; and penalties are not above it."""
 
@@ -59,10 +62,11 @@ class Decoding:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.max_length < 1 or self.beam_size < 1 or self.n_best < 1:
+        sizes = self.max_length, self.beam_size, self.n_best
+        if min(sizes) < 1 or max(sizes) > MOST:
             raise ValueError(
                 f"max_length {self.max_length}, beam_size {self.beam_size}, n_best "
-                f"{self.n_best}: expected 1 or more"
+                f"{self.n_best}: expected 1 to {MOST:,}"
             )
         if not 0 <= self.min_length < self.max_length:
             raise ValueError(
