@@ -115,11 +115,10 @@ class Captioner:
             batch_size: pictures decoded at once.
         """
         found = extract(self.backbone, pictures, batch_size=batch_size)
-        batches = iter(lambda: list(islice(found, batch_size)), [])
-        for number, batch in enumerate(batches):
+        rng = how.new_rng()
+        while batch := list(islice(found, batch_size)):
             rows = [row for _, row in batch if not isinstance(row, InputError)]
-            every = self.caption_features(np.stack(rows), how.for_batch(number)) if rows else []
-            captions = iter(every)
+            captions = iter(self.caption_features(np.stack(rows), how, rng) if rows else [])
             for picture, row in batch:
                 if isinstance(row, InputError):
                     yield picture, row
@@ -127,11 +126,14 @@ class Captioner:
                     yield picture, next(captions) or _no_caption(picture)
 
     def caption_features(
-        self, features: Float[Array, "N *_ D"], how: Decoding = USUAL
+        self,
+        features: Float[Array, "N *_ D"],
+        how: Decoding = USUAL,
+        rng: np.random.Generator | None = None,
     ) -> list[list[Caption]]:
-        """The captions of pictures with these features of the backbone's."""
+        """The captions of pictures with these features; see `WordModel.decode`."""
         try:
-            words, log_probs = self.model.decode(features, how)
+            words, log_probs = self.model.decode(features, how, rng)
         except ValueError as error:
             raise InputError(f"{error}; use another") from None
         counts = (words != self.model.null).sum(axis=2)

@@ -131,9 +131,10 @@ def caption_features(
 ) -> list[str]:
     """Captions in plain words of the pictures with these features, (N, D) or (N, L, D)."""
     vocabulary = Vocabulary.from_mapping(model.word_to_idx)
+    rng = how.new_rng()
     captions = []
     for first in range(0, len(features), batch_size):
         batch = np.asarray(features[first : first + batch_size])
-        words, _ = model.decode(batch, how.for_batch(first // batch_size))
+        words, _ = model.decode(batch, how, rng)
         captions += [vocabulary.decode(row) for row in words[:, 0]]
     return captions

@@ -4,7 +4,7 @@ Shapes: N pictures, n captions of each, L words at most.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -18,9 +18,6 @@ MOST = 10_000
 
 LOWEST, HIGHEST = 0.01, 100.0
 """Of temperatures; and penalties are not above it."""
-
-BETWEEN_SEEDS = 1_000_003
-"""From one batch's seed to the next one's."""
 
 
 @dataclass(frozen=True)
@@ -100,13 +97,9 @@ class Decoding:
         """Captions followed at once: enough for `n_best`."""
         return max(self.beam_size, self.n_best)
 
-    def for_batch(self, number: int) -> "Decoding":
-        """The same with another seed for every batch, or all would draw with the same luck.
-
-        >>> Decoding(temperature=1.0, seed=7).for_batch(0).seed
-        7
-        """
-        return replace(self, seed=self.seed + number * BETWEEN_SEEDS)
+    def new_rng(self) -> np.random.Generator:
+        """What words are drawn from: one for all batches, or each would have the same luck."""
+        return np.random.default_rng(self.seed)
 
     def __str__(self) -> str:
         """The way of decoding in words, as provenance.
@@ -142,8 +135,9 @@ def decode(
     limits: Limits,
     how: Decoding,
     forced: Sequence[int] = (),
+    rng: np.random.Generator | None = None,
 ) -> tuple[Int[Array, "N n L"], Float[Array, "N n"]]:
-    """Decode as told; `forced` are the ids of `how.forced`.
+    """Decode as told; `forced` are the ids of `how.forced`, and `rng` draws, or a new one.
 
     Returns:
         words (N, n, L), the best caption first, and their log-probabilities (N, n).
@@ -163,7 +157,7 @@ def decode(
             rows_of(state, rows),
             N * n,
             limits,
-            np.random.default_rng(how.seed),
+            rng or how.new_rng(),
             temperature=how.temperature,
             top_k=how.top_k,
             top_p=how.top_p,

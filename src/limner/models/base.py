@@ -161,9 +161,17 @@ class WordModel(ABC):
         return words[:, 0], log_probs[:, 0] / (words[:, 0] != self.null).sum(axis=1)
 
     def decode(
-        self, features: Float[Array, "N *_ D"], how: Decoding
+        self,
+        features: Float[Array, "N *_ D"],
+        how: Decoding,
+        rng: np.random.Generator | None = None,
     ) -> tuple[Int[Array, "N n L"], Float[Array, "N n"]]:
         """Captions chosen as told, never `<NULL>` or `<START>`, and `<UNK>` only if asked for.
+
+        Args:
+            features: of N pictures.
+            how: the captions are chosen.
+            rng: draws the words, where they are drawn; None begins with the seed of `how`.
 
         Returns:
             (N, n, L) word ids, the best caption of each picture first, and their log-probabilities
@@ -192,7 +200,7 @@ class WordModel(ABC):
             raise ValueError(f"{silent[0]!r}: a word that is never said, and cannot be forced")
         forced = [ids[word] for word in how.forced]
         state = self.initial_state(features)
-        return decode(self.stepper(), state, len(features), limits, how, forced)
+        return decode(self.stepper(), state, len(features), limits, how, forced, rng)
 
 
 class CaptioningModel(WordModel):
