@@ -71,7 +71,9 @@ def load_image(source: Source, *, size_hint: int | None = None) -> Image.Image:
         with _open_file(source, name) as file:
             return _decode(file, name, size_hint)
     if isinstance(source, Image.Image):
-        return _finish(source, name)
+        with _told(name):
+            _refuse_size(source.size, name)
+            return _upright_rgb(source)
     if not isinstance(source, bytes) and not hasattr(source, "read"):
         raise TypeError(
             "a picture is a path, bytes, an open file or an image of Pillow's, "
@@ -89,10 +91,8 @@ def source_name(source: Source) -> str:
     """
     if isinstance(source, bytes):
         return f"picture of {len(source):,} bytes"
-    if isinstance(source, Image.Image) and not getattr(source, "filename", ""):
-        return f"picture of {source.width} x {source.height}"
     if isinstance(source, Image.Image):
-        source = Path(getattr(source, "filename"))  # noqa: B009 (Pillow's types do not have it)
+        source = getattr(source, "filename", "") or f"picture of {source.width} x {source.height}"
     name = source if isinstance(source, (str, Path)) else getattr(source, "name", "open file")
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(name))
 
@@ -117,30 +117,28 @@ def _open_file(path: str | Path, name: str) -> BinaryIO:
 
 
 def _decode(file: BinaryIO, name: str, size_hint: int | None) -> Image.Image:
-    """Decode an open picture; whatever Pillow throws becomes an `InputError`."""
-    _quiet_pillow()
+    """Decode an open picture."""
     with _told(name):
         _refuse_empty(file, name)
         with Image.open(file, formats=FORMATS) as image:
             _refuse_size(image.size, name)
             if size_hint is not None:
                 image.draft(None, (size_hint, size_hint))
-            return _finish(image, name)
+            return _upright_rgb(image)
 
 
-def _finish(image: Image.Image, name: str) -> Image.Image:
-    """The picture itself, upright and in RGB."""
-    with _told(name):
-        _refuse_size(image.size, name)
-        image.load()
-        orientation = _orientation(image)
-        rgb = _to_rgb(image)
-        return rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb
+def _upright_rgb(image: Image.Image) -> Image.Image:
+    """Decode what Pillow has opened, turn it upright, and make it RGB."""
+    image.load()
+    orientation = _orientation(image)
+    rgb = _to_rgb(image)
+    return rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb
 
 
 @contextmanager
 def _told(name: str) -> Iterator[None]:
-    """Whatever Pillow throws becomes an `InputError` about the picture."""
+    """Whatever Pillow throws becomes an `InputError` about the picture; its warnings are quiet."""
+    _quiet_pillow()
     try:
         yield
     except InputError:
