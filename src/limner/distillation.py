@@ -15,7 +15,7 @@ import numpy as np
 
 from limner.arrays import Array, Float, Int
 from limner.data.dataset import Split
-from limner.decoding.limits import rows_of
+from limner.decoding.limits import Step, rows_of
 from limner.layers import Shared
 from limner.models import WordModel
 
@@ -50,22 +50,24 @@ def teach(teacher: WordModel, split: Split, on_block: Callable[[], None] = lambd
     M, T = split.captions.shape
     K = min(KEPT, len(teacher.word_to_idx))
     shared = Shared(np.zeros((M, T - 1, K), np.int32), np.zeros((M, T - 1, K), np.float32))
+    step = teacher.stepper()
     by_picture = np.argsort(split.image_idxs, kind="stable")
     ends = np.cumsum(np.bincount(split.image_idxs, minlength=len(split.features)))
     for first in range(0, len(split.features), PICTURES):
         last = min(first + PICTURES, len(split.features))
         rows = by_picture[ends[first - 1] if first else 0 : ends[last - 1]]
         if rows.size:
-            _read(teacher, split, rows, shared)
+            _read(teacher, step, split, rows, shared)
         on_block()
     return shared
 
 
-def _read(teacher: WordModel, split: Split, rows: Int[Array, " N"], shared: Shared) -> None:
+def _read(
+    teacher: WordModel, step: Step, split: Split, rows: Int[Array, " N"], shared: Shared
+) -> None:
     """Fill in what the teacher expects at every word of these captions; shares add up to 1."""
     captions, features, whose = split.shared_minibatch(rows)
     state = rows_of(teacher.initial_state(features), whose)
-    step = teacher.stepper()
     K = shared.words.shape[2]
     for t in range(captions.shape[1] - 1):
         running = np.flatnonzero((captions[:, t + 1 :] != teacher.null).any(axis=1))
