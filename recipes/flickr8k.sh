@@ -1,7 +1,7 @@
 #!/bin/sh
 # Make a recipe's model again, from Flickr8k's pictures and captions:
 #
-#     recipes/flickr8k.sh flickr8k-distilled Flickr8k OUT
+#     recipes/flickr8k.sh flickr8k-attention Flickr8k OUT
 #
 # Flickr8k holds images/, Flickr8k.token.txt, Flickr_8k.trainImages.txt and Flickr_8k.devImages.txt;
 # OUT gets the dataset and the run, and the runs of the teachers where the recipe has some. Stopped,
@@ -16,7 +16,7 @@ case $recipe in
     flickr8k-lstm) features="" ;;
     flickr8k-characters) features="--tokens char" ;;
     *) echo "$0: no recipe $recipe; there are" \
-            "$(cd "$here" && ls *.toml | sed "s/\\.toml//" | tr "\\n" " ")" >&2; exit 2 ;;
+            "$(basename -s .toml -a "$here"/*.toml | paste -s -d " " -)" >&2; exit 2 ;;
 esac
 export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
 

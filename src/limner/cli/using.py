@@ -138,9 +138,9 @@ def _check_maps(folder: Path, captioner: Captioner) -> None:
             "--attention: this model does not attend to places; name one trained with "
             "--model attention"
         )
-    there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
-    if there.exists() and not there.is_dir():
-        raise InputError(f"--attention {there}: a file; name a folder for the pictures")
+    for path in (folder, *folder.parents):
+        if path.exists() and not path.is_dir():
+            raise InputError(f"--attention {path}: a file; name a folder for the pictures")
 
 
 def _facts(name: str, one: Caption, choices: list[Choice] | None) -> dict[str, Any]:

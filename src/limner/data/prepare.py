@@ -104,10 +104,9 @@ def prepare(job: Job, report: Report = print, progress: Progress | None = None) 
 
     images = [image for names in splits.values() for image in names]
     extraction = Extraction(job.out / "partial", backbone, fingerprint)
-    if extraction.done:
-        total = len(images) + job.views * len(splits["train"])
-        report(f"going on after {extraction.done} of {total} pictures")
     views = [images, *[splits["train"]] * job.views]
+    if extraction.done:
+        report(f"going on after {extraction.done} of {sum(map(len, views))} pictures")
     extraction.run(job.images, views, report, progress or (lambda done, total: None))
     _write_dataset(job, source, splits, extraction, fingerprint)
     shutil.rmtree(job.out / "partial")
