@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from limner.cli import main
+from limner.data.backbone import Backbone
 from limner.data.dataset import open_dataset
-from limner.data.features import Backbone
 from limner.data.images import load_image
 
 TRAIN, DEV = 160, 40

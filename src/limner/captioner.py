@@ -9,7 +9,8 @@ import numpy as np
 
 from limner.arrays import Array, Float
 from limner.checkpoint import Checkpoint, load_checkpoint
-from limner.data.features import Backbone, backbone_title, extract, same_backbone
+from limner.data.backbone import Backbone, backbone_title, same_backbone
+from limner.data.features import extract
 from limner.data.images import Source, source_name
 from limner.decoding import USUAL, Decoding
 from limner.errors import InputError

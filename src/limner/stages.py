@@ -9,8 +9,8 @@ from pathlib import Path
 from limner.assessment import Assessment, assess
 from limner.captioner import checkpoint_path
 from limner.checkpoint import Checkpoint, load_checkpoint
+from limner.data.backbone import backbone_title, same_backbone
 from limner.data.dataset import Dataset, open_dataset
-from limner.data.features import backbone_title, same_backbone
 from limner.errors import InputError, LimnerError
 from limner.report import write_report
 from limner.run import StoppedError, TrainingRun, read_history

@@ -13,8 +13,8 @@ from safetensors.numpy import save
 
 from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
+from limner.data.backbone import backbone_title, same_backbone
 from limner.data.dataset import Dataset
-from limner.data.features import backbone_title, same_backbone
 from limner.distillation import teach
 from limner.errors import InputError
 from limner.evaluation import check_features

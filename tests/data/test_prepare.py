@@ -13,8 +13,8 @@ import h5py
 import numpy as np
 import pytest
 
+from limner.data.backbone import Backbone
 from limner.data.dataset import open_dataset
-from limner.data.features import Backbone
 from limner.data.images import load_image
 from limner.data.prepare import Job, prepare
 from limner.data.sources import read_captions

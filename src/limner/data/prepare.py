@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from limner.arrays import Array, Float
+from limner.data.backbone import Backbone
 from limner.data.dataset import SCHEMA_VERSION, Dataset, open_dataset, read_json
-from limner.data.features import Backbone, extract
+from limner.data.features import extract
 from limner.data.hdf5 import h5_writer
 from limner.data.images import load_image
 from limner.data.sources import CaptionFile, read_captions, read_split_files, split_by_ratio
