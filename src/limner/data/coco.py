@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from limner.arrays import Array, Float, Int
+from limner.data.blocks import blocks
 from limner.data.dataset import (
     Dataset,
     Split,
@@ -24,6 +25,7 @@ from limner.data.dataset import (
     open_dataset,
     read_arrays,
 )
+from limner.data.pca import fit
 from limner.errors import InputError
 from limner.vocabulary import Vocabulary
 
@@ -132,17 +134,15 @@ def _find() -> Path:
 
 
 def _principal_components(splits: Mapping[str, Split]) -> dict[str, Split]:
-    """Features (N, D) as (N, 512 or D) float32: centred, on the directions of most variance.
+    """Features (N, D) as (N, 512 or D) float32, on the principal components of `train`.
 
-    Mean and directions are those of `train`. Pooled features are positive and much alike; with
-    what they share taken away, the course's learning rates train as they do on its own files.
+    Pooled features are positive and much alike; with what they share taken away, the course's
+    learning rates train as they do on its own files.
     """
-    mean = np.mean(splits["train"].features, axis=0, dtype=np.float64).astype(np.float32)
-    centred = splits["train"].features - mean
-    _, directions = np.linalg.eigh((centred.T @ centred).astype(np.float64))  # ascending
-    largest = directions[:, ::-1][:, :PCA_DIM].astype(np.float32)
+    features = splits["train"].features
+    projection = fit(lambda: blocks(features), min(PCA_DIM, features.shape[1]))
     return {
-        name: replace(split, features=(split.features - mean) @ largest)
+        name: replace(split, features=projection.project(split.features))
         for name, split in splits.items()
     }
 

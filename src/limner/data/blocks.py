@@ -1,0 +1,43 @@
+"""Rows of arrays that may be larger than memory, block by block.
+
+N: rows    B: rows of a block    D: length of a feature vector
+"""
+
+import mmap
+from collections.abc import Iterator
+
+import numpy as np
+
+from limner.arrays import Array, Float, Int
+
+BLOCK_BYTES = 32_000_000
+"""Of features that are in memory at a time."""
+
+
+def blocks(
+    features: Float[Array, "N *_ D"], rows: Int[Array, " M"] | None = None
+) -> Iterator[Float[Array, "B *_ D"]]:
+    """Copies of all rows, or of those that are named, in order.
+
+    >>> [block.tolist() for block in blocks(np.eye(3), np.array([2, 0]))]
+    [[[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]]
+    """
+    count = len(features) if rows is None else len(rows)
+    at_once = max(BLOCK_BYTES // max(features[:1].nbytes, 1), 1)
+    for start in range(0, count, at_once):
+        chosen = slice(start, start + at_once)
+        yield np.array(features[chosen if rows is None else rows[chosen]])
+        let_go(features)
+
+
+def let_go(features: Array) -> None:
+    """Give back the memory of a mapped file's pages; they are read again when they are wanted.
+
+    The kernel would do it too, when somebody asks for room; until then they count as this
+    process's memory, and an hour of work looks like a leak.
+    """
+    owner: object = features
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    if isinstance(owner, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        owner.madvise(mmap.MADV_DONTNEED)
