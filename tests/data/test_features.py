@@ -70,6 +70,7 @@ class SmallBackbone:
     """What `extract` needs of a backbone, at no cost."""
 
     preprocessing = Preprocessing(mean=0, scale=255, size=2)
+    threads = 3
 
     def preprocess(self, image):
         return np.full((3, 2, 2), image.getpixel((0, 0))[0], np.float32)
@@ -93,7 +94,7 @@ def test_extract_reads_a_bounded_number_of_sources_ahead():
     for _ in range(100):
         _, features = next(found)
         assert features.tolist() == [7, 7, 7]
-    assert len(asked) <= 100 + 3 * 4 + 1
+    assert len(asked) <= 100 + (SmallBackbone.threads + 1) * 4
     found.close()
     assert threading.active_count() <= before
 

@@ -8,6 +8,7 @@ are made ready (`Preprocessing`). This is the only module that imports onnxrunti
 """
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ class Backbone:
         dim: D, the length of its feature vectors.
         places: L, how many places of a picture have features of their own; None for one vector of
             the whole picture.
+        threads: that may run it at once.
 
     Example:
         >>> backbone = Backbone.bundled()
@@ -54,6 +56,7 @@ class Backbone:
     preprocessing: Preprocessing
     dim: int
     places: int | None
+    threads: int
 
     def __init__(
         self,
@@ -68,7 +71,8 @@ class Backbone:
         Args:
             path: the ``.onnx`` file.
             preprocessing: what the network's input has to look like.
-            threads: for the network; all cores where it is None.
+            threads: that run the network at once, each on a batch of its own (`extract`); one a
+                core where it is None.
             grid: give the features of every place, from ``preprocessing.grid_output``.
 
         Raises:
@@ -79,7 +83,8 @@ class Backbone:
         self.preprocessing = preprocessing
         self.sha256 = _sha256(path)
         self._path = path
-        self._session = _open_session(path, threads)
+        self.threads = threads or cores()
+        self._session = _open_session(path)
         self._input, self._one_by_one = _input_of(self._session, path)
         self._grid = grid
         self._output = (
@@ -224,12 +229,20 @@ def _sha256(path: Path) -> str:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the file") from None
 
 
-def _open_session(path: Path, threads: int | None) -> "InferenceSession":
-    """Return onnxruntime's session on the CPU, or say that the file is no ONNX network."""
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _open_session(path: Path) -> "InferenceSession":
+    """Return onnxruntime's session on the CPU, or say that the file is no ONNX network.
+
+    One thread a run: batches that run side by side keep more cores busy than one that is split.
+    """
     import onnxruntime  # noqa: PLC0415 (slow: paid by those alone who need a network)
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or 0
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what fails is raised; nothing is printed besides
     try:

@@ -1,44 +1,58 @@
-"""Features of many pictures: opened in threads, in order, ahead of the backbone.
+"""Features of many pictures: whole batches at once, one on every core, in order.
 
-S: side of the network's input in pixels    D: length of a feature vector
+    S: side of the network's input in pixels    D: length of a feature vector
 """
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
+from PIL import Image
 
 from limner.arrays import Array, Float
 from limner.data.backbone import Backbone
-from limner.data.images import Source, load_image, source_name
-from limner.data.views import view_of
+from limner.data.images import load_image
 from limner.errors import InputError
 
-AnySource = TypeVar("AnySource", bound=Source)
+AnySource = TypeVar("AnySource", contravariant=True)
+Given = TypeVar("Given")
+
+BATCH = 16
+"""Pictures in one run of the network."""
+
+
+class Load(Protocol[AnySource]):
+    """How a source becomes a picture; see `load_image`."""
+
+    def __call__(self, source: AnySource, /, *, size_hint: int) -> Image.Image:
+        """An upright RGB picture, or InputError."""
+
+
+Found = Float[Array, "*_ D"] | InputError
 
 
 def extract(
     backbone: Backbone,
-    sources: Iterable[AnySource],
+    sources: Iterable[Given],
     *,
-    batch_size: int = 16,
-    view: int = 0,
-) -> Iterator[tuple[AnySource, Float[Array, "*_ D"] | InputError]]:
+    batch_size: int = BATCH,
+    load: Load[Given] = load_image,
+) -> Iterator[tuple[Given, Found]]:
     """Yield each source with its features, in order, or with what is wrong with that picture.
 
-    A few threads open pictures ahead of the network, never more than two batches ahead, so that
-    memory stays flat for any number of sources.
+    Every core opens a batch of pictures and runs the network on it, by itself: nothing is handed
+    over, so none waits. A batch more than there are cores is under way, so that memory stays flat
+    for any number of sources.
 
     Args:
         backbone: the network.
-        sources: paths, bytes or open files; read as far ahead as pictures are.
+        sources: paths, bytes, open files, or whatever `load` takes; read as far ahead as pictures
+            are.
         batch_size: pictures in one run of the network.
-        view: of every picture, see `limner.data.views`.
+        load: opens one.
 
     Example:
         >>> [(name, found)] = extract(Backbone.bundled(), ["absent.jpg"])
@@ -46,40 +60,46 @@ def extract(
         absent.jpg: no such file; check the name and the folder
     """
 
-    def open_one(source: AnySource) -> Float[Array, "3 S S"] | InputError:
+    def open_one(source: Given) -> Float[Array, "3 S S"] | InputError:
         try:
             # Twice the size: what a JPEG's fast decoding loses is then lost in the resizing.
-            image = load_image(source, size_hint=2 * backbone.preprocessing.size)
-            name = source.name if isinstance(source, Path) else source_name(source)
-            return backbone.preprocess(view_of(image, view, name))
+            return backbone.preprocess(load(source, size_hint=2 * backbone.preprocessing.size))
         except InputError as error:
             return error
 
-    opened = _ahead(open_one, sources, ahead=2 * batch_size)
-    while batch := list(islice(opened, batch_size)):
-        pixels = [found for _, found in batch if not isinstance(found, InputError)]
+    def work(batch: list[Given]) -> list[tuple[Given, Found]]:
+        opened = [open_one(source) for source in batch]
+        pixels = [one for one in opened if not isinstance(one, InputError)]
         rows = iter(backbone.features(np.stack(pixels)) if pixels else ())
-        for source, found in batch:
-            yield source, found if isinstance(found, InputError) else next(rows)
+        return [
+            (source, one if isinstance(one, InputError) else next(rows))
+            for source, one in zip(batch, opened, strict=True)
+        ]
+
+    for found in _ahead(work, _batches(sources, batch_size), backbone.threads):
+        yield from found
 
 
+def _batches(sources: Iterable[Given], size: int) -> Iterator[list[Given]]:
+    rest = iter(sources)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
-def _ahead(
-    work: Callable[[AnySource], Result], sources: Iterable[AnySource], *, ahead: int
-) -> Iterator[tuple[AnySource, Result]]:
-    """Yield (source, work(source)) in order, with ``ahead`` more under way in threads."""
-    waiting: deque[tuple[AnySource, Future[Result]]] = deque()
-    pool = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1))
+def _ahead(work: Callable[[Task], Result], tasks: Iterable[Task], threads: int) -> Iterator[Result]:
+    """Yield work(task) in order, with one more under way than there are threads."""
+    waiting: deque[Future[Result]] = deque()
+    pool = ThreadPoolExecutor(threads)
     try:
-        for source in sources:
-            waiting.append((source, pool.submit(work, source)))
-            if len(waiting) > ahead:
-                first, future = waiting.popleft()
-                yield first, future.result()
+        for task in tasks:
+            waiting.append(pool.submit(work, task))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
         while waiting:
-            first, future = waiting.popleft()
-            yield first, future.result()
+            yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)

@@ -1,7 +1,9 @@
 """What `prepare` and `check` know of what somebody has, whatever form it came in."""
 
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from limner.arrays import Array, Float
 
@@ -21,11 +23,17 @@ class Member:
     offset: int
     size: int
 
-    def read(self) -> bytes:
-        """The picture's bytes."""
+    def open(self) -> BinaryIO:
+        """The picture's bytes, as an open file of its name.
+
+        Raises:
+            OSError: if the tar file is gone.
+        """
         with self.archive.open("rb") as file:
             file.seek(self.offset)
-            return file.read(self.size)
+            content = io.BytesIO(file.read(self.size))
+        content.name = str(self)
+        return content
 
     def __str__(self) -> str:
         return f"{self.archive}: {self.name}"

@@ -1,0 +1,212 @@
+"""The look before the work: everything that is wrong with a source, or odd, while it costs nothing.
+
+    limner check photos/        counts, what is missing, what cannot be read, leaks, words, cost
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from limner.data.look import Seen, look
+from limner.data.scripts import Mangled, mangled
+from limner.data.sources import Source
+from limner.vocabulary import tokenize
+
+THRESHOLDS = (1, 2, 3, 5, 10, 20)
+"""Values of --min-count that the vocabulary is shown for."""
+
+NAMED = 10
+"""Names that a line of the terminal gives of each kind; JSON and the page give all."""
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Words:
+    """The vocabulary that a threshold makes.
+
+    Attributes:
+        min_count: words that stand less often in the training captions are `<UNK>`.
+        words: how many are left.
+        unknown: the share of `<UNK>` in the training captions.
+        unknown_elsewhere: in the captions of the other splits; None where there are none.
+    """
+
+    min_count: int
+    words: int
+    unknown: float
+    unknown_elsewhere: float | None
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found.
+
+    Attributes:
+        source: what was looked at.
+        splits: {split: ids of its pictures that have captions and can be read}.
+        seen: what every captioned picture's look told.
+        without_captions: pictures that no caption is about.
+        without_pictures: ids in captions or splits that no picture is there for.
+        unreadable: {id: why it cannot be read}.
+    """
+
+    source: Source
+    splits: dict[str, list[str]]
+    seen: dict[str, Seen]
+    without_captions: list[str]
+    without_pictures: list[str]
+    unreadable: dict[str, str]
+
+    @cached_property
+    def same(self) -> list[dict[str, list[str]]]:
+        """Pictures of equal bytes: for each, the ids by split."""
+        owners: dict[str, dict[str, list[str]]] = defaultdict(dict)
+        for split, images in self.splits.items():
+            for image in images:
+                if image in self.seen:
+                    owners[self.seen[image].sha256].setdefault(split, []).append(image)
+        return [ids for ids in owners.values() if sum(map(len, ids.values())) > 1]
+
+    @property
+    def leaks(self) -> list[dict[str, list[str]]]:
+        """Pictures of equal bytes in several splits: a model is scored on what it has seen."""
+        return [ids for ids in self.same if len(ids) > 1]
+
+    @property
+    def repeats(self) -> list[list[str]]:
+        """Pictures of equal bytes within one split."""
+        return [images for ids in self.same for images in ids.values() if len(images) > 1]
+
+    @cached_property
+    def lengths(self) -> Counter[int]:
+        """How many captions have how many words."""
+        return Counter(len(words) for split in self.splits for words in self._words(split))
+
+    @cached_property
+    def vocabulary(self) -> list[Words]:
+        """What each of `THRESHOLDS` makes of the words."""
+        counts = Counter(word for words in self._words("train") for word in words)
+        others = [split for split in self.splits if split != "train"]
+        elsewhere = Counter(w for split in others for words in self._words(split) for w in words)
+        return [_words(counts, elsewhere, min_count) for min_count in THRESHOLDS]
+
+    @cached_property
+    def mangled(self) -> list[Mangled]:
+        """Scripts in which the tokenizer does not find the words."""
+        return mangled(text for split in self.splits for text in self._texts(split))
+
+    def _texts(self, split: str) -> Iterable[str]:
+        return (text for image in self.splits[split] for text in self.source.captions[image])
+
+    def _words(self, split: str) -> Iterable[list[str]]:
+        return (tokenize(text) for text in self._texts(split))
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, for machines."""
+        source = self.source
+        return {
+            "source": str(source.path),
+            "format": source.format,
+            "taken_for": source.title,
+            "splits": {
+                split: {"pictures": len(images), "captions": len(list(self._texts(split)))}
+                for split, images in self.splits.items()
+            },
+            "problems": source.problems,
+            "pictures_without_captions": self.without_captions,
+            "captions_without_pictures": self.without_pictures,
+            "unreadable": self.unreadable,
+            "same_picture_across_splits": self.leaks,
+            "same_picture_within_a_split": self.repeats,
+            "caption_lengths": dict(sorted(self.lengths.items())),
+            "vocabulary": [asdict(one) for one in self.vocabulary],
+            "mangled": [{**asdict(one), "advice": str(one)} for one in self.mangled],
+        }
+
+
+def find(
+    source: Source, splits: Mapping[str, Sequence[str]], progress: Progress
+) -> Findings:
+    """Look at a source that is to be split so.
+
+    Args:
+        source: what somebody has.
+        splits: {split: picture ids}; those without captions, or that cannot be read, are found.
+        progress: takes a stage's name, how many pictures are done, and of how many.
+    """
+    named = list(dict.fromkeys(image for images in splits.values() for image in images))
+    there = set(source.pictures) | set(source.feature_ids)
+    captioned = [image for image in named if image in source.captions]
+    pictures = {i: source.pictures[i] for i in captioned if i in source.pictures}
+    seen = look(pictures, lambda done, total: progress("looking at pictures", done, total))
+    unreadable = {image: one.problem for image, one in seen.items() if one.problem}
+    kept = {
+        name: [i for i in images if i in source.captions and i in there and i not in unreadable]
+        for name, images in splits.items()
+    }
+    uncaptioned = (set(named) & there).union(source.pictures) - source.captions.keys()
+    return Findings(
+        source,
+        {name: images for name, images in kept.items() if images},
+        seen,
+        sorted(uncaptioned),
+        [image for image in dict.fromkeys([*named, *source.captions]) if image not in there],
+        unreadable,
+    )
+
+
+def _words(counts: Counter[str], elsewhere: Counter[str], min_count: int) -> Words:
+    known = {word for word, count in counts.items() if count >= min_count}
+    shares = []
+    for some in (counts, elsewhere):
+        unknown = sum(count for word, count in some.items() if word not in known)
+        shares.append(unknown / some.total() if some else None)
+    return Words(min_count, len(known), shares[0] or 0.0, shares[1])
+
+
+def summary(findings: Findings) -> list[str]:
+    """Lines for a person at the terminal: counts, what is wrong by name, and the words."""
+    captions = {split: len(list(findings._texts(split))) for split in findings.splits}
+    lines = [
+        f"{split}: {len(images):,} pictures, {captions[split]:,} captions"
+        for split, images in findings.splits.items()
+    ]
+    lines += findings.source.problems
+    lines += _named("pictures without captions", findings.without_captions)
+    lines += _named("captions without pictures", findings.without_pictures)
+    lines += _some([f"{reason} (left out)" for reason in findings.unreadable.values()])
+    leaks = [
+        " = ".join(f"{image} ({split})" for split, images in ids.items() for image in images)
+        for ids in findings.leaks
+    ]
+    lines += _named("the same picture in several splits (a model is tested on it, too)", leaks)
+    lines += _named("the same picture twice in a split", [" = ".join(i) for i in findings.repeats])
+    if findings.lengths:
+        lengths = np.array(sorted(findings.lengths.elements()))
+        low, middle, high = np.percentile(lengths, [5, 50, 95]).astype(int)
+        lines.append(f"captions: {middle} words in the middle, {low} to {high} mostly, {lengths[-1]} at most")
+    for one in findings.vocabulary:
+        elsewhere = one.unknown_elsewhere
+        rest = "" if elsewhere is None else f", {elsewhere:.1%} of the other splits'"
+        lines.append(
+            f"--min-count {one.min_count}: {one.words:,} words; <UNK> is {one.unknown:.1%} of the "
+            f"training captions{rest}"
+        )
+    return lines + [str(one) for one in findings.mangled]
+
+
+def _named(what: str, names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    more = f", and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return [f"{what}: {len(names):,}: {', '.join(names[:NAMED])}{more}"]
+
+
+def _some(lines: Sequence[str]) -> list[str]:
+    more = [f"and {len(lines) - NAMED:,} more"] if len(lines) > NAMED else []
+    return [*lines[:NAMED], *more]
