@@ -9,7 +9,7 @@ import numpy as np
 
 from limner.arrays import Array, Float
 from limner.checkpoint import Checkpoint, load_checkpoint
-from limner.data.backbone import Backbone, backbone_title, same_backbone
+from limner.data.backbone import Backbone, Keep, backbone_title, same_backbone
 from limner.data.features import extract
 from limner.data.images import Source, source_name
 from limner.decoding import USUAL, Decoding
@@ -63,9 +63,7 @@ class Captioner:
         )
         self.info = first.info
         self.vocabulary = first.vocabulary
-        self.backbone = backbone or Backbone.bundled(
-            grid=self.model.reads_grid, size=_input_size(first)
-        )
+        self.backbone = backbone or Backbone.bundled(keep=_keep(first), size=_input_size(first))
         for checkpoint in checkpoints:
             _check_backbone(checkpoint, self.backbone)
 
@@ -82,8 +80,8 @@ class Captioner:
         chosen = None
         if backbone:
             first = checkpoints[0]
-            grid, size = first.model.reads_grid, _input_size(first)
-            chosen = Backbone.from_file(backbone, grid=grid, size=size)
+            keep, size = _keep(first), _input_size(first)
+            chosen = Backbone.from_file(backbone, keep=keep, size=size)
         try:
             return cls(*checkpoints, backbone=chosen)
         except InputError as error:
@@ -183,6 +181,11 @@ def checkpoint_path(model: Path) -> Path:
                 return model / name
         raise InputError(f"{model}: no checkpoint in it; name a run of `limner train`")
     return model
+
+
+def _keep(checkpoint: Checkpoint) -> Keep:
+    """What the model reads of a picture."""
+    return "grid" if checkpoint.model.reads_grid else "pooled"
 
 
 def _input_size(checkpoint: Checkpoint) -> int | None:

@@ -256,4 +256,55 @@ def test_missing_files(tmp_path):
         Backbone.from_file(tmp_path / "mine.onnx")
 
 
-# --- extraction
+# --- pooled, grid, or both
+
+
+def test_both_are_the_pooled_features_and_the_grid_in_one_run():
+    grid, both = Backbone.bundled(keep="grid", size=64), Backbone.bundled(keep="both", size=64)
+    pooled = Backbone.bundled(size=64)
+    pixels = np.stack([pooled.preprocess(image) for image in pictures(3)])
+    rows = both.features(pixels)
+    assert rows.dtype == np.float32
+    assert rows.shape == (3, *both.shape) == (3, 1280 + 4 * 1819)
+    parts = both.parts(rows)
+    assert list(parts) == ["features", "grid"]
+    np.testing.assert_allclose(parts["features"], pooled.features(pixels), atol=1e-4)
+    np.testing.assert_allclose(parts["grid"], grid.features(pixels), atol=1e-4)
+    # the grid's first 1280 channels are what the pooled features are the mean of
+    np.testing.assert_allclose(parts["grid"][:, :, :1280].mean(1), parts["features"], atol=1e-4)
+    assert parts["features"].std() > 0.05
+    assert all(np.shares_memory(part, rows) for part in parts.values())
+
+
+def test_one_part_is_a_view_too():
+    for keep, name, shape in (("pooled", "features", (1280,)), ("grid", "grid", (4, 1819))):
+        backbone = Backbone.bundled(keep=keep, size=64)
+        assert backbone.shape == shape
+        rows = np.random.default_rng(0).normal(size=(2, *shape))
+        [(found, part)] = backbone.parts(rows).items()
+        assert found == name
+        assert np.shares_memory(part, rows)
+        np.testing.assert_array_equal(part, rows)
+
+
+def test_what_is_kept_is_described():
+    facts = {
+        keep: {
+            key: value
+            for key, value in Backbone.bundled(keep=keep, size=64).describe().items()
+            if key not in ("name", "sha256", "preprocessing")
+        }
+        for keep in ("pooled", "grid", "both")
+    }
+    assert facts == {
+        "pooled": {"dim": 1280},
+        "grid": {"dim": 1819, "places": 4},
+        "both": {"dim": 1280, "places": 4, "grid_dim": 1819},
+    }
+
+
+def test_no_pictures_have_no_rows():
+    backbone = Backbone.bundled(keep="both", size=64)
+    rows = backbone.features(np.empty((0, 3, 64, 64), np.float32))
+    assert rows.shape == (0, 8556)
+    assert backbone.parts(rows)["grid"].shape == (0, 4, 1819)

@@ -5,13 +5,15 @@ Any other ``name.onnx`` serves as well, with a ``name.toml`` beside it that says
 are made ready (`Preprocessing`). This is the only module that imports onnxruntime.
 
     N: pictures    S: side of the network's input in pixels    D: length of a feature vector
+    L: places of a picture    G: length of a place's feature vector    F: numbers of a picture
 """
 
 import hashlib
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import numpy as np
@@ -25,7 +27,11 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 _BUNDLED = Path(__file__).parent.parent / "bundled" / "efficientnet_lite0.onnx"
-_ONE_PICTURE, _PLACES, _GRID = 2, 3, 4  # dimensions of (N, D), (N, L, D) and (N, D, H, W)
+_PARTS = {"features": 2, "grid": 3}  # dimensions of (N, D) and (N, L, G)
+_GRID = 4  # of (N, G, H, W), or (N, H, W, G)
+
+Keep = Literal["pooled", "grid", "both"]
+"""What is kept of a picture: one vector, a vector of every place, or both in one row."""
 
 
 class Backbone:
@@ -35,9 +41,7 @@ class Backbone:
         name: the file's name without ``.onnx``.
         sha256: of the ONNX file, in hexadecimal; tells two backbones of one name apart.
         preprocessing: how pictures are made ready for it.
-        dim: D, the length of its feature vectors.
-        places: L, how many places of a picture have features of their own; None for one vector of
-            the whole picture.
+        shapes: of what is kept of a picture: "features" (D,), "grid" (L, G), or both.
         threads: that may run it at once.
 
     Example:
@@ -54,8 +58,7 @@ class Backbone:
     name: str
     sha256: str
     preprocessing: Preprocessing
-    dim: int
-    places: int | None
+    shapes: dict[str, tuple[int, ...]]
     threads: int
 
     def __init__(
@@ -64,7 +67,7 @@ class Backbone:
         preprocessing: Preprocessing,
         threads: int | None = None,
         *,
-        grid: bool = False,
+        keep: Keep = "pooled",
     ) -> None:
         """Open the network at ``path``; `from_file` also reads the TOML file beside it.
 
@@ -73,7 +76,8 @@ class Backbone:
             preprocessing: what the network's input has to look like.
             threads: that run the network at once, each on a batch of its own (`extract`); one a
                 core where it is None.
-            grid: give the features of every place, from ``preprocessing.grid_output``.
+            keep: "pooled" gives ``preprocessing.output``, "grid" the features of every place,
+                from ``preprocessing.grid_output``; "both" gives both, from one run.
 
         Raises:
             InputError: the file is missing or no ONNX network, or its input or output does not
@@ -86,23 +90,22 @@ class Backbone:
         self.threads = threads or cores()
         self._session = _open_session(path)
         self._input, self._one_by_one = _input_of(self._session, path)
-        self._grid = grid
-        self._output = (
-            _grid_of(self._session, path, preprocessing.grid_output)
-            if grid
-            else _output_of(self._session, path, preprocessing.output)
-        )
-        self.places, self.dim = self._probe()
+        self._outputs = {}
+        if keep != "grid":
+            self._outputs["features"] = _output_of(self._session, path, preprocessing.output)
+        if keep != "pooled":
+            self._outputs["grid"] = _grid_of(self._session, path, preprocessing.grid_output)
+        self.shapes = self._probe()
 
     @classmethod
     def bundled(
-        cls, *, threads: int | None = None, grid: bool = False, size: int | None = None
+        cls, *, threads: int | None = None, keep: Keep = "pooled", size: int | None = None
     ) -> "Backbone":
         """Return the backbone that ships: EfficientNet-Lite0, 1280 features, Apache-2.0.
 
         Its ``size`` may be any multiple of 32.
         """
-        return cls.from_file(_BUNDLED, threads=threads, grid=grid, size=size)
+        return cls.from_file(_BUNDLED, threads=threads, keep=keep, size=size)
 
     @classmethod
     def from_file(
@@ -110,7 +113,7 @@ class Backbone:
         path: Path | str,
         *,
         threads: int | None = None,
-        grid: bool = False,
+        keep: Keep = "pooled",
         size: int | None = None,
     ) -> "Backbone":
         """Open ``name.onnx`` with the ``name.toml`` beside it, whose keys `Preprocessing` lists.
@@ -127,21 +130,32 @@ class Backbone:
         preprocessing = read_preprocessing(path.with_suffix(".toml"))
         if size is not None:
             preprocessing = msgspec.structs.replace(preprocessing, size=size)
-        return cls(path, preprocessing, threads, grid=grid)
+        return cls(path, preprocessing, threads, keep=keep)
+
+    @property
+    def dim(self) -> int:
+        """D, the length of a picture's vector; G where the grid alone is kept."""
+        return self.shapes.get("features", self.shapes.get("grid", ()))[-1]
+
+    @property
+    def places(self) -> int | None:
+        """L, how many places of a picture have features of their own; None without a grid."""
+        return self.shapes["grid"][0] if "grid" in self.shapes else None
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of a picture's features: (D,), or (L, D)."""
-        return (self.dim,) if self.places is None else (self.places, self.dim)
+        """Of a picture's row: (D,), (L, G), or for both (D + L G,)."""
+        if len(self.shapes) == 1:
+            [shape] = self.shapes.values()
+            return shape
+        return (sum(map(math.prod, self.shapes.values())),)
 
     def preprocess(self, image: Image.Image) -> Float[Array, "3 S S"]:
         """Return an RGB picture of any size as the network's input, channels first."""
         return to_pixels(image, self.preprocessing)
 
-    def features(self, pixels: Float[Array, "N 3 S S"]) -> Float[Array, "N *_ D"]:
-        """Return the features of pictures from `preprocess`.
-
-        Unless the backbone was opened with ``grid``, a grid is averaged over its places.
+    def features(self, pixels: Float[Array, "N 3 S S"]) -> Float[Array, "N *_ F"]:
+        """Return a row of features for each of the pictures from `preprocess`, of `shape`.
 
         Raises:
             ValueError: ``pixels`` is not of shape (N, 3, S, S).
@@ -149,51 +163,76 @@ class Backbone:
         expected = (3, self.preprocessing.size, self.preprocessing.size)
         if pixels.shape[1:] != expected:
             raise ValueError(f"pixels: expected shape (N, {expected}), got {pixels.shape}")
-        if not self._one_by_one:
-            return self._run(pixels)
-        return np.concatenate(
-            [np.empty((0, *self.shape), np.float32), *(self._run(one[None]) for one in pixels)]
-        )
+        batches = [one[None] for one in pixels] if self._one_by_one else [pixels]
+        return np.concatenate([np.empty((0, *self.shape), np.float32), *map(self._rows, batches)])
+
+    def parts(self, rows: Float[Array, "N *_ F"]) -> dict[str, Float[Array, "N ..."]]:
+        """Return views of such rows by what they hold: "features" (N, D), "grid" (N, L, G).
+
+        >>> backbone = Backbone.bundled(keep="both")
+        >>> {name: part.shape for name, part in backbone.parts(np.zeros((2, 90411))).items()}
+        {'features': (2, 1280), 'grid': (2, 49, 1819)}
+        """
+        flat = rows.reshape(len(rows), math.prod(self.shape))
+        ends = np.cumsum([math.prod(shape) for shape in self.shapes.values()])
+        parts = zip(self.shapes.items(), np.split(flat, ends[:-1], axis=1), strict=True)
+        return {name: part.reshape(len(rows), *shape) for (name, shape), part in parts}
 
     def describe(self) -> dict[str, Any]:
-        """Return name, sha256, preprocessing, dim (and places), as datasets and checkpoints do."""
+        """Return name, sha256, preprocessing, dim, as datasets and checkpoints do.
+
+        With a grid, ``places`` too; with both, ``grid_dim``.
+        """
         facts = {
             "name": self.name,
             "sha256": self.sha256,
             "preprocessing": msgspec.to_builtins(self.preprocessing),
             "dim": self.dim,
         }
-        return facts if self.places is None else {**facts, "places": self.places}
+        if self.places is not None:
+            facts["places"] = self.places
+        if len(self.shapes) > 1:
+            facts["grid_dim"] = self.shapes["grid"][-1]
+        return facts
 
-    def _run(self, pixels: Float[Array, "N 3 S S"]) -> Float[Array, "N *_ D"]:
+    def _rows(self, pixels: Float[Array, "N 3 S S"]) -> Float[Array, "N *_ F"]:
+        found = self._run(pixels)
+        flat = [found[name].reshape(-1, math.prod(shape)) for name, shape in self.shapes.items()]
+        return np.concatenate(flat, axis=1).reshape(-1, *self.shape)
+
+    def _run(self, pixels: Float[Array, "N 3 S S"]) -> dict[str, Array]:
+        """Return what is kept, from one run of the network."""
         channels_last = self.preprocessing.layout == "NHWC"
         if channels_last:
             pixels = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
-        (found,) = self._session.run([self._output], {self._input: pixels})
-        if self._grid:  # (N, D, H, W) or (N, H, W, D) -> (N, H W, D)
-            found = found if channels_last else found.transpose(0, 2, 3, 1)
-            found = found.reshape(len(found), -1, found.shape[3])
-        elif found.ndim == _GRID:
-            found = found.mean(axis=(1, 2) if channels_last else (2, 3))
-        return np.asarray(found, np.float32)
+        outputs = self._session.run(list(self._outputs.values()), {self._input: pixels})
+        parts = dict(zip(self._outputs, outputs, strict=True))
+        for name, found in parts.items():
+            if found.ndim == _GRID:  # (N, G, H, W) or (N, H, W, G) -> (N, H W, G)
+                places = found if channels_last else found.transpose(0, 2, 3, 1)
+                n, h, w, g = places.shape
+                places = places.reshape(n, h * w, g)
+                parts[name] = places if name == "grid" else places.mean(axis=1)
+        return {name: np.asarray(part, np.float32) for name, part in parts.items()}
 
-    def _probe(self) -> tuple[int | None, int]:
-        """Run one grey picture through; return L and D, or say what does not fit."""
+    def _probe(self) -> dict[str, tuple[int, ...]]:
+        """Run one grey picture through; return the shapes, or say what does not fit."""
         size = self.preprocessing.size
         try:
-            found = self._run(np.zeros((1, 3, size, size), np.float32))
+            parts = self._run(np.zeros((1, 3, size, size), np.float32))
         except Exception as error:  # onnxruntime's own types, one for each status
             raise InputError(
                 f"{self._path}: cannot take a picture of {size} x {size} as "
                 f"{self.preprocessing.layout} ({_first_line(error)}); "
                 f"check size and layout in {self._path.stem}.toml, and --size"
             ) from None
-        if found.ndim != (_PLACES if self._grid else _ONE_PICTURE) or len(found) != 1:
-            raise InputError(
-                f"{self._path}: output {self._output!r} has shape {found.shape} for one picture, "
-                "not (1, D) or (1, D, H, W); name another output in the TOML file"
-            )
-        return (int(found.shape[1]) if self._grid else None), int(found.shape[-1])
+        for name, found in parts.items():
+            if found.ndim != _PARTS[name] or len(found) != 1:
+                raise InputError(
+                    f"{self._path}: output {self._outputs[name]!r} has shape {found.shape} for one "
+                    "picture, not (1, D) or (1, D, H, W); name another output in the TOML file"
+                )
+        return {name: found.shape[1:] for name, found in parts.items()}
 
 
 def backbone_title(facts: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from limner.arrays import Array, Float
-from limner.data.backbone import Backbone
+from limner.data.backbone import Backbone, Keep
 from limner.data.dataset import SCHEMA_VERSION, Dataset, open_dataset, read_json
 from limner.data.features import extract
 from limner.data.hdf5 import h5_writer
@@ -92,10 +92,11 @@ def prepare(job: Job, report: Report = print, progress: Progress | None = None) 
     for problem in source.problems:
         report(problem)
     splits = _splits(job, source, report)
+    keep: Keep = "grid" if job.grid else "pooled"
     backbone = (
-        Backbone.from_file(job.backbone, grid=job.grid, size=job.size)
+        Backbone.from_file(job.backbone, keep=keep, size=job.size)
         if job.backbone
-        else Backbone.bundled(grid=job.grid, size=job.size)
+        else Backbone.bundled(keep=keep, size=job.size)
     )
     fingerprint = _fingerprint(job, splits, backbone)
     if _is_done(job.out, fingerprint, report):
