@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from limner.data.images import Source
+from limner.data.images import SUFFIXES, Source
 from limner.data.remote import fetch_bytes
 from limner.errors import InputError
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2"}
 
 
 def find_pictures(names: list[str]) -> tuple[list[tuple[str, Source]], list[str]]:

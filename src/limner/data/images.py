@@ -24,6 +24,9 @@ MAX_PIXELS = 100_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 """What is read. Pillow knows more, but some of those start other programs (EPS) or are guesses."""
 
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2"}
+"""How the names of pictures end, in small letters; what is in a folder is told by them."""
+
 Source = Path | str | bytes | BinaryIO | Image.Image
 
 _ORIENTATION_TAG = 0x0112

@@ -16,10 +16,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from limner.data.sources import IMAGE_COLUMNS, read_captions, read_text
+from limner.data.sources import read_captions, read_text
 from limner.errors import InputError
 
 Captions = dict[str, list[str]]
+
+IMAGE_COLUMNS = ("image", "image_id", "id")
+"""What names a picture here, in order of preference: an id before the name of a file."""
 
 
 def read_candidates(path: Path) -> dict[str, str]:
@@ -53,7 +56,7 @@ def _read(path: Path) -> Captions:
         for image, caption in _from_json(path, text):
             captions.setdefault(image, []).append(caption)
     else:
-        table = read_captions(path, blank=True)
+        table = read_captions(path, blank=True, pictures=IMAGE_COLUMNS, captions=("caption",))
         if table.problems:
             raise InputError(table.problems[0])
         captions = table.captions

@@ -1,22 +1,19 @@
 """What people have: pictures with captions in any of the forms that are about."""
 
+from limner.data.sources.encoding import read_text
+from limner.data.sources.read import FORMATS, read_source
 from limner.data.sources.source import Member, Picture, Source
-from limner.data.sources.tables import (
-    IMAGE_COLUMNS,
-    CaptionFile,
-    read_captions,
-    read_split_files,
-    read_text,
-    split_by_ratio,
-)
+from limner.data.sources.splits import read_split_files, split_by_ratio
+from limner.data.sources.tables import CaptionFile, read_captions
 
 __all__ = [
-    "IMAGE_COLUMNS",
+    "FORMATS",
     "CaptionFile",
     "Member",
     "Picture",
     "Source",
     "read_captions",
+    "read_source",
     "read_split_files",
     "read_text",
     "split_by_ratio",

@@ -1,21 +1,29 @@
-"""What people have: files of captions, and files that say which picture is in which split."""
+"""Files of captions as text: Flickr8k's token lines, and tables with a header."""
 
-import codecs
+import ast
 import csv
+import json
 import posixpath
 import re
-import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
+from limner.data.sources.columns import (
+    CAPTION_COLUMNS,
+    DELIMITERS,
+    PICTURE_COLUMNS,
+    Header,
+    find_columns,
+    first_of,
+)
+from limner.data.sources.encoding import read_text
+from limner.data.sources.problems import Problems
+from limner.data.sources.splits import split_name
 from limner.errors import InputError
 
-IMAGE_COLUMNS = ("image", "image_id", "id")
-"""What a picture's column may be called; the first that is there is taken."""
-
-_FLICKR_LINE = re.compile(r"^(?P<image>.+)#\d+\t(?P<caption>.*)$")
+TOKEN_LINE = re.compile(r"^(?P<image>.+)#\d+\t(?P<caption>.*)$")
 
 
 @dataclass
@@ -25,77 +33,142 @@ class CaptionFile:
     Attributes:
         path: the file.
         captions: {image name: its captions, in the file's order}.
-        problems: lines that were passed over, a message each.
+        splits: {split: image names}, where the file says.
+        passed_over: rows that are not among them.
         blank: whether a caption may be blank.
     """
 
     path: Path
     captions: dict[str, list[str]] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    splits: dict[str, list[str]] = field(default_factory=dict)
+    passed_over: Problems = field(default_factory=Problems)
     blank: bool = False
 
-    def add(self, image: str, caption: str, line: int) -> None:
-        """Take a row in, or note why not."""
-        image, caption = image.strip(), " ".join(caption.split())
-        if not image or "\n" in image:
-            wrong = "a line break in the image name" if image else "no image name"
-            self.problems.append(f"{self.path}, line {line}: {wrong}")
+    @property
+    def problems(self) -> list[str]:
+        """What was passed over, in words."""
+        return self.passed_over.lines()
+
+    def add(self, image: str, caption: str, where: int | str = "", split: str = "") -> None:
+        """Take a row in, or note why not; `where` it stands is a line or a place in words."""
+        name, caption = image.strip(), " ".join(caption.split())
+        if not name or "\n" in name or "\0" in name:
+            wrong = "a line break in the image name" if name else "no image name"
+            self.pass_over(where, "rows without an image name", wrong)
         elif not caption and not self.blank:
-            self.problems.append(f"{self.path}, line {line}: a blank caption for {image}")
+            self.pass_over(where, "blank captions", f"a blank caption for {name}")
+        elif not _is_text(name + caption):
+            self.pass_over(where, "rows with half characters", "half a character (a surrogate)")
         else:
-            name = posixpath.normpath(image)  # ./a.jpg is a.jpg
+            name = posixpath.normpath(name)  # ./a.jpg is a.jpg
             self.captions.setdefault(name, []).append(caption)
+            if split.strip():
+                self.splits.setdefault(split_name(split), []).append(name)
+
+    def pass_over(self, where: int | str, kind: str, wrong: str) -> None:
+        """Note a row that is not taken in."""
+        place = f", line {where}" if isinstance(where, int) else f", {where}" if where else ""
+        self.passed_over.add(f"{kind} in {self.path}", f"{self.path}{place}: {wrong}")
 
 
-def read_captions(path: Path, blank: bool = False) -> CaptionFile:
-    """Read captions from a Flickr8k token file, or from CSV or TSV with `image` and `caption`.
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
-    The first line tells which it is: `name.jpg#0<TAB>A caption .` or a header. Other columns of a
-    table are ignored; `image_id` and `id` are `image`. A UTF-8 byte order mark and Windows line
-    ends are taken as they come.
+
+def read_captions(
+    path: Path,
+    blank: bool = False,
+    pictures: Sequence[str] = PICTURE_COLUMNS,
+    captions: Sequence[str] = CAPTION_COLUMNS,
+) -> CaptionFile:
+    """Read captions from a Flickr8k token file, or from a table with a header.
+
+    The first line tells which it is: `name.jpg#0<TAB>A caption .` or a header, its columns parted
+    by tabs, commas, semicolons or bars. Columns besides picture, caption and split are ignored. A
+    picture's captions stand in several rows, in several columns (caption_1, caption_2), or in one
+    cell as a list.
 
     Args:
         path: the file.
         blank: whether blank captions are taken in, as a captioner's may be.
+        pictures: what the picture's column may be called, in order of preference.
+        captions: the same of the captions'.
 
     Raises:
-        InputError: if the file is missing, empty, not UTF-8, or lacks a column.
+        InputError: if the file is missing, empty, not text, or lacks a column.
     """
     lines = read_text(path).split("\n")
     result = CaptionFile(path, blank=blank)
-    if _FLICKR_LINE.match(lines[0]):
-        for number, line in enumerate(lines, start=1):
-            match = _FLICKR_LINE.match(line)
-            if match:
-                result.add(match["image"], match["caption"], number)
-            elif line.strip():
-                result.problems.append(
-                    f"{path}, line {number}: expected `name#0<TAB>caption`, got {line[:40]!r}"
-                )
+    if TOKEN_LINE.match(lines[0]):
+        _read_token_lines(lines, result)
     else:
-        _read_table(lines, result)
+        _read_table(lines, result, pictures, captions)
     if not result.captions:
         raise InputError(f"{path}: not a single caption in it")
     return result
 
 
-def _read_table(lines: list[str], result: CaptionFile) -> None:
-    delimiter = "\t" if "\t" in lines[0] else ","
+def _read_token_lines(lines: list[str], result: CaptionFile) -> None:
+    for number, line in enumerate(lines, start=1):
+        match = TOKEN_LINE.match(line)
+        if match:
+            result.add(match["image"], match["caption"], number)
+        elif line.strip():
+            wrong = f"expected `name#0<TAB>caption`, got {line[:40]!r}"
+            result.pass_over(number, "lines that are none", wrong)
+
+
+def table_header(
+    line: str,
+    pictures: Sequence[str] = PICTURE_COLUMNS,
+    captions: Sequence[str] = CAPTION_COLUMNS,
+) -> tuple[str, Header] | None:
+    r"""The delimiter and the columns of a table with this first line; None if it is no header.
+
+    >>> table_header("image;caption;by")
+    (';', Header(width=3, picture=0, captions=[1], split=None))
+    >>> table_header("A dog, asleep")
+    """
+    for delimiter in DELIMITERS:
+        header = find_columns(_cells(line, delimiter), pictures, captions)
+        if header:
+            return delimiter, header
+    return None
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return []
+
+
+def _read_table(
+    lines: list[str], result: CaptionFile, pictures: Sequence[str], captions: Sequence[str]
+) -> None:
+    skipped = 1 if lines[0].lower().startswith("sep=") and len(lines) > 1 else 0  # Excel's
+    found = table_header(lines[skipped], pictures, captions)
+    delimiter, header = found or (",", None)
     # strict: without it a missing quote would swallow the rows that follow, silently
-    rows = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
+    rows = csv.reader(
+        (f"{line}\n" for line in lines),
+        delimiter=delimiter,
+        quoting=csv.QUOTE_NONE if delimiter == "|" else csv.QUOTE_MINIMAL,
+        strict=True,
+    )
     started = 1  # the line on which the row began; rows.line_num is the one on which it ended
     try:
-        header = [name.strip().lower() for name in next(rows)]
-        image, caption = _columns(header, lines[0], result.path)
+        for _ in range(skipped + 1):
+            first = next(rows)
+        if header is None:
+            raise _no_columns(result.path, first, lines[skipped], pictures, captions)
         started = rows.line_num + 1
         for row in rows:
-            beyond = any(cell.strip() for cell in row[len(header) :])  # a comma without quotes?
-            if len(row) > max(image, caption) and not beyond:
-                result.add(row[image], row[caption], started)
-            elif any(cell.strip() for cell in row):
-                result.problems.append(
-                    f"{result.path}, line {started}: {len(row)} columns, expected {len(header)}"
-                )
+            _add_row(result, row, header, started)
             started = rows.line_num + 1
     except csv.Error as error:
         raise InputError(
@@ -103,88 +176,41 @@ def _read_table(lines: list[str], result: CaptionFile) -> None:
         ) from None
 
 
-def _columns(header: list[str], first_line: str, path: Path) -> tuple[int, int]:
-    """Where the columns image and caption are."""
-    images = [header.index(name) for name in IMAGE_COLUMNS if name in header]
-    missing = [] if images else ["image"]
-    missing += [] if "caption" in header else ["caption"]
-    if missing:
-        raise InputError(
-            f"{path}, line 1: no column {' and no column '.join(missing)}; expected a "
-            f"header with image and caption, or Flickr8k's token lines, got {first_line[:60]!r}"
-        )
-    return images[0], header.index("caption")
+def _add_row(result: CaptionFile, row: list[str], header: Header, line: int) -> None:
+    beyond = any(cell.strip() for cell in row[header.width :])  # a comma without quotes?
+    if len(row) > max(header.picture, header.captions[0]) and not beyond:
+        split = row[header.split] if header.split is not None and header.split < len(row) else ""
+        several = [text for i in header.captions if i < len(row) for text in _texts(row[i])]
+        if len(header.captions) > 1:  # a picture may have fewer captions than there are columns
+            several = [text for text in several if text.strip()] or [""]
+        for text in several:
+            result.add(row[header.picture], text, line, split)
+    elif any(cell.strip() for cell in row):
+        wrong = f"{len(row)} columns, expected {header.width}"
+        result.pass_over(line, "rows of another length", wrong)
 
 
-def read_text(path: Path) -> str:
-    """UTF-8 text of a file, or of standard input (`-`), with Unix line ends, less the last one.
-
-    Raises:
-        InputError: if the file is missing, empty, or not UTF-8.
-    """
-    if path.is_dir():
-        raise InputError(f"{path}: a folder, expected a file")
-    if str(path) != "-" and not path.exists():
-        raise InputError(f"{path}: no such file")
-    content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-    content = content.removeprefix(codecs.BOM_UTF8)
-    content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"{path}, line {line}: not UTF-8; save the file with the encoding UTF-8"
-        ) from None
-    if not text.strip():
-        raise InputError(f"{path}: empty")
-    return text.removesuffix("\n")
+def _texts(cell: str) -> list[str]:
+    """The captions of a cell: one, or a list as JSON or Python writes it."""
+    if not (cell.lstrip().startswith("[") and cell.rstrip().endswith("]")):
+        return [cell]
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            content: Any = parse(cell.strip())
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(content, list) and all(isinstance(text, str) for text in content):
+            return content or [""]
+    return [cell]
 
 
-def read_split_files(files: dict[str, Path]) -> dict[str, list[str]]:
-    """Splits from files with one image name a line.
-
-    Raises:
-        InputError: if there is no `train`, or a picture stands in two splits.
-    """
-    splits: dict[str, list[str]] = {}
-    owner: dict[str, str] = {}
-    for name, path in files.items():
-        splits[name] = list(
-            dict.fromkeys(
-                posixpath.normpath(line.strip())
-                for line in read_text(path).split("\n")
-                if line.strip()
-            )
-        )
-        for image in splits[name]:
-            if image in owner:
-                raise InputError(f"{path}: {image} is in the split {owner[image]} already")
-            owner[image] = name
-    if "train" not in splits:
-        raise InputError("no split named train; name one with --split train=FILE")
-    return splits
-
-
-def split_by_ratio(images: list[str], ratio: dict[str, float], seed: int) -> dict[str, list[str]]:
-    """Shuffle with a seed and cut: every picture in one split, train gets what the others leave.
-
-    A split with a share has at least one picture.
-
-    >>> sizes = split_by_ratio([f"{i}.jpg" for i in range(10)], {"train": 8, "dev": 2}, seed=0)
-    >>> {name: len(images) for name, images in sizes.items()}
-    {'train': 8, 'dev': 2}
-    """
-    order = [sorted(images)[i] for i in np.random.default_rng(seed).permutation(len(images))]
-    total = sum(ratio.values())
-    splits: dict[str, list[str]] = {}
-    for name, share in ratio.items():
-        if name != "train":
-            count = max(round(len(images) * share / total), 1) if share else 0
-            splits[name], order = order[:count], order[count:]
-    if not order:
-        raise InputError(
-            f"{len(images)} pictures are too few to be split; name the splits by --split, "
-            "or give train a larger share by --ratio"
-        )
-    return {"train": order, **{name: kept for name, kept in splits.items() if kept}}
+def _no_columns(
+    path: Path, header: list[str], line: str, pictures: Sequence[str], captions: Sequence[str]
+) -> InputError:
+    names = [name.strip().lower() for name in header]
+    missing = [] if first_of(pictures, names) else ["image"]
+    missing += [] if first_of(captions, names) else ["caption"]
+    return InputError(
+        f"{path}, line 1: no column {' and no column '.join(missing or ['caption'])}; expected a "
+        f"header with image and caption, or Flickr8k's token lines, got {line[:60]!r}"
+    )

@@ -1,0 +1,80 @@
+"""Captions as they are written, and the pictures that were found: both together are a source."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from limner.data.sources.matching import Match, match_names
+from limner.data.sources.problems import Problems
+from limner.data.sources.source import Picture, Source
+from limner.data.sources.tables import CaptionFile
+
+
+def join(
+    source: Source,
+    written: CaptionFile,
+    pictures: Mapping[str, Picture] | Iterable[str],
+    splits: Mapping[str, list[str]] | None = None,
+) -> Source:
+    """Put captions and splits under the ids of their pictures; complete `source` with them.
+
+    A name without a picture is kept as it is written. A caption that a picture has already is left
+    out, and a picture stays in the first split that names it.
+
+    Args:
+        source: with its path, format and title.
+        written: captions by name, and splits if it has them.
+        pictures: {id: picture}, or the ids of features.
+        splits: {split: names}, in the place of those that stand among the captions.
+    """
+    named = written.splits if splits is None else splits
+    names = dict.fromkeys([*written.captions, *(name for some in named.values() for name in some)])
+    match = match_names(names, pictures)
+    source.pictures = dict(pictures) if isinstance(pictures, Mapping) else {}
+    source.problems += written.problems
+    source.problems += _unsure(written.path, match)
+    for name, texts in written.captions.items():
+        source.captions.setdefault(match.found.get(name, name), []).extend(texts)
+    _drop_duplicates(source, written.path)
+    _add_splits(source, written.path, match, named)
+    return source
+
+
+def _unsure(path: Path, match: Match) -> list[str]:
+    problems = Problems()
+    for name, several in match.unsure.items():
+        line = f"{path}: {name} could be {' or '.join(several[:3])}; write the folder too"
+        problems.add(f"names in {path} that could be several pictures", line)
+    return problems.lines()
+
+
+def _drop_duplicates(source: Source, path: Path) -> None:
+    dropped, example = 0, ""
+    for image, texts in source.captions.items():
+        once = list(dict.fromkeys(texts))
+        if len(once) < len(texts):
+            dropped += len(texts) - len(once)
+            twice = next(text for text in once if texts.count(text) > 1)
+            example = example or f"{image}: {twice[:60]}"
+            source.captions[image] = once
+    if dropped:
+        times = "1 caption stands" if dropped == 1 else f"{dropped} captions stand"
+        source.problems.append(f"{path}: {times} there twice, taken once ({example})")
+
+
+def _add_splits(
+    source: Source, path: Path, match: Match, splits: Mapping[str, Iterable[str]]
+) -> None:
+    problems = Problems()
+    owner: dict[str, str] = {}
+    for split, names in splits.items():
+        for name in names:
+            image = match.found.get(name, name)
+            first = owner.setdefault(image, split)
+            if first != split:
+                line = f"{path}: {image} is in the splits {first} and {split}; left in {first}"
+                problems.add("pictures in two splits", line)
+        source.splits[split] = []
+    for image, split in owner.items():
+        source.splits[split].append(image)
+    source.splits = {split: images for split, images in source.splits.items() if images}
+    source.problems += problems.lines()

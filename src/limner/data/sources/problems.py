@@ -1,0 +1,35 @@
+"""What was passed over, told so that a thousand rows with one fault are a handful of lines."""
+
+from dataclasses import dataclass, field
+
+SHOWN = 5
+"""Lines of a kind that are told; the others are counted."""
+
+
+@dataclass
+class Problems:
+    """Lines by kind.
+
+    >>> problems = Problems()
+    >>> for line in range(1, 9):
+    ...     problems.add("blank captions in a.csv", f"a.csv, line {line}: a blank caption")
+    >>> problems.lines()[4:]
+    ['a.csv, line 5: a blank caption', 'and 3 more blank captions in a.csv']
+    """
+
+    shown: dict[str, list[str]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, kind: str, line: str) -> None:
+        """Note one; `kind` is in the plural, to stand behind a number."""
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        if self.counts[kind] <= SHOWN:
+            self.shown.setdefault(kind, []).append(line)
+
+    def lines(self) -> list[str]:
+        """All of it, kind after kind, in the order in which they were met."""
+        told: list[str] = []
+        for kind, shown in self.shown.items():
+            more = self.counts[kind] - len(shown)
+            told += [*shown, f"and {more} more {kind}"] if more else shown
+        return told
