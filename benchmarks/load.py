@@ -21,7 +21,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from limner.data.dataset import Split, map_features
+from limner.data.dataset import Split
+from limner.data.hdf5 import map_features
 from limner.engine import NumpyEngine
 from limner.models import CaptioningRNN
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from limner.data.blocks import blocks
-from limner.data.dataset import map_features
+from limner.data.hdf5 import map_features
 from limner.data.hdf5 import h5_writer
-from limner.data.pca import fit
+from limner.pca import fit
 
 
 def write(path: Path, N: int, D: int) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from limner.captioner import BUNDLED_CAPTIONER, checkpoint_path
 from limner.checkpoint import load_checkpoint, save_checkpoint
-from limner.data.dataset import open_dataset
+from limner.data.opening import open_dataset
 from limner.decoding import USUAL
 from limner.evaluation import evaluate
 

@@ -49,17 +49,21 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_dataset(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `prepare` makes of `drawn`: for reading alone, copy it to break it."""
-    from limner.data.prepare import Job, prepare
+    from limner.data.job import Job
+    from limner.data.prepare import prepare
+    from limner.data.writing import Captions
 
     out = tmp_path_factory.mktemp("prepared") / "dataset"
-    prepare(Job(drawn / "images", drawn / "captions.csv", out, min_count=2), lambda line: None)
+    words = Captions(min_count=2)
+    job = Job(drawn / "images", out, captions=drawn / "captions.csv", words=words)
+    prepare(job, lambda line: None)
     return out
 
 
 @pytest.fixture(scope="session")
 def tiny_run(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two epochs on `tiny_dataset`: for reading alone."""
-    from limner.data.dataset import open_dataset
+    from limner.data.opening import open_dataset
     from limner.run import TrainingRun
     from limner.settings import TrainConfig
 

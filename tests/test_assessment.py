@@ -14,7 +14,7 @@ from limner.assessment import (
 )
 from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
-from limner.data.dataset import open_dataset
+from limner.data.opening import open_dataset
 from limner.decoding import USUAL, Decoding
 from limner.evaluation import evaluate
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from limner.checkpoint import load_checkpoint, save_checkpoint
 from limner.cli import main
-from limner.data.dataset import open_dataset
+from limner.data.opening import open_dataset
 
 GOOD = "shapes-000000.jpg"
 

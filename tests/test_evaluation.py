@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from limner.data.dataset import open_dataset
+from limner.data.opening import open_dataset
 from limner.errors import InputError
 from limner.evaluation import caption_features, evaluate, score
 from limner.models import CaptioningRNN

@@ -7,8 +7,8 @@ import pytest
 
 from limner.cli import main
 from limner.data.backbone import Backbone
-from limner.data.dataset import open_dataset
 from limner.data.images import load_image
+from limner.data.opening import open_dataset
 
 TRAIN, DEV = 160, 40
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from limner.data.prepare import Job, prepare
+from limner.data.job import Job
+from limner.data.prepare import prepare
 from limner.data.shapes import write_folder
+from limner.data.writing import Captions
 
 pytest.importorskip("matplotlib", reason="the notebooks draw with matplotlib (extra: plots)")
 nbclient = pytest.importorskip("nbclient", reason="executes the notebooks (extra: dev)")
@@ -72,7 +74,8 @@ def folder(tmp_path_factory):
     with captions.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([header, *rows[::5]])
     out = folder / "limner-demo" / "dataset"
-    prepare(Job(pictures / "images", captions, out, min_count=1), report=lambda line: None)
+    job = Job(pictures / "images", out, captions=captions, words=Captions(min_count=1))
+    prepare(job, report=lambda line: None)
     return folder
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from limner.captioner import BUNDLED_CAPTIONER
 from limner.checkpoint import load_checkpoint, save_checkpoint
-from limner.data.dataset import open_dataset
+from limner.data.opening import open_dataset
 from limner.errors import InputError
 from limner.run import StoppedError, TrainingRun
 from limner.settings import TrainConfig, read_config

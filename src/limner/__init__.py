@@ -2,7 +2,8 @@
 
 from limner.captioner import Caption, Captioner, load
 from limner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from limner.data.dataset import Dataset, open_dataset
+from limner.data.dataset import Dataset
+from limner.data.opening import open_dataset
 from limner.decoding import Decoding
 from limner.errors import InputError, LimnerError
 from limner.evaluation import Evaluation, evaluate

@@ -133,7 +133,7 @@ def assess(
         seed: of the shuffling, of the reference that stands for a person, and of the bootstrap.
         java: whether to try METEOR and SPICE.
     """
-    name, part = dataset.split(split)
+    name, _ = dataset.split(split)
     known = training_tokens(dataset)
     frequency = DocumentFrequency.of(known) if known else None
     seen = [caption for several in known for caption in several]
@@ -149,8 +149,9 @@ def assess(
     if len(candidates) > 1:
         rows[SHUFFLED] = row([candidates[i] for i in _elsewhere(len(candidates), rng)], references)
     if known:
-        near = _pooled(dataset.splits["train"].features)
-        nearest = consensus_captions(_pooled(part.features), near, known)
+        pooled = dataset.reading(grid=False).splits
+        here, near = (_pooled(pooled[split].features) for split in (name, "train"))
+        nearest = consensus_captions(here, near, known)
         rows[NEAREST] = row(nearest, references)
     several = [wanted for wanted in references if len(wanted) > 1]
     if several:

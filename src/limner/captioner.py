@@ -64,8 +64,14 @@ class Captioner:
         self.info = first.info
         self.vocabulary = first.vocabulary
         self.backbone = backbone or Backbone.bundled(keep=_keep(first), size=_input_size(first))
+        self._projection = first.projection
         for checkpoint in checkpoints:
             _check_backbone(checkpoint, self.backbone)
+            if _projection_of(checkpoint) != _projection_of(first):
+                raise InputError(
+                    "models that read other principal components do not speak as one; name models "
+                    "trained on one dataset"
+                )
 
     @classmethod
     def load(cls, *models: Path, backbone: Path | None = None) -> "Captioner":
@@ -117,12 +123,17 @@ class Captioner:
         rng = how.new_rng()
         while batch := list(islice(found, batch_size)):
             rows = [row for _, row in batch if not isinstance(row, InputError)]
-            captions = iter(self.caption_features(np.stack(rows), how, rng) if rows else [])
+            captions = iter(self.caption_features(self._read(rows), how, rng) if rows else [])
             for picture, row in batch:
                 if isinstance(row, InputError):
                     yield picture, row
                 else:
                     yield picture, next(captions) or _no_caption(picture)
+
+    def _read(self, rows: Sequence[Float[Array, "*_ D"]]) -> Float[Array, "N *_ D"]:
+        """The backbone's features as the model reads them."""
+        features = np.stack(rows)
+        return self._projection.project(features) if self._projection else features
 
     def caption_features(
         self,
@@ -195,6 +206,10 @@ def _input_size(checkpoint: Checkpoint) -> int | None:
     return None if size is None else int(size)
 
 
+def _projection_of(checkpoint: Checkpoint) -> str | None:
+    return checkpoint.projection.sha256 if checkpoint.projection else None
+
+
 def _check_backbone(checkpoint: Checkpoint, backbone: Backbone) -> None:
     wanted = checkpoint.info.get("backbone") or {}
     here = backbone.describe()
@@ -204,7 +219,8 @@ def _check_backbone(checkpoint: Checkpoint, backbone: Backbone) -> None:
             f"{backbone_title(here)}; name the right one with --backbone FILE.onnx, and models "
             "together that were trained on pictures of one size"
         )
-    dim = checkpoint.model.input_dim
+    projection = checkpoint.projection
+    dim = len(projection.mean) if projection else checkpoint.model.input_dim
     if dim != backbone.dim:
         raise InputError(
             f"the model reads features of {dim} numbers, and {backbone.name} gives {backbone.dim}; "

@@ -1,8 +1,8 @@
 """A checkpoint: one `.safetensors` file that holds all a model needs to caption a picture.
 
 The tensors are the parameters, named as in the model's `params`, and the features' mean and
-standard deviation; other tensors carry a prefix (`optimizer/`, `solver/`). Everything else is JSON
-under the metadata key `limner`. Nothing in the file can run code.
+standard deviation; other tensors carry a prefix (`pca/`, `optimizer/`, `solver/`). Everything else
+is JSON under the metadata key `limner`. Nothing in the file can run code.
 """
 
 import json
@@ -19,6 +19,7 @@ from limner.arrays import Array
 from limner.errors import InputError
 from limner.files import write_atomically
 from limner.models import MODELS, CaptioningModel
+from limner.pca import Projection
 from limner.vocabulary import SPECIAL, Vocabulary
 
 SCHEMA_VERSION = 1
@@ -36,11 +37,13 @@ class Checkpoint:
         info: JSON-able facts: `backbone` (name, sha256, preprocessing, dim), `dataset`,
             `training`, `scores`, `limner_version`, and for training to go on, `solver`.
         state: tensors that only training needs, with their prefixes.
+        projection: what the backbone's features go through before the model reads them.
     """
 
     model: CaptioningModel
     info: dict[str, Any] = field(default_factory=dict)
     state: dict[str, Array] = field(default_factory=dict)
+    projection: Projection | None = None
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -54,6 +57,7 @@ def save_checkpoint(
     info: Mapping[str, Any],
     state: Mapping[str, Array] | None = None,
     dtype: type[np.floating] | None = None,
+    projection: Projection | None = None,
 ) -> None:
     """Write a checkpoint; an older one under the same name stays whole until the new one is.
 
@@ -64,6 +68,7 @@ def save_checkpoint(
         state: see `Checkpoint.state`.
         dtype: stores the parameters in this precision, e.g. np.float16 for a model that ships;
             None keeps the model's.
+        projection: see `Checkpoint.projection`.
 
     Raises:
         LimnerError: if the file cannot be written.
@@ -71,6 +76,8 @@ def save_checkpoint(
     kept = {**model.params, **{name: getattr(model, name) for name in STANDARDISATION}}
     tensors = {name: np.asarray(param, dtype=dtype, order="C") for name, param in kept.items()}
     tensors |= {name: np.asarray(value, order="C") for name, value in (state or {}).items()}
+    if projection:
+        tensors |= {f"pca/{name}": value for name, value in projection.tensors().items()}
     words = Vocabulary.from_mapping(model.word_to_idx).idx_to_word
     shape = {"kind": model.kind, **model.config}
     header = {"schema_version": SCHEMA_VERSION, "model": shape, "vocabulary": words, **info}
@@ -111,11 +118,13 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
                 if tensor.shape != getattr(model, name).shape:
                     raise ValueError(f"{name} is {tensor.shape}")
                 setattr(model, name, tensor.astype(model.dtype))
+        parts = {n.removeprefix("pca/"): tensors.pop(n) for n in [*tensors] if n[:4] == "pca/"}
+        projection = Projection.from_tensors(parts) if parts else None
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: the checkpoint does not hold together ({error}); train again"
         ) from None
-    return Checkpoint(model, header, tensors)
+    return Checkpoint(model, header, tensors, projection)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:

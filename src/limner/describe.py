@@ -11,7 +11,8 @@ import numpy as np
 from limner.captioner import BUNDLED_CAPTIONER, checkpoint_path
 from limner.checkpoint import load_checkpoint
 from limner.data.backbone import Backbone, backbone_title
-from limner.data.dataset import Dataset, open_dataset
+from limner.data.dataset import Dataset
+from limner.data.opening import open_dataset
 from limner.errors import InputError
 from limner.settings import TrainConfig
 

@@ -98,6 +98,7 @@ def evaluate(
     Raises:
         InputError: if the features do not fit the model, or there are no references.
     """
+    dataset = dataset.reading(model.reads_grid)
     name, part = dataset.split(split)
     if name not in dataset.references:
         raise InputError(

@@ -1,12 +1,20 @@
-"""Writing files so that one under its final name is always whole."""
+"""Writing files so that one under its final name is always whole; reading JSON."""
 
+import glob
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from limner.errors import LimnerError
+from limner.errors import InputError, LimnerError
+
+try:
+    import fcntl
+except ImportError:  # Windows has other locks
+    fcntl = None  # type: ignore[assignment]
 
 
 @contextmanager
@@ -40,6 +48,51 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     """Write a whole file, or leave what was there before. Text is written as UTF-8."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Nobody else is in this block for the same file; it ends with the process, however that ends.
+
+    Raises:
+        InputError: if another process is in it.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    with file:
+        if fcntl:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(
+                    f"{path.parent}: another limner is at work there; wait for it, or stop it first"
+                ) from None
+        yield
+
+
+def existing(path: Path) -> Path:
+    """The path of a dataset's file; InputError where there is none."""
+    if not path.is_file():
+        raise InputError(f"{path}: missing; the dataset is incomplete, prepare it again")
+    return path
+
+
+def read_json(path: Path, remedy: str) -> Any:
+    """JSON in UTF-8; InputError names the file, and what to do, where it is damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: damaged JSON ({error}); {remedy}") from None
+
+
+def sweep(folder: Path, names: Iterable[str]) -> None:
+    """Remove what is left of files whose writing was killed half-way."""
+    for name in names:
+        for left in folder.glob(f".{glob.escape(name)}.????????"):
+            left.unlink(missing_ok=True)
 
 
 def cannot_write(path: Path, error: OSError) -> LimnerError:

@@ -71,6 +71,7 @@ class TrainingRun:
         on_step: Callable[["TrainingRun"], None] | None = None,
         report: Callable[[str], None] = print,
     ) -> None:
+        dataset = dataset.reading(config.reads_grid)
         self.dataset = dataset
         self.folder = folder
         self.config = config
@@ -264,6 +265,9 @@ class TrainingRun:
         )
 
     def _after_epoch(self, solver: CaptioningSolver) -> None:
+        if self.validation not in self.dataset.references:
+            self._after_unscored_epoch(solver)
+            return
         evaluation = evaluate(self.model, self.dataset)
         loss = float(np.mean(solver.loss_history[-solver.steps_per_epoch :]))
         mean = {"mean_reward": -loss} if self.is_critical else {"mean_loss": loss}
@@ -294,6 +298,19 @@ class TrainingRun:
                 f"the best was epoch {self._best_epoch}"
             )
             solver.finished = True
+
+    def _after_unscored_epoch(self, solver: CaptioningSolver) -> None:
+        """Of a dataset without raw references, the course's: the last model is the best."""
+        loss = float(np.mean(solver.loss_history[-solver.steps_per_epoch :]))
+        self._log(mean_loss=loss)
+        self._save(self.folder / "best.safetensors", None)
+        self._save_last()
+        self._report(
+            f"epoch {solver.epoch} of {self.epochs}: loss {loss:.3f}, no raw references to score "
+            f"against, {self.seconds:.0f} s"
+        )
+        if self._stop:
+            raise StoppedError
 
     def _keep_if_best(self, scores: dict[str, float]) -> bool:
         better = _rank(scores) > _rank(self.best)
@@ -388,7 +405,7 @@ class TrainingRun:
             "scores": {self.validation: scores} if scores else {},
             **(more or {}),
         }
-        save_checkpoint(path, self.model, info, tensors)
+        save_checkpoint(path, self.model, info, tensors, projection=self.dataset.projection)
 
 
 def read_history(folder: Path) -> list[dict[str, Any]]:

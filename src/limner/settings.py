@@ -99,6 +99,11 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
     checkpoint_seconds: Amount = 60.0
 
+    @property
+    def reads_grid(self) -> bool:
+        """Whether the model reads the features of every place."""
+        return self.model == "attention"
+
     def __post_init__(self) -> None:
         """Refuse a setting that would do nothing, rather than let somebody wait for its effect."""
         usual = {field.name: field.default for field in msgspec.structs.fields(self)}
@@ -179,6 +184,7 @@ def new_model(config: TrainConfig, dataset: Dataset, rng: np.random.Generator) -
     Raises:
         InputError: if it cannot be made, or not read the dataset's features.
     """
+    dataset = dataset.reading(config.reads_grid)
     words, D = dataset.vocabulary.word_to_idx, dataset.input_dim
     model: CaptioningModel
     try:

@@ -9,8 +9,9 @@ from pathlib import Path
 from limner.assessment import Assessment, assess
 from limner.captioner import checkpoint_path
 from limner.checkpoint import Checkpoint, load_checkpoint
-from limner.data.backbone import backbone_title, same_backbone
-from limner.data.dataset import Dataset, open_dataset
+from limner.data.backbone import backbone_title, same_features
+from limner.data.dataset import Dataset
+from limner.data.opening import open_dataset
 from limner.errors import InputError, LimnerError
 from limner.report import write_report
 from limner.run import StoppedError, TrainingRun, read_history
@@ -99,7 +100,7 @@ def open_for(models: Sequence[Path], data: Path | None) -> tuple[list[Checkpoint
     theirs = dataset.info.get("backbone") or {}
     for path, checkpoint in zip(paths, checkpoints, strict=True):
         ours = checkpoint.info.get("backbone")
-        if ours and not same_backbone(ours, theirs):
+        if ours and not same_features(ours, theirs):
             raise InputError(
                 f"{dataset.path}: features of {backbone_title(theirs)}, and {path} was trained on "
                 f"those of {backbone_title(ours)}: another backbone; prepare the dataset with the "

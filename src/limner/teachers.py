@@ -13,7 +13,7 @@ from safetensors.numpy import save
 
 from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
-from limner.data.backbone import backbone_title, same_backbone
+from limner.data.backbone import backbone_title, same_features
 from limner.data.dataset import Dataset
 from limner.distillation import teach
 from limner.errors import InputError
@@ -88,7 +88,7 @@ class Teachers:
         other = None
         if model.word_to_idx != dataset.vocabulary.word_to_idx:
             other = "another vocabulary"
-        elif not same_backbone(dataset.info.get("backbone"), theirs):
+        elif not same_features(dataset.info.get("backbone"), theirs):
             other = f"other features, of {backbone_title(theirs or {})},"
         if other:
             raise InputError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 from rich.console import Console
 from rich.progress import (
@@ -9,6 +10,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -26,9 +28,7 @@ def say(message: str) -> None:
     stderr.print(message, markup=False, emoji=False)
 
 
-@contextmanager
-def progress_bar(what: str, unit: str) -> Iterator[Callable[..., None]]:
-    """A progress bar on stderr; yields `update(done, total, note="")`."""
+def _bar() -> Progress:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -38,17 +38,35 @@ def progress_bar(what: str, unit: str) -> Iterator[Callable[..., None]]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(
+    return Progress(
         *columns,
         console=stderr,
         transient=True,
         refresh_per_second=4,
         disable=not stderr.is_terminal,
-    ) as progress:
-        task = progress.add_task(what, total=None, rate="", note="")
+    )
 
-        def update(done: int, total: int, note: str = "") -> None:
-            speed = progress.tasks[0].speed
+
+@contextmanager
+def progress_bar(what: str, unit: str) -> Iterator[Callable[..., None]]:
+    """A progress bar on stderr; yields `update(done, total, note="")`."""
+    with staged_bar(unit) as update:
+        yield partial(update, what)
+
+
+@contextmanager
+def staged_bar(unit: str) -> Iterator[Callable[..., None]]:
+    """One bar after the other on stderr; yields `update(stage, done, total, note="")`."""
+    with _bar() as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def update(stage: str, done: int, total: int, note: str = "") -> None:
+            if stage not in tasks:
+                for task in tasks.values():
+                    progress.update(task, visible=False)
+                tasks[stage] = progress.add_task(stage, total=total, rate="", note="")
+            task = tasks[stage]
+            speed = progress.tasks[progress.task_ids.index(task)].speed
             rate = f"{speed:.1f} {unit}/s" if speed else ""
             progress.update(task, completed=done, total=total, rate=rate, note=note)
 

@@ -9,7 +9,7 @@ import pytest
 from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
 from limner.cli import main
-from limner.data.dataset import open_dataset
+from limner.data.opening import open_dataset
 from limner.decoding import USUAL, Decoding
 from limner.evaluation import evaluate, score
 from limner.models import Ensemble

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from limner.data.coco import load_coco_data, sample_coco_minibatch
-from limner.data.dataset import open_dataset
+from limner.data.opening import open_dataset
 from limner.errors import InputError
 from limner.vocabulary import decode_captions
 

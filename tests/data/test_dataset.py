@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from limner.data.backbone import Backbone
-from limner.data.dataset import Split, map_features, open_dataset
+from limner.data.dataset import Split
+from limner.data.hdf5 import map_features
+from limner.data.opening import open_dataset
 from limner.data.sources import read_captions
 from limner.errors import InputError, LimnerError
 from limner.vocabulary import tokenize
@@ -97,7 +99,7 @@ def test_any_float_is_mapped(tmp_path, rng, dtype):
 def test_features_in_chunks_are_unpacked_and_mapped(
     tmp_path, rng, how, dtype, unpacked, monkeypatch
 ):
-    monkeypatch.setattr("limner.data.dataset.UNPACKED", unpacked)
+    monkeypatch.setattr("limner.data.hdf5.UNPACKED", unpacked)
     expected = rng.standard_normal((7, 5)).astype(dtype)
     with h5py.File(tmp_path / "f.h5", "w") as file:
         file.create_dataset("features", data=expected, **how)
@@ -279,10 +281,10 @@ BROKEN = {
     "no splits": (
         edited("dataset.json", lambda info: {**info, "splits": None}),
         "dataset.json",
-        "no table `splits`; prepare",
+        "no table `splits` with their pictures counted; prepare",
     ),
     "no training pictures": (
-        edited("dataset.json", lambda info: {**info, "splits": {"dev": {}}}),
+        edited("dataset.json", lambda info: {**info, "splits": {"dev": info["splits"]["dev"]}}),
         "dataset.json",
         "no split `train`; prepare",
     ),
@@ -364,7 +366,7 @@ BROKEN = {
     "features of another length": (
         put_features("features", np.ones((2, 64), "f4")),
         "dev_features.h5",
-        "features of 64 a picture, but train has 1280.*prepare",
+        "2 x 64 numbers, expected 2 x 1280, as train has; prepare",
     ),
     "too few names": (
         text("dev_images.txt", "one.jpg\n"),
@@ -390,7 +392,7 @@ BROKEN = {
     "references are a list": (
         text("references.json", "[]"),
         "references.json",
-        "no references for some pictures of the split train; prepare",
+        "damaged JSON .*; prepare",
     ),
 }
 

@@ -1,9 +1,7 @@
 """From pictures, captions and some trouble to a dataset; stopped at every moment, and gone on."""
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -14,13 +12,25 @@ import numpy as np
 import pytest
 
 from limner.data.backbone import Backbone
-from limner.data.dataset import open_dataset
 from limner.data.images import load_image
-from limner.data.prepare import Job, prepare
+from limner.data.job import Job
+from limner.data.opening import open_dataset
+from limner.data.prepare import prepare
 from limner.data.sources import read_captions
 from limner.data.views import view_of
+from limner.data.writing import Captions
 from limner.errors import InputError
+from limner.files import locked
 from limner.vocabulary import tokenize
+
+
+@pytest.fixture(scope="module", autouse=True)
+def batches_of_four():
+    """So that there are some to stop between."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("limner.data.extraction.BATCH", 4)
+        yield
+
 
 NAMES = [f"shapes-{number:06d}.jpg" for number in range(24)]
 TRUNCATED, EMPTY, TEXT, UNCAPTIONED = NAMES[2], NAMES[5], NAMES[9], NAMES[23]
@@ -46,29 +56,28 @@ def troubled(drawn, tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def job(troubled, tmp_path):
+def job_for(troubled, out):
     split_files = {name: troubled / f"{name}.txt" for name in ("train", "dev")}
     return Job(
         troubled / "images",
-        troubled / "captions.csv",
-        tmp_path / "dataset",
-        split_files,
-        min_count=2,
-        max_words=8,
+        out,
+        captions=troubled / "captions.csv",
+        split_files=split_files,
+        words=Captions(min_count=2, max_words=8),
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
+def job(troubled, tmp_path):
+    return job_for(troubled, tmp_path / "dataset")
+
+
+@pytest.fixture(scope="module")
 def undisturbed(troubled, tmp_path_factory):
     """(the dataset that an undisturbed run makes, what it reported)."""
     out = tmp_path_factory.mktemp("undisturbed") / "dataset"
-    split_files = {name: troubled / f"{name}.txt" for name in ("train", "dev")}
-    job = Job(
-        troubled / "images", troubled / "captions.csv", out, split_files, min_count=2, max_words=8
-    )
     reports = []
-    return prepare(job, reports.append), reports
+    return prepare(job_for(troubled, out), reports.append), reports
 
 
 def files_of(folder):
@@ -80,20 +89,21 @@ def test_every_trouble_is_reported_by_name(undisturbed, troubled):
     images, table = troubled / "images", troubled / "captions.csv"
     number = len(table.read_text().splitlines()) - 1
     expected = [
+        ("train: 15 pictures, 76 captions", ""),
+        ("dev: 5 pictures, 25 captions", ""),
         (f"{table}, line {number}: ", f"a blank caption for {NAMES[0]}"),
-        (f"{images / 'gone.jpg'}: ", "no such picture; its captions are left out"),
-        (f"{troubled / 'dev.txt'}: ", f"{UNCAPTIONED} has no caption in {table}"),
-        (f"{troubled / 'dev.txt'}: ", f"unknown.jpg has no caption in {table}"),
+        ("pictures without captions: 1: ", UNCAPTIONED),
+        ("captions without pictures: 2: ", "gone.jpg, unknown.jpg"),
         (f"{images / TRUNCATED}: ", "truncated"),
         (f"{images / EMPTY}: ", "empty, 0 bytes"),
         (f"{images / TEXT}: ", "not a picture"),
     ]
-    for report, (start, reason) in zip(reports, expected, strict=True):
+    for report, (start, reason) in zip(reports[1:], expected, strict=False):
         assert report.startswith(start)
         assert reason in report
     assert dataset.info["skipped"] == {
         name: report.removesuffix(" (left out)")
-        for name, report in zip((TRUNCATED, EMPTY, TEXT), reports[-3:], strict=True)
+        for name, report in zip((TRUNCATED, EMPTY, TEXT), reports[6:9], strict=True)
     }
 
 
@@ -141,12 +151,12 @@ def test_references_are_raw(undisturbed, troubled):
     assert dataset.references["train"][NAMES[1]][-1].endswith("one more one more")
 
 
-@pytest.mark.parametrize("count", [None, 5, 30, 55])
+@pytest.mark.parametrize("count", [None, 4, 24, 48])
 def test_views_of_the_training_pictures(undisturbed, job, count):
     """After all pictures, their mirror images, then crops; stopped, it goes on with any."""
     more = replace(job, views=2)
     if count:
-        stopped_after(more, count, 59)
+        stopped_after(more, count, 50)
     dataset = prepare(more, lambda line: None)
     plain, train = undisturbed[0].splits["train"], dataset.splits["train"]
     np.testing.assert_array_equal(train.features, plain.features)
@@ -165,7 +175,7 @@ def test_views_of_the_training_pictures(undisturbed, job, count):
 
 
 def test_larger_pictures(job):
-    dataset = prepare(replace(job, grid=True, size=96), lambda line: None)
+    dataset = prepare(replace(job, keep="grid", size=96), lambda line: None)
     assert dataset.splits["dev"].features.shape == (5, 9, 1819)
     assert dataset.info["backbone"]["preprocessing"]["size"] == 96
 
@@ -173,13 +183,22 @@ def test_larger_pictures(job):
 def test_prepared_already(undisturbed, job, monkeypatch):
     dataset, _ = undisturbed
     shutil.copytree(dataset.path, job.out)
-    monkeypatch.setattr("limner.data.prepare.extract", None)  # must not be called
+    monkeypatch.setattr("limner.data.extraction.extract", None)  # must not be called
     reports = []
     assert prepare(job, reports.append).fingerprint == dataset.fingerprint
     assert reports[-1] == f"{job.out}: prepared already, nothing to do"
 
 
-@pytest.mark.parametrize("change", [{"min_count": 3}, {"max_words": 9}, {"split_files": {}}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"words": Captions(3, 8)},
+        {"words": Captions(2, 9)},
+        {"dtype": "float16"},
+        {"pca": 4},
+        {"keep": "both"},
+    ],
+)
 def test_another_dataset_is_not_overwritten(undisturbed, job, change):
     dataset, _ = undisturbed
     shutil.copytree(dataset.path, job.out)
@@ -189,11 +208,15 @@ def test_another_dataset_is_not_overwritten(undisturbed, job, change):
 
 
 def test_other_pictures_are_another_dataset(drawn, tmp_path):
+    """Even of as many bytes."""
     images = shutil.copytree(drawn / "images", tmp_path / "images")
-    job = Job(images, drawn / "captions.csv", tmp_path / "out", min_count=2)
+    job = Job(
+        images, tmp_path / "out", captions=drawn / "captions.csv", words=Captions(min_count=2)
+    )
     first = prepare(job, lambda line: None).fingerprint
-    with (images / NAMES[3]).open("ab") as file:
-        file.write(b"\0")
+    content = bytearray((images / NAMES[3]).read_bytes())
+    content[-30] ^= 1
+    (images / NAMES[3]).write_bytes(content)
     with pytest.raises(InputError, match="holds a dataset from other"):
         prepare(job, lambda line: None)
     assert open_dataset(job.out).fingerprint == first
@@ -203,44 +226,86 @@ class Stop(BaseException):
     """As KeyboardInterrupt, which pytest would take for its own."""
 
 
-def stopped_after(job, count, pictures=23):
-    def stop(done, total):
-        assert total == pictures
-        if done == count:
-            raise Stop
+def stopped_after(job, count, pictures=20):
+    """Stop when so many pictures, in whole batches, are done."""
+
+    def stop(stage, done, total):
+        if stage == "extracting features":
+            assert total == pictures
+            if done == count:
+                raise Stop
 
     with pytest.raises(Stop):
         prepare(job, lambda line: None, stop)
 
 
-@pytest.mark.parametrize("count", [1, 6, 17, 23])
+def extracted(job, report=lambda line: None):
+    """Prepare; returns how many pictures were done after each batch of this run."""
+    counts = []
+    prepare(job, report, lambda stage, done, _: stage[0] == "e" and counts.append(done))
+    return counts
+
+
+@pytest.mark.parametrize("count", [4, 16, 20])
 def test_stopped_it_goes_on(undisturbed, job, count):
     stopped_after(job, count)
     with pytest.raises(InputError, match=r"half-prepared; run the same `limner prepare` again"):
         open_dataset(job.out)
-    reports, done = [], []
-    prepare(job, reports.append, lambda number, total: done.append(number))
-    assert f"going on after {count} of 23 pictures" in reports
-    assert done == list(range(count + 1, 24))  # the rest, and nothing twice
+    reports = []
+    counts = extracted(job, reports.append)
+    assert counts == list(range(count + 4, 21, 4))  # the rest, and nothing twice
+    assert (f"going on after {count} of 20 pictures" in reports) == (count < 20)
     assert files_of(job.out) == files_of(undisturbed[0].path)
 
 
-def test_a_row_cut_short_is_made_anew(undisturbed, job):
-    stopped_after(job, 9)
+def test_a_batch_cut_short_is_made_anew(undisturbed, job):
+    stopped_after(job, 12)
     with (job.out / "partial" / "features.f32").open("rb+") as file:
-        file.truncate(4 * 1280 * 7 + 1001)
-    done = []
-    prepare(job, lambda line: None, lambda number, total: done.append(number))
-    assert done[0] == 8
+        file.truncate(4 * 1280 * 10 + 1001)
+    assert extracted(job) == [12, 16, 20]
     assert files_of(job.out) == files_of(undisturbed[0].path)
 
 
-def test_half_of_another_preparation_is_refused(undisturbed, job):
-    stopped_after(job, 9)
+@pytest.mark.parametrize("change", [{"words": Captions(1, 9)}, {"pca": 3}])
+def test_features_outlive_other_changes(job, tmp_path, change):
+    """Half-done work stands when captions, splits or words become others."""
+    stopped_after(job, 12)
+    counts = extracted(replace(job, **change))
+    assert counts[0] == 16
+    once = prepare(replace(job, out=tmp_path / "once", **change), lambda line: None)
+    again = open_dataset(job.out)
+    for name, split in once.splits.items():
+        np.testing.assert_allclose(again.splits[name].features, split.features, atol=1e-4)
+    assert again.fingerprint == once.fingerprint
+
+
+def test_a_changed_picture_is_noticed_and_no_other_made_again(troubled, job, tmp_path):
+    folder = shutil.copytree(troubled, tmp_path / "changing")
+    mine = job_for(folder, tmp_path / "mine")
+    stopped_after(mine, 12)
+    first = folder / "images" / NAMES[0]
+    first.write_bytes((folder / "images" / NAMES[20]).read_bytes())
+    (folder / "images" / NAMES[1]).unlink()
+    reports = []
+    assert extracted(mine, reports.append) == [14, 18]
+    assert any("captions without pictures: 3: " in report for report in reports)
+    assert any(f"{NAMES[0]} (train) = {NAMES[20]} (dev)" in report for report in reports)
+    split = open_dataset(mine.out).splits
+    np.testing.assert_array_equal(split["train"].features[0], split["dev"].features[2])
+    assert NAMES[1] not in split["train"].image_ids
+
+
+@pytest.mark.parametrize("change", [{"size": 96}, {"keep": "grid"}, {"dtype": "float16"}])
+def test_features_of_another_backbone_are_not_mixed(undisturbed, job, change):
+    stopped_after(job, 12)
     before = files_of(job.out / "partial")
     with pytest.raises(InputError) as error:
-        prepare(replace(job, max_words=9), lambda line: None)
-    assert str(error.value).startswith(f"{job.out / 'partial'}: half of another preparation")
+        prepare(replace(job, **change), lambda line: None)
+    message = str(error.value)
+    assert message.startswith(
+        f"{job.out / 'partial'}: half of a preparation with efficientnet_lite0"
+    )
+    assert "pictures of 224 x 224) in float32, and this one is with efficientnet_lite0" in message
     assert files_of(job.out / "partial") == before
     prepare(job, lambda line: None)
     assert files_of(job.out) == files_of(undisturbed[0].path)
@@ -249,9 +314,17 @@ def test_half_of_another_preparation_is_refused(undisturbed, job):
 def test_a_folder_partial_that_is_not_ours_is_left_alone(job):
     (job.out / "partial").mkdir(parents=True)
     (job.out / "partial" / "thesis.txt").write_text("years of work")
-    with pytest.raises(InputError, match="partial: half of another preparation"):
+    with pytest.raises(InputError, match="partial: holds files that are not limner's"):
         prepare(job, lambda line: None)
     assert (job.out / "partial" / "thesis.txt").read_text() == "years of work"
+
+
+def test_two_at_once(job):
+    with (
+        locked(job.out / "partial" / "lock"),
+        pytest.raises(InputError, match="partial: another limner is at work there"),
+    ):
+        prepare(job, lambda line: None)
 
 
 def test_out_is_a_file(job):
@@ -264,15 +337,15 @@ def test_out_is_a_file(job):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"min_count": 10_000}, "no word stands 10000 times.*lower --min-count"),
-        ({"images": "nowhere"}, "nowhere: no such folder of pictures"),
-        ({"images": "elsewhere"}, "none of its training pictures is in .*elsewhere"),
+        ({"words": Captions(10_000)}, "no word stands 10000 times.*lower --min-count"),
+        ({"source": "nowhere"}, "nowhere: no such f"),
+        ({"source": "elsewhere"}, "elsewhere"),
     ],
 )
 def test_what_cannot_be_prepared(job, tmp_path, change, message):
     (tmp_path / "elsewhere").mkdir()
-    if "images" in change:
-        change = {"images": tmp_path / change["images"]}
+    if "source" in change:
+        change = {"source": tmp_path / change["source"]}
     with pytest.raises(InputError, match=message):
         prepare(replace(job, **change), lambda line: None)
     assert not (job.out / "dataset.json").exists()
@@ -283,14 +356,70 @@ def test_no_picture_can_be_read(job, tmp_path):
     for name in NAMES:
         (tmp_path / "images" / name).write_text("not a picture")
     with pytest.raises(InputError, match="none of its 23 pictures can be read"):
-        prepare(replace(job, images=tmp_path / "images"), lambda line: None)
+        prepare(replace(job, source=tmp_path / "images"), lambda line: None)
+
+
+def test_a_picture_that_goes_while_it_works(troubled, job, tmp_path):
+    folder = shutil.copytree(troubled, tmp_path / "vanishing")
+    mine = job_for(folder, tmp_path / "mine")
+
+    def vanish(stage, done, total):
+        if stage == "looking at pictures" and done == total:
+            (folder / "images" / NAMES[7]).unlink()
+
+    reports = []
+    dataset = prepare(mine, reports.append, vanish)
+    assert any(NAMES[7] in report and "(left out)" in report for report in reports)
+    assert NAMES[7] in dataset.info["skipped"]
+    assert len(dataset.splits["train"].features) == 14
+    assert np.isfinite(dataset.splits["train"].features).all()
+
+
+@pytest.mark.parametrize("keep", ["pooled", "grid", "both"])
+def test_principal_components(job, keep):
+    """Of the training pictures alone; kept with the dataset."""
+    job = replace(job, keep=keep, size=96, dtype="float32")
+    reports = []
+    dataset = prepare(replace(job, pca=5), reports.append)
+    raw = prepare(replace(job, out=job.out.with_name("raw")), lambda line: None)
+    for grid in {"pooled": [False], "grid": [True], "both": [False, True]}[keep]:
+        ours, theirs = dataset.reading(grid), raw.reading(grid)
+        assert ours.has_grid == theirs.has_grid == grid
+        train = np.asarray(theirs.splits["train"].features, np.float64)
+        rows = train.reshape(-1, train.shape[-1])
+        variance = np.linalg.svd(rows - rows.mean(axis=0), compute_uv=False) ** 2
+        kept = np.asarray(ours.splits["train"].features, np.float64).reshape(-1, 5)
+        np.testing.assert_allclose((kept**2).sum(axis=0), variance[:5], rtol=1e-3)
+        part = "grid" if grid and keep == "both" else "features"
+        share = variance[:5].sum() / variance.sum()
+        assert f"{part}: 5 components explain {share:.1%} of the variance" in reports
+        dev = ours.projection.project(theirs.splits["dev"].features)
+        np.testing.assert_allclose(ours.splits["dev"].features, dev, atol=1e-3)
+
+
+def test_both_kinds_of_features_from_one_look(job):
+    dataset = prepare(replace(job, keep="both", size=96, views=1), lambda line: None)
+    for grid, keep in ((False, "pooled"), (True, "grid")):
+        ours = dataset.reading(grid)
+        alone = prepare(
+            replace(job, out=job.out.with_name(keep), keep=keep, size=96, views=1),
+            lambda line: None,
+        )
+        assert ours.has_grid == grid
+        for name, split in alone.splits.items():
+            found = ours.splits[name]
+            np.testing.assert_allclose(found.features, split.features, atol=0.02, rtol=2e-3)
+            assert len(found.views) == len(split.views)
+            for view, expected in zip(found.views, split.views, strict=True):
+                np.testing.assert_allclose(view, expected, atol=0.02, rtol=2e-3)
+    assert dataset.splits["train"].features.dtype == np.float16
 
 
 # A second process: `limner` as people start it, with what happens to processes.
 LIMNER = "import sys; from limner.cli import main; sys.exit(main())"
 SLOWLY = (
-    "import time; from limner.data import features as f; once = f.load_image\n"
-    "f.load_image = lambda *a, **k: (time.sleep(0.1), once(*a, **k))[1]\n"
+    "import time; import limner.data.features as f; once = f._ahead\n"
+    "f._ahead = lambda *a: (time.sleep(0.1) or found for found in once(*a))\n"
 )
 SMALL_FILES = (
     "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
@@ -298,38 +427,48 @@ SMALL_FILES = (
 )
 
 
+BATCHES_OF_FOUR = "import limner.data.extraction as e; e.BATCH = 4\n"
+
+
 def command(job, before=""):
     options = [f"--split={name}={path}" for name, path in job.split_files.items()]
-    numbers = ["--min-count", str(job.min_count), "--max-words", str(job.max_words)]
-    paths = [str(job.images), "--captions", str(job.captions), "--out", str(job.out)]
-    return [sys.executable, "-c", before + LIMNER, "prepare", *paths, *options, *numbers]
+    numbers = ["--min-count", str(job.words.min_count), "--max-words", str(job.words.max_words)]
+    paths = [str(job.source), "--captions", str(job.captions), "--out", str(job.out)]
+    code = BATCHES_OF_FOUR + before + LIMNER
+    return [sys.executable, "-c", code, "prepare", *paths, *options, *numbers]
 
 
-def test_killed_it_goes_on(undisturbed, job):
-    rows = job.out / "partial" / "features.f32"
-    process = subprocess.Popen(command(job, SLOWLY), stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 60
-    while not (rows.exists() and rows.stat().st_size) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
-    kept = rows.stat().st_size // (4 * 1280)
-    assert 0 < kept < 23
-    assert not (job.out / "dataset.json").exists()
-    done = []
-    prepare(job, lambda line: None, lambda number, total: done.append(number))
-    assert done == list(range(kept + 1, 24))
-    assert files_of(job.out) == files_of(undisturbed[0].path)
+def test_killed_twenty_times_at_random_moments(undisturbed, job):
+    """In any phase; whenever it is whole, it is the same, byte for byte, and it begins again."""
+    rng = np.random.default_rng(int(time.time()))  # other moments every day
+    started = time.monotonic()
+    subprocess.run(command(job), check=True, capture_output=True)
+    whole = time.monotonic() - started
+    expected = files_of(undisturbed[0].path)
+    finished, kept = 0, set()
+    for _ in range(20):
+        if (job.out / "dataset.json").exists():
+            assert files_of(job.out) == expected
+            shutil.rmtree(job.out)
+            finished += 1
+        process = subprocess.Popen(command(job, SLOWLY), stderr=subprocess.DEVNULL)
+        time.sleep(rng.uniform(0.3, 1.2) * whole)
+        process.kill()
+        process.wait()
+        rows = job.out / "partial" / "features.f32"
+        kept.add(rows.stat().st_size // (4 * 1280) if rows.exists() else None)
+    subprocess.run(command(job), check=True, capture_output=True)
+    assert files_of(job.out) == expected
+    assert finished + len(kept) > 2, "all kills came at one moment"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits on the size of a file are POSIX's")
 @pytest.mark.parametrize(
     ("size", "file"),
     [
-        (20, "partial/job.json"),
+        (20, "partial/plan.json"),
         (31_000, "partial/features.f32"),  # six rows and a bit
-        (4 * 1280 * 23 - 1, "partial/features.f32"),
+        (4 * 1280 * 20 - 1, "partial/features.f32"),
     ],
 )
 def test_a_full_disk_while_extracting(undisturbed, job, size, file):
@@ -359,7 +498,7 @@ def test_a_full_disk_while_extracting(undisturbed, job, size, file):
     ],
 )
 def test_a_full_disk_while_writing_the_dataset(undisturbed, job, size, file):
-    stopped_after(job, 23)
+    stopped_after(job, 20)
     failed = subprocess.run(
         command(job, SMALL_FILES.format(size)), capture_output=True, text=True, check=False
     )

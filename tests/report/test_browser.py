@@ -9,7 +9,7 @@ import pytest
 from limner.assessment import assess
 from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
-from limner.data.dataset import open_dataset
+from limner.data.opening import open_dataset
 from limner.report import write_report
 from limner.run import read_history
 

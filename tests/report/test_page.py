@@ -9,7 +9,7 @@ from PIL import Image
 from limner.assessment import assess
 from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
-from limner.data.dataset import open_dataset
+from limner.data.opening import open_dataset
 from limner.report import write_report
 from limner.report.wall import EXTREMES, MOST, THUMBNAIL_BYTES, _picture, choose
 from limner.run import read_history

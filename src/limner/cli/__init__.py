@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from limner.cli.making import demo, prepare, train
+from limner.cli.making import demo, train
+from limner.cli.preparing import check, prepare
 from limner.cli.scoring import compare, evaluate, score
 from limner.cli.using import caption, info
 from limner.errors import InputError, LimnerError
@@ -41,7 +42,7 @@ def root(
         print(context.get_help())
 
 
-for command in (prepare, train, evaluate, score, compare, caption, demo, info):
+for command in (check, prepare, train, evaluate, score, compare, caption, demo, info):
     app.command()(command)
 
 

@@ -1,103 +1,16 @@
-"""The commands that make datasets and models: prepare, train, demo."""
+"""The commands that make models: train, demo."""
 
-import math
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from limner.data.dataset import open_dataset
-from limner.data.prepare import Job
-from limner.data.prepare import prepare as prepare_dataset
+from limner.data.opening import open_dataset
 from limner.demo import run_demo
 from limner.errors import InputError
 from limner.settings import TrainConfig, read_config
 from limner.stages import report_run, train_with_progress
-from limner.terminal import progress_bar, say
-
-
-class Features(StrEnum):
-    """What is kept of a picture."""
-
-    pooled = "pooled"
-    grid = "grid"
-
-
-class Tokens(StrEnum):
-    """What captions are made of."""
-
-    word = "word"
-    char = "char"
-
-
-def prepare(
-    images: Annotated[Path, typer.Argument(help="Folder of pictures.")],
-    captions: Annotated[
-        Path,
-        typer.Option(help="CSV or TSV with columns image and caption, or Flickr8k's token file."),
-    ],
-    out: Annotated[Path, typer.Option(help="Folder of the dataset, made if missing.")],
-    split: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=FILE",
-            help="A split from a file of image names, e.g. train=train.txt; repeat for dev, test.",
-        ),
-    ] = None,
-    ratio: Annotated[
-        str, typer.Option(metavar="TRAIN,DEV,TEST", help="Shares of the splits, without --split.")
-    ] = "80,10,10",
-    seed: Annotated[int, typer.Option(min=0, help="Of the split by --ratio.")] = 0,
-    min_count: Annotated[
-        int, typer.Option(min=1, help="Words that stand less often become <UNK>.")
-    ] = 5,
-    max_words: Annotated[int, typer.Option(min=1, help="Longer captions are cut.")] = 20,
-    backbone: Annotated[
-        Path | None, typer.Option(help="Another .onnx network, with its .toml beside it.")
-    ] = None,
-    features: Annotated[
-        Features,
-        typer.Option(help="pooled: a vector a picture. grid: of every place, for attention."),
-    ] = Features.pooled,
-    tokens: Annotated[
-        Tokens, typer.Option(help="What a caption is a sequence of: words, or characters.")
-    ] = Tokens.word,
-    size: Annotated[
-        int | None,
-        typer.Option(min=32, help="Side of the backbone's input in pixels [224]; 288 sees more."),
-    ] = None,
-    views: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            help="Altered views of every picture to train on, too: the mirror image, then crops.",
-        ),
-    ] = 0,
-) -> None:
-    """Make a dataset from pictures and captions. Stopped half-way, run it again: it goes on."""
-    job = Job(
-        images,
-        captions,
-        out,
-        _split_files(split or []),
-        _ratio(ratio),
-        seed,
-        min_count,
-        max_words,
-        backbone,
-        features is Features.grid,
-        size,
-        views,
-        tokens is Tokens.char,
-    )
-    with progress_bar("extracting features", "pictures") as update:
-        dataset = prepare_dataset(job, say, update)
-    for name, part in dataset.splits.items():
-        print(f"{name}: {len(part.image_ids)} pictures, {len(part.captions)} captions")
-    print(f"vocabulary: {len(dataset.vocabulary)} {dataset.vocabulary.unit}")
-    print(f"dataset: {out}")
 
 
 def train(
@@ -163,7 +76,10 @@ def train(
             "are critical_epochs, these, in that file"
         )
     train_with_progress(opened, out, settings, resume)
-    report_run(opened, out)
+    if opened.references:
+        report_run(opened, out)
+    else:
+        print(f"run: {out}")
 
 
 def demo(
@@ -176,26 +92,3 @@ def demo(
 ) -> None:
     """Draw pictures, train on them, caption unseen ones, and write a page to look at."""
     run_demo(out, pictures, epochs, seed)
-
-
-def _split_files(given: list[str]) -> dict[str, Path]:
-    files = {}
-    for text in given:
-        name, equals, file = text.partition("=")
-        if not equals or not name.isidentifier():
-            raise InputError(f"--split {text}: expected NAME=FILE, e.g. train=train.txt")
-        files[name] = Path(file)
-    return files
-
-
-def _ratio(text: str) -> dict[str, float]:
-    try:
-        shares = [float(share) for share in text.split(",")]
-        in_range = all(0 <= share < math.inf for share in shares)  # NaN is in no range
-        if len(shares) != 3 or not in_range or shares[0] == 0:
-            raise ValueError
-    except ValueError:
-        raise InputError(
-            f"--ratio {text}: expected three numbers for train, dev and test, e.g. 80,10,10"
-        ) from None
-    return dict(zip(("train", "dev", "test"), shares, strict=True))

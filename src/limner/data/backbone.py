@@ -260,6 +260,12 @@ def same_backbone(facts: Mapping[str, Any] | None, others: Mapping[str, Any] | N
     )
 
 
+def same_features(facts: Mapping[str, Any] | None, others: Mapping[str, Any] | None) -> bool:
+    """Whether two datasets' features, or a model's, mean the same: backbone and components."""
+    components = [(one or {}).get("pca", {}) for one in (facts, others)]
+    return same_backbone(facts, others) and components[0] == components[1]
+
+
 def _sha256(path: Path) -> str:
     try:
         with path.open("rb") as file:

@@ -1,6 +1,6 @@
 """The look before the work: everything that is wrong with a source, or odd, while it costs nothing.
 
-    limner check photos/        counts, what is missing, what cannot be read, leaks, words, cost
+limner check photos/        counts, what is missing, what cannot be read, leaks, words, cost
 """
 
 from collections import Counter, defaultdict
@@ -101,7 +101,7 @@ class Findings:
         return mangled(text for split in self.splits for text in self._texts(split))
 
     def _texts(self, split: str) -> Iterable[str]:
-        return (text for image in self.splits[split] for text in self.source.captions[image])
+        return (text for i in self.splits.get(split, ()) for text in self.source.captions[i])
 
     def _words(self, split: str) -> Iterable[list[str]]:
         return (tokenize(text) for text in self._texts(split))
@@ -129,9 +129,7 @@ class Findings:
         }
 
 
-def find(
-    source: Source, splits: Mapping[str, Sequence[str]], progress: Progress
-) -> Findings:
+def find(source: Source, splits: Mapping[str, Sequence[str]], progress: Progress) -> Findings:
     """Look at a source that is to be split so.
 
     Args:
@@ -189,7 +187,9 @@ def summary(findings: Findings) -> list[str]:
     if findings.lengths:
         lengths = np.array(sorted(findings.lengths.elements()))
         low, middle, high = np.percentile(lengths, [5, 50, 95]).astype(int)
-        lines.append(f"captions: {middle} words in the middle, {low} to {high} mostly, {lengths[-1]} at most")
+        lines.append(
+            f"captions: {middle} words in the middle, {low} to {high} mostly, {lengths[-1]} at most"
+        )
     for one in findings.vocabulary:
         elsewhere = one.unknown_elsewhere
         rest = "" if elsewhere is None else f", {elsewhere:.1%} of the other splits'"

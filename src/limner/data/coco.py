@@ -1,10 +1,5 @@
 """The course's data: its dict of arrays, from its own files or from a dataset of limner's.
 
-    coco2014_captions.h5                {train,val}_captions, {train,val}_image_idxs
-    coco2014_vocab.json                 idx_to_word, word_to_idx
-    {train,val}2014_vgg16_fc7[_pca].h5  features
-    {train,val}2014_urls.txt            one URL a line
-
 Shapes: N pictures, M captions, T words, D features.
 """
 
@@ -17,20 +12,13 @@ import numpy as np
 
 from limner.arrays import Array, Float, Int
 from limner.data.blocks import blocks
-from limner.data.dataset import (
-    Dataset,
-    Split,
-    check_split,
-    map_features,
-    open_dataset,
-    read_arrays,
-)
-from limner.data.pca import fit
+from limner.data.course_folder import DEMO_FOLDER, HOW, open_course_folder
+from limner.data.dataset import Dataset, Split
+from limner.data.opening import open_dataset
 from limner.errors import InputError
-from limner.vocabulary import Vocabulary
+from limner.pca import fit
 
 COURSE_FOLDER = Path("cs682/datasets/coco_captioning")
-DEMO_FOLDER = Path("limner-demo/dataset")
 PCA_DIM = 512
 
 
@@ -90,47 +78,13 @@ def sample_coco_minibatch(
     return captions, features, data[f"{split}_urls"][data[f"{split}_image_idxs"][rows]]
 
 
-def open_course_folder(folder: Path, pca_features: bool = True) -> Dataset:
-    """The course's `coco_captioning` folder as a dataset (without raw references)."""
-    suffix = "_pca" if pca_features else ""
-    names = ["coco2014_captions.h5", "coco2014_vocab.json"]
-    for split in ("train", "val"):
-        names += [f"{split}2014_vgg16_fc7{suffix}.h5", f"{split}2014_urls.txt"]
-    missing = [name for name in names if not (folder / name).is_file()]
-    if missing:
-        raise InputError(f"{folder}: {', '.join(missing)} missing. {_HOW}")
-    vocabulary = Vocabulary.load(folder / "coco2014_vocab.json")
-    splits = {name: _course_split(folder, name, suffix, vocabulary) for name in ("train", "val")}
-    return Dataset(folder, vocabulary, splits)
-
-
-_HOW = (
-    "Either unpack the course's archive coco_captioning.zip (about 1 GB) there, or run "
-    f"`limner demo`, which draws a dataset of its own, and pass base_dir='{DEMO_FOLDER}'."
-)
-
-
-def _course_split(folder: Path, name: str, suffix: str, vocabulary: Vocabulary) -> Split:
-    file = folder / "coco2014_captions.h5"
-    captions, image_idxs = read_arrays(file, f"{name}_captions", f"{name}_image_idxs")
-    features = map_features(folder / f"{name}2014_vgg16_fc7{suffix}.h5")
-    check_split(file, name, captions, image_idxs, len(features), len(vocabulary))
-    urls = (folder / f"{name}2014_urls.txt").read_text("utf-8").splitlines()
-    if len(urls) != len(features):
-        raise InputError(
-            f"{folder / f'{name}2014_urls.txt'}: {len(urls)} URLs for {len(features)} pictures; "
-            "unpack the course's archive again"
-        )
-    return Split(captions, image_idxs, features, tuple(url.strip() for url in urls))
-
-
 def _find() -> Path:
     here = Path.cwd()
     for parent in (here, *here.parents):
         for folder in (COURSE_FOLDER, DEMO_FOLDER):
             if (parent / folder).is_dir():
                 return parent / folder
-    raise InputError(f"neither {COURSE_FOLDER} nor {DEMO_FOLDER} found from {here} up. {_HOW}")
+    raise InputError(f"neither {COURSE_FOLDER} nor {DEMO_FOLDER} found from {here} up. {HOW}")
 
 
 def _principal_components(splits: Mapping[str, Split]) -> dict[str, Split]:

@@ -3,35 +3,29 @@
     dataset.json          schema version, splits and counts, backbone, where it came from
     vocab.json            the words and their ids
     captions.h5           {split}_captions int32 (M, T), {split}_image_idxs int32 (M,)
-    {split}_features.h5   key "features", contiguous, so that it can be mapped: float32 (N, D), or
-                          of every place float16 (N, L, D)
-    train_view1.h5, ...   the same of altered views, if they were asked for
+    {split}_features.h5   key "features", contiguous, so that it can be mapped: (N, D), or of every
+                          place (N, L, D), in float32 or float16
+    {split}_grid.h5       the places, where both are kept
+    train_view1.h5, ...   the same of altered views, if they were asked for (train_grid_view1.h5)
+    features_pca.safetensors   mean and principal components, where features were projected on them
     {split}_images.txt    one image id a line
     references.json       {split: {image id: [raw captions]}}
 
 Shapes: N pictures, M captions, T words, L places, D features.
 """
 
-import json
-import math
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from limner.arrays import Array, Float, Int
 from limner.errors import InputError
-from limner.files import cannot_write
+from limner.pca import Projection
 from limner.vocabulary import Vocabulary
-
-SCHEMA_VERSION = 1
-
-UNPACKED = 4_000_000
-"""Bytes of compressed features that are unpacked at a time, or a row of chunks, if that is more."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +96,8 @@ class Dataset:
         references: {split: {image id: [raw captions]}}; empty for the course's folder, which
             does not hold them.
         info: the contents of dataset.json.
+        others: the same splits with the other kind of features, where both were kept: every place's
+            in the place of the whole picture's.
     """
 
     path: Path
@@ -109,6 +105,7 @@ class Dataset:
     splits: dict[str, Split]
     references: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     info: dict[str, Any] = field(default_factory=dict)
+    others: dict[str, Split] = field(default_factory=dict, repr=False)
 
     @property
     def input_dim(self) -> int:
@@ -119,6 +116,20 @@ class Dataset:
     def has_grid(self) -> bool:
         """Whether every place of a picture has features of its own."""
         return self.splits["train"].features.ndim == 3
+
+    def reading(self, grid: bool) -> "Dataset":
+        """Itself with the features that a model reads, of every place or not, if they were kept."""
+        if self.has_grid == grid or not self.others:
+            return self
+        return replace(self, splits=self.others, others=self.splits)
+
+    @cached_property
+    def projection(self) -> Projection | None:
+        """What the backbone's features went through before they were kept."""
+        part = "grid" if self.has_grid and self.others else "features"
+        if part not in (self.info.get("backbone") or {}).get("pca", {}):
+            return None
+        return Projection.load(self.path / f"{part}_pca.safetensors")
 
     @property
     def fingerprint(self) -> str:
@@ -138,123 +149,6 @@ class Dataset:
     def image_path(self, image_id: str) -> Path:
         """Where the picture was when the dataset was prepared."""
         return Path(self.info.get("source", {}).get("images", "")) / image_id
-
-
-def open_dataset(path: Path | str) -> Dataset:
-    """Open the folder that `prepare` wrote.
-
-    Raises:
-        InputError: if it is not one, is half-written, damaged, or does not hold together.
-
-    >>> open_dataset(Path("nowhere"))
-    Traceback (most recent call last):
-    limner.errors.InputError: nowhere: no such folder; `limner prepare` makes a dataset
-    """
-    path = Path(path)
-    info = _read_info(path)
-    vocabulary = Vocabulary.load(_existing(path / "vocab.json"))
-    if vocabulary.sha256 != info.get("vocabulary_sha256"):
-        raise InputError(
-            f"{path / 'vocab.json'}: the vocabulary of another dataset; prepare this one again"
-        )
-    splits = {name: _read_split(path, name, vocabulary) for name in info["splits"]}
-    if info.get("views") and "train" in splits:
-        splits["train"] = _with_views(path, splits["train"], int(info["views"]))
-    if "train" not in splits:
-        raise InputError(f"{path / 'dataset.json'}: no split `train`; prepare the dataset again")
-    shape = splits["train"].features.shape[1:]
-    for name, split in splits.items():
-        if split.features.shape[1:] != shape:
-            raise InputError(
-                f"{path / f'{name}_features.h5'}: features of {_by(split.features.shape[1:])} a "
-                f"picture, but train has {_by(shape)}; prepare the dataset again"
-            )
-    return Dataset(path, vocabulary, splits, _read_references(path, splits), info)
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
-
-
-def _read_info(path: Path) -> dict[str, Any]:
-    """dataset.json, which is written last: without it the folder is not finished."""
-    if not path.is_dir():
-        raise InputError(f"{path}: no such folder; `limner prepare` makes a dataset")
-    file = path / "dataset.json"
-    if not file.exists():
-        if (path / "partial").is_dir():
-            raise InputError(
-                f"{path}: half-prepared; run the same `limner prepare` again, it goes on there"
-            )
-        raise InputError(f"{path}: no dataset.json in it; `limner prepare` makes a dataset")
-    info = read_json(file)
-    if not isinstance(info, dict) or info.get("schema_version") != SCHEMA_VERSION:
-        found = info.get("schema_version") if isinstance(info, dict) else None
-        raise InputError(
-            f"{file}: schema version {found}, and this limner reads version {SCHEMA_VERSION}; "
-            "prepare the dataset again"
-        )
-    if not isinstance(info.get("splits"), dict):
-        raise InputError(f"{file}: no table `splits`; prepare the dataset again")
-    return info
-
-
-def read_json(path: Path) -> Any:
-    """JSON in UTF-8, or an `InputError` that names the file."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: damaged JSON ({error}); prepare the dataset again") from None
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise InputError(f"{path}: missing; the dataset is incomplete, prepare it again")
-    return path
-
-
-def _read_references(path: Path, splits: dict[str, Split]) -> dict[str, dict[str, list[str]]]:
-    file = _existing(path / "references.json")
-    references: dict[str, dict[str, list[str]]] = read_json(file)
-    for name, split in splits.items():
-        try:
-            whole = all(references[name][image] for image in split.image_ids)
-        except (KeyError, TypeError):
-            whole = False
-        if not whole:
-            raise InputError(
-                f"{file}: no references for some pictures of the split {name}; "
-                "prepare the dataset again"
-            )
-    return references
-
-
-def _read_split(path: Path, name: str, vocabulary: Vocabulary) -> Split:
-    captions, image_idxs = read_arrays(
-        path / "captions.h5", f"{name}_captions", f"{name}_image_idxs"
-    )
-    features = map_features(path / f"{name}_features.h5")
-    names = _existing(path / f"{name}_images.txt").read_text("utf-8", errors="replace")
-    image_ids = tuple(names.removesuffix("\n").split("\n"))  # a name may hold U+2028 and the like
-    check_split(path / "captions.h5", name, captions, image_idxs, len(features), len(vocabulary))
-    if len(image_ids) != len(features):
-        raise InputError(
-            f"{path / f'{name}_images.txt'}: {len(image_ids)} names for {len(features)} pictures; "
-            "prepare the dataset again"
-        )
-    return Split(captions, image_idxs, features, image_ids)
-
-
-def _with_views(path: Path, split: Split, number: int) -> Split:
-    files = [path / f"train_view{view}.h5" for view in range(1, number + 1)]
-    views = tuple(map_features(file) for file in files)
-    for file, view in zip(files, views, strict=True):
-        if view.shape != split.features.shape:
-            raise InputError(
-                f"{file}: {_by(view.shape)} numbers, but train has {_by(split.features.shape)}; "
-                "prepare the dataset again"
-            )
-    return replace(split, views=views)
 
 
 def check_split(
@@ -283,81 +177,3 @@ def check_split(
             f"{file}: {name}_image_idxs has pictures from {image_idxs.min()} to "
             f"{image_idxs.max()}, but there are {num_images}; prepare the dataset again"
         )
-
-
-def read_arrays(path: Path, *keys: str) -> list[Array]:
-    """Whole arrays out of an HDF5 file."""
-    with _open_h5(path) as file:
-        try:
-            return [file[key][()] for key in keys]
-        except KeyError as error:
-            raise InputError(f"{path}: {error.args[0]}; prepare the dataset again") from None
-        except (OSError, TypeError) as error:
-            raise _damaged(path, error) from None
-
-
-def map_features(path: Path) -> Float[Array, "N *_ D"]:
-    """The array `features` of an HDF5 file, mapped: it costs no memory until its rows are used.
-
-    Where it does not lie in one piece, chunked or compressed, it is first unpacked into a temporary
-    file, in the folder that TMPDIR names.
-
-    Raises:
-        InputError: if there is no such array, or the file is damaged.
-        LimnerError: if there is no room to unpack it.
-    """
-    with _open_h5(path) as file:
-        features = file.get("features")
-        if not isinstance(features, h5py.Dataset):
-            raise InputError(f"{path}: no array `features`; prepare the dataset again")
-        if features.ndim not in (2, 3) or features.dtype.kind != "f":
-            raise InputError(
-                f"{path}: `features` is {features.dtype} {features.shape}, expected numbers "
-                "(pictures, D) or (pictures, places, D); prepare the dataset again"
-            )
-        offset = features.id.get_offset()
-        try:
-            if features.size == 0:  # nothing to map
-                return np.empty(features.shape, features.dtype)
-            if offset is None:
-                return _unpacked(path, features)
-            return np.memmap(path, features.dtype, "r", offset, features.shape)
-        except (OSError, ValueError) as error:
-            raise _damaged(path, error) from None
-
-
-def _unpacked(path: Path, features: h5py.Dataset) -> Float[Array, "N *_ D"]:
-    """A map of a copy without a name, which goes when the array does."""
-    try:
-        with tempfile.TemporaryFile() as file:
-            for block in _blocks(path, features):
-                file.write(block.data)
-            file.flush()
-            return np.memmap(file, features.dtype, "r", 0, features.shape)
-    except OSError as error:
-        raise cannot_write(Path(tempfile.tempdir or "a temporary file"), error) from None
-
-
-def _blocks(path: Path, features: h5py.Dataset) -> Iterator[Float[Array, "B *_ D"]]:
-    """All rows in turn, as many at a time as make up whole chunks: none is unpacked twice."""
-    row_bytes = math.prod(features.shape[1:]) * features.dtype.itemsize
-    chunk = features.chunks[0] if features.chunks else 1
-    rows = chunk * max(UNPACKED // (chunk * row_bytes), 1)
-    for start in range(0, len(features), rows):
-        try:
-            block: Array = features[start : start + rows]
-        except OSError as error:
-            raise _damaged(path, error) from None
-        yield block
-
-
-def _open_h5(path: Path) -> h5py.File:
-    try:
-        return h5py.File(_existing(path), "r")
-    except OSError as error:
-        raise _damaged(path, error) from None
-
-
-def _damaged(path: Path, error: Exception) -> InputError:
-    reason = " ".join(str(error).split())
-    return InputError(f"{path}: damaged or truncated ({reason}); prepare the dataset again")

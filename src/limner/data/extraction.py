@@ -24,12 +24,11 @@ from PIL import Image
 from limner.arrays import Array, Float
 from limner.data.backbone import Backbone, backbone_title
 from limner.data.features import BATCH, extract
-from limner.data.json_files import read_json
 from limner.data.look import open_picture
 from limner.data.sources import Picture
 from limner.data.views import view_of
 from limner.errors import InputError
-from limner.files import cannot_write, write_atomically
+from limner.files import cannot_write, read_json, write_atomically
 
 
 @dataclass(frozen=True)
@@ -66,13 +65,13 @@ class Extraction:
         self,
         folder: Path,
         backbone: Backbone,
-        dtype: type[np.floating],
+        dtype: np.dtype[Any],
         report: Callable[[str], None],
     ) -> None:
         self._folder = folder
         self._backbone = backbone
         self._report = report
-        self._dtype = np.dtype(dtype)
+        self._dtype = dtype
         self._file = folder / f"features.f{8 * self._dtype.itemsize}"
         self._row_bytes = math.prod(backbone.shape) * self._dtype.itemsize
         self._facts = {"backbone": backbone.describe(), "dtype": self._dtype.name}
@@ -122,7 +121,7 @@ class Extraction:
     ) -> dict[Key, str]:
         failed = {}
         todo = [(key, wanted[key]) for key in self._plan[self.done :]]
-        found = extract(self._backbone, todo, load=_load)
+        found = extract(self._backbone, todo, batch_size=BATCH, load=_load)
         with self._file.open("ab") as file:
             while batch := list(islice(found, BATCH)):
                 block = np.full((len(batch), *self._backbone.shape), np.nan, self._dtype)
@@ -152,13 +151,13 @@ class Extraction:
         """Of which pictures the rows are; raises where they are not this extraction's."""
         file = self._folder / "plan.json"
         if not file.exists():
-            if self._folder.exists() and any("plan.json" not in f.name for f in self._folder.iterdir()):
+            if self._folder.exists() and not _is_ours(self._folder):
                 raise InputError(
                     f"{self._folder}: holds files that are not limner's, or of an older limner; "
                     "delete that folder, or choose another --out"
                 )
             return []
-        plan = read_json(file)
+        plan = read_json(file, f"delete {self._folder} to begin again")
         for name, value in self._facts.items():
             if plan.get(name) != value:
                 raise InputError(
@@ -167,6 +166,11 @@ class Extraction:
                     "another --out"
                 )
         return list(plan["rows"])
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether nothing is in it but what a run leaves that was stopped before its plan stood."""
+    return all(file.name == "lock" or "plan.json" in file.name for file in folder.iterdir())
 
 
 def _title(facts: Mapping[str, Any]) -> str:

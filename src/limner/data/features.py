@@ -1,13 +1,13 @@
 """Features of many pictures: whole batches at once, one on every core, in order.
 
-    S: side of the network's input in pixels    D: length of a feature vector
+S: side of the network's input in pixels    D: length of a feature vector
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -17,18 +17,10 @@ from limner.data.backbone import Backbone
 from limner.data.images import load_image
 from limner.errors import InputError
 
-AnySource = TypeVar("AnySource", contravariant=True)
 Given = TypeVar("Given")
 
 BATCH = 16
 """Pictures in one run of the network."""
-
-
-class Load(Protocol[AnySource]):
-    """How a source becomes a picture; see `load_image`."""
-
-    def __call__(self, source: AnySource, /, *, size_hint: int) -> Image.Image:
-        """An upright RGB picture, or InputError."""
 
 
 Found = Float[Array, "*_ D"] | InputError
@@ -39,7 +31,7 @@ def extract(
     sources: Iterable[Given],
     *,
     batch_size: int = BATCH,
-    load: Load[Given] = load_image,
+    load: Callable[..., Image.Image] = load_image,
 ) -> Iterator[tuple[Given, Found]]:
     """Yield each source with its features, in order, or with what is wrong with that picture.
 
@@ -52,7 +44,7 @@ def extract(
         sources: paths, bytes, open files, or whatever `load` takes; read as far ahead as pictures
             are.
         batch_size: pictures in one run of the network.
-        load: opens one.
+        load: opens one, given `size_hint`, as `load_image` does.
 
     Example:
         >>> [(name, found)] = extract(Backbone.bundled(), ["absent.jpg"])

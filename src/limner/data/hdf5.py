@@ -1,14 +1,25 @@
-"""Writing an HDF5 file so that a full disk is an error, not a crash."""
+"""HDF5 files: one line for what is wrong with one, and a full disk is an error, not a crash.
+
+Shapes: N pictures, L places, D features.
+"""
 
 import io
+import math
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
-from limner.files import atomic_path
+from limner.arrays import Array, Float
+from limner.errors import InputError
+from limner.files import atomic_path, cannot_write, existing
+
+UNPACKED = 4_000_000
+"""Bytes of compressed features that are unpacked at a time, or a row of chunks, if that is more."""
 
 
 @contextmanager
@@ -50,3 +61,81 @@ class _KeepsErrors(io.FileIO):
         except OSError as error:
             self.error = self.error or error
             return size or 0
+
+
+def read_arrays(path: Path, *keys: str) -> list[Array]:
+    """Whole arrays out of an HDF5 file."""
+    with _open_h5(path) as file:
+        try:
+            return [file[key][()] for key in keys]
+        except KeyError as error:
+            raise InputError(f"{path}: {error.args[0]}; prepare the dataset again") from None
+        except (OSError, TypeError) as error:
+            raise _damaged(path, error) from None
+
+
+def map_features(path: Path) -> Float[Array, "N *_ D"]:
+    """The array `features` of an HDF5 file, mapped: it costs no memory until its rows are used.
+
+    Where it does not lie in one piece, chunked or compressed, it is first unpacked into a temporary
+    file, in the folder that TMPDIR names.
+
+    Raises:
+        InputError: if there is no such array, or the file is damaged.
+        LimnerError: if there is no room to unpack it.
+    """
+    with _open_h5(path) as file:
+        features = file.get("features")
+        if not isinstance(features, h5py.Dataset):
+            raise InputError(f"{path}: no array `features`; prepare the dataset again")
+        if features.ndim not in (2, 3) or features.dtype.kind != "f":
+            raise InputError(
+                f"{path}: `features` is {features.dtype} {features.shape}, expected numbers "
+                "(pictures, D) or (pictures, places, D); prepare the dataset again"
+            )
+        offset = features.id.get_offset()
+        try:
+            if features.size == 0:  # nothing to map
+                return np.empty(features.shape, features.dtype)
+            if offset is None:
+                return _unpacked(path, features)
+            return np.memmap(path, features.dtype, "r", offset, features.shape)
+        except (OSError, ValueError) as error:
+            raise _damaged(path, error) from None
+
+
+def _unpacked(path: Path, features: h5py.Dataset) -> Float[Array, "N *_ D"]:
+    """A map of a copy without a name, which goes when the array does."""
+    try:
+        with tempfile.TemporaryFile() as file:
+            for block in _chunks(path, features):
+                file.write(block.data)
+            file.flush()
+            return np.memmap(file, features.dtype, "r", 0, features.shape)
+    except OSError as error:
+        raise cannot_write(Path(tempfile.tempdir or "a temporary file"), error) from None
+
+
+def _chunks(path: Path, features: h5py.Dataset) -> Iterator[Float[Array, "B *_ D"]]:
+    """All rows in turn, as many at a time as make up whole chunks: none is unpacked twice."""
+    row_bytes = math.prod(features.shape[1:]) * features.dtype.itemsize
+    chunk = features.chunks[0] if features.chunks else 1
+    rows = chunk * max(UNPACKED // (chunk * row_bytes), 1)
+    for start in range(0, len(features), rows):
+        try:
+            block: Array = features[start : start + rows]
+        except OSError as error:
+            raise _damaged(path, error) from None
+        yield block
+
+
+def _open_h5(path: Path) -> h5py.File:
+    try:
+        return h5py.File(existing(path), "r")
+    except OSError as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())
+    return InputError(f"{path}: damaged or truncated ({reason}); prepare the dataset again")

@@ -58,9 +58,8 @@ def look_at(picture: Picture) -> Seen:
     """Look at one picture."""
     try:
         open_picture(picture, size_hint=1)
-        file = picture.open("rb") if isinstance(picture, Path) else picture.open()
-        with file:
-            return Seen(hashlib.file_digest(file, "sha256").hexdigest())
+        content = picture.read_bytes() if isinstance(picture, Path) else picture.open().read()
+        return Seen(hashlib.sha256(content).hexdigest())
     except InputError as error:
         return Seen("", str(error))
     except OSError as error:  # gone since

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from limner.data.blocks import blocks
-from limner.data.pca import Projection, fit
 from limner.errors import InputError
+from limner.pca import Projection, fit
 
 
 @pytest.fixture

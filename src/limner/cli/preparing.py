@@ -1,0 +1,212 @@
+"""The commands for what people have: prepare, check."""
+
+import json
+import math
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from limner.data.feature_rows import FromPictures
+from limner.data.job import Job
+from limner.data.prepare import look_before
+from limner.data.prepare import prepare as prepare_dataset
+from limner.data.sources import FORMATS
+from limner.data.writing import Captions
+from limner.errors import InputError
+from limner.terminal import say, staged_bar
+
+Format = StrEnum("Format", {name: name for name in FORMATS})  # type: ignore[misc]
+
+
+class Features(StrEnum):
+    """What is kept of a picture."""
+
+    pooled = "pooled"
+    grid = "grid"
+    both = "both"
+
+
+class Numbers(StrEnum):
+    """The type of features on disk."""
+
+    float16 = "float16"
+    float32 = "float32"
+
+
+class Tokens(StrEnum):
+    """What captions are made of."""
+
+    word = "word"
+    char = "char"
+
+
+SourceArgument = Annotated[
+    Path, typer.Argument(help="A folder of pictures and captions, or a file of one of the formats.")
+]
+FormatOption = Annotated[
+    Format | None, typer.Option(help="What the source is, where limner would take it for another.")
+]
+CaptionsOption = Annotated[
+    Path | None, typer.Option(help="The captions, where they are not in the source.")
+]
+ImagesOption = Annotated[
+    Path | None, typer.Option(help="The folder of pictures, where it is not in the source.")
+]
+SplitOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=FILE",
+        help="A split from a file of image names, e.g. train=train.txt; repeat for dev, test.",
+    ),
+]
+RatioOption = Annotated[
+    str, typer.Option(metavar="TRAIN,DEV,TEST", help="Shares of the splits, where none are named.")
+]
+SeedOption = Annotated[int, typer.Option(min=0, help="Of the split by --ratio.")]
+BackboneOption = Annotated[
+    Path | None, typer.Option(help="Another .onnx network, with its .toml beside it.")
+]
+FeaturesOption = Annotated[
+    Features,
+    typer.Option(help="pooled: a vector a picture; grid: of every place, for attention; both."),
+]
+NumbersOption = Annotated[
+    Numbers | None, typer.Option(help="Of the features on disk [float32; with a grid float16].")
+]
+SizeOption = Annotated[
+    int | None,
+    typer.Option(min=32, help="Side of the backbone's input in pixels [224]; 288 sees more."),
+]
+ViewsOption = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        help="Altered views of every picture to train on, too: the mirror image, then crops.",
+    ),
+]
+
+
+def prepare(
+    source: SourceArgument,
+    out: Annotated[Path, typer.Option(help="Folder of the dataset, made if missing.")],
+    format: FormatOption = None,
+    captions: CaptionsOption = None,
+    images: ImagesOption = None,
+    split: SplitOption = None,
+    ratio: RatioOption = "80,10,10",
+    seed: SeedOption = 0,
+    min_count: Annotated[
+        int, typer.Option(min=1, help="Words that stand less often become <UNK>.")
+    ] = 5,
+    max_words: Annotated[int, typer.Option(min=1, help="Longer captions are cut.")] = 20,
+    tokens: Annotated[
+        Tokens, typer.Option(help="What a caption is a sequence of: words, or characters.")
+    ] = Tokens.word,
+    backbone: BackboneOption = None,
+    features: FeaturesOption = Features.pooled,
+    dtype: NumbersOption = None,
+    pca: Annotated[
+        int | None, typer.Option(min=1, help="Keep so many principal components of the features.")
+    ] = None,
+    size: SizeOption = None,
+    views: ViewsOption = 0,
+) -> None:
+    """Make a dataset from pictures and captions. Stopped half-way, run it again: it goes on."""
+    job = Job(
+        source,
+        out,
+        format,
+        captions,
+        images,
+        _split_files(split or []),
+        _ratio(ratio),
+        seed,
+        Captions(min_count, max_words, tokens is Tokens.char),
+        backbone,
+        features.value,
+        size,
+        views,
+        dtype.value if dtype else None,
+        pca,
+    )
+    with staged_bar("pictures") as update:
+        dataset = prepare_dataset(job, say, update)
+    for name, part in dataset.splits.items():
+        print(f"{name}: {len(part.image_ids)} pictures, {len(part.captions)} captions")
+    print(f"vocabulary: {len(dataset.vocabulary)} {dataset.vocabulary.unit}")
+    print(f"dataset: {out}")
+
+
+def check(
+    source: SourceArgument,
+    format: FormatOption = None,
+    captions: CaptionsOption = None,
+    images: ImagesOption = None,
+    split: SplitOption = None,
+    ratio: RatioOption = "80,10,10",
+    seed: SeedOption = 0,
+    backbone: BackboneOption = None,
+    features: FeaturesOption = Features.pooled,
+    dtype: NumbersOption = None,
+    size: SizeOption = None,
+    views: ViewsOption = 0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="All findings as JSON, every name in it.")
+    ] = False,
+) -> None:
+    """Say what is wrong with pictures and captions, and what preparing them would take."""
+    job = Job(
+        source,
+        Path(),
+        format,
+        captions,
+        images,
+        _split_files(split or []),
+        _ratio(ratio),
+        seed,
+        backbone=backbone,
+        keep=features.value,
+        size=size,
+        views=views,
+        dtype=dtype.value if dtype else None,
+    )
+    with staged_bar("pictures") as update:
+        findings = look_before(job, _quiet if as_json else print, update)
+    cost = None
+    if findings.splits and findings.source.features is None:
+        cost = FromPictures(job, findings).cost()
+    if as_json:
+        facts = {**findings.to_json(), "cost": asdict(cost) if cost else None}
+        print(json.dumps(facts, ensure_ascii=False, indent=2))
+    elif cost:
+        print(cost)
+
+
+def _quiet(line: str) -> None:
+    """What stands in the JSON need not be said."""
+
+
+def _split_files(given: list[str]) -> dict[str, Path]:
+    files = {}
+    for text in given:
+        name, equals, file = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise InputError(f"--split {text}: expected NAME=FILE, e.g. train=train.txt")
+        files[name] = Path(file)
+    return files
+
+
+def _ratio(text: str) -> dict[str, float]:
+    try:
+        shares = [float(share) for share in text.split(",")]
+        in_range = all(0 <= share < math.inf for share in shares)  # NaN is in no range
+        if len(shares) != 3 or not in_range or shares[0] == 0:
+            raise ValueError
+    except ValueError:
+        raise InputError(
+            f"--ratio {text}: expected three numbers for train, dev and test, e.g. 80,10,10"
+        ) from None
+    return dict(zip(("train", "dev", "test"), shares, strict=True))

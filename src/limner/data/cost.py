@@ -1,0 +1,96 @@
+"""What the work will take: bytes on the disk, and seconds, measured on a few of the pictures."""
+
+import math
+import shutil
+import time
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from limner.data.backbone import Backbone
+from limner.data.check import Findings
+from limner.data.features import extract
+from limner.data.job import Job
+from limner.data.look import open_picture
+from limner.errors import LimnerError
+
+TRIED = 8
+"""Pictures a core that are timed, after as many that are not."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What is still to come.
+
+    Attributes:
+        bytes: of the features, as they are kept.
+        while_working: bytes more, that are given back at the end.
+        seconds: of extraction.
+    """
+
+    bytes: int
+    while_working: int
+    seconds: float
+
+    def __str__(self) -> str:
+        size = f"{self.bytes / 1e6:,.0f} MB of features"
+        return (
+            f"the work: {size}, {self.while_working / 1e6:,.0f} MB more until it is done, "
+            f"{_duration(self.seconds)}"
+        )
+
+    def check_room(self, folder: Path) -> None:
+        """Raise LimnerError, before an hour of work, where the disk has no room for it."""
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        free, needed = shutil.disk_usage(there).free, self.bytes + self.while_working
+        if free < needed:
+            raise LimnerError(
+                f"{folder}: needs {needed / 1e6:,.0f} MB of room, and {free / 1e6:,.0f} MB are "
+                "free; make room, take --dtype float16 or --pca, or choose another --out"
+            )
+
+
+def cost_of(
+    job: Job, findings: Findings, backbone: Backbone, rows: int, missing: int | None = None
+) -> Cost:
+    """What so many rows of features cost, of which some are missing (None: all)."""
+    missing = rows if missing is None else missing
+    row = job.numbers.itemsize * math.prod(backbone.shape)
+    dims = {shape[-1]: math.prod(shape) for shape in backbone.shapes.values()}
+    kept = sum(size // dim * (job.pca or dim) for dim, size in dims.items())
+    return Cost(
+        rows * job.numbers.itemsize * kept,
+        missing * row,
+        missing * seconds_a_picture(findings, backbone),
+    )
+
+
+def seconds_a_picture(findings: Findings, backbone: Backbone) -> float:
+    """Of opening and extraction, on all cores."""
+    pictures = findings.source.pictures
+    some = (
+        pictures[image]
+        for images in findings.splits.values()
+        for image in images
+        if image in pictures
+    )
+    tried = list(islice(some, TRIED * backbone.threads))
+    for _ in range(2):  # the first run finds its memory
+        started = time.perf_counter()
+        for _ in extract(backbone, tried, batch_size=TRIED, load=open_picture):
+            pass
+        seconds = time.perf_counter() - started
+    return seconds / max(len(tried), 1)
+
+
+def _duration(seconds: float) -> str:
+    """In words.
+
+    >>> _duration(0.4), _duration(75), _duration(600), _duration(9000)
+    ('about 1 second', 'about 75 seconds', 'about 10 minutes', 'about 2.5 hours')
+    """
+    if seconds < 120:
+        return f"about {max(round(seconds), 1)} second{'s' * (seconds >= 1.5)}"
+    if seconds < 7200:
+        return f"about {round(seconds / 60)} minutes"
+    return f"about {seconds / 3600:.1f} hours"

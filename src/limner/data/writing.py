@@ -1,0 +1,219 @@
+"""Writing a dataset's files; `limner.data.dataset` says what they hold.
+
+Each appears under its name when it is whole, and dataset.json, without which the folder is not a
+dataset, last of all.
+
+Shapes: N pictures, M captions, T words, L places, D features, F numbers of a row.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from limner.arrays import Array, Float, Int
+from limner.data.blocks import blocks
+from limner.data.hdf5 import h5_writer
+from limner.data.opening import SCHEMA_VERSION, sha256_of, view_file
+from limner.errors import InputError
+from limner.files import sweep, write_atomically
+from limner.pca import Projection, fit
+from limner.vocabulary import Vocabulary, characters, tokenize
+
+References = Mapping[str, Mapping[str, Sequence[str]]]
+"""{split: {image id: raw captions}}"""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Features of some pictures: rows of an array, or a part of each row.
+
+    Attributes:
+        features: (N, ...) of more pictures, usually mapped.
+        rows: which of them.
+        shape: of what is kept of a row, (D,) or (L, D).
+        start: the first number of a flat row that is kept.
+        projection: what the numbers go through.
+    """
+
+    features: Float[Array, "N *_ F"]
+    rows: Int[Array, " M"]
+    shape: tuple[int, ...]
+    start: int = 0
+    projection: Projection | None = None
+
+    def blocks(self) -> Iterator[Float[Array, "B *_ D"]]:
+        """They themselves, in bounded memory."""
+        end = self.start + math.prod(self.shape)
+        for block in blocks(self.features, self.rows):
+            part = block.reshape(len(block), -1)[:, self.start : end]
+            part = part.reshape(len(block), *self.shape)
+            yield self.projection.project(part) if self.projection else part
+
+
+Features = dict[str, dict[str, list[list[Rows]]]]
+"""{part: {split: for the pictures, and each of their views, rows that follow each other}}.
+
+Parts are "features", and beside it "grid" where both are kept."""
+
+
+@dataclass(frozen=True)
+class Captions:
+    """How captions become ids.
+
+    Attributes:
+        min_count: words that stand less often in the training captions become `<UNK>`.
+        max_words: longer captions are cut.
+        characters: tokens are characters, not words.
+    """
+
+    min_count: int = 5
+    max_words: int = 20
+    characters: bool = False
+
+    def tokens(self, text: str) -> list[str]:
+        """A caption's words, or their characters."""
+        words = tokenize(text)
+        return characters(words[: self.max_words]) if self.characters else words
+
+    def encode(self, references: References) -> tuple[Vocabulary, dict[str, Array]]:
+        """The vocabulary, and captions.h5's arrays.
+
+        Raises:
+            InputError: if there would be no words.
+        """
+        tokens = {
+            split: [[self.tokens(text) for text in texts] for texts in images.values()]
+            for split, images in references.items()
+        }
+        vocabulary = Vocabulary.build(
+            (caption for several in tokens["train"] for caption in several), self.min_count
+        )
+        if self.characters and not vocabulary.of_characters:
+            raise InputError(
+                "captions of several words are too few for a vocabulary of characters; lower "
+                "--min-count, or leave --tokens out"
+            )
+        if len(vocabulary) == 4:
+            raise InputError(
+                f"no word stands {self.min_count} times in the training captions; lower --min-count"
+            )
+        longest = max(len(c) for images in tokens.values() for several in images for c in several)
+        length = (longest if self.characters else min(longest, self.max_words)) + 2
+        arrays: dict[str, Array] = {}
+        for split, images in tokens.items():
+            pairs = [(row, caption) for row, several in enumerate(images) for caption in several]
+            arrays[f"{split}_captions"] = np.stack([vocabulary.encode(c, length) for _, c in pairs])
+            arrays[f"{split}_image_idxs"] = np.array([row for row, _ in pairs], dtype=np.int32)
+        return vocabulary, arrays
+
+
+def write_dataset(
+    out: Path,
+    references: References,
+    how: Captions,
+    features: Features,
+    dtype: np.dtype[Any],
+    info: Mapping[str, Any],
+    projections: Mapping[str, Projection] | None = None,
+) -> None:
+    """Write all files of a dataset.
+
+    Args:
+        out: its folder.
+        references: raw captions of every picture; a split has at least one picture.
+        how: captions become ids.
+        features: in the order of `references`.
+        dtype: of the features on disk.
+        info: more for dataset.json.
+        projections: {part: what its features went through}.
+
+    Raises:
+        InputError: if no vocabulary can be made of the captions.
+        LimnerError: if the disk is full.
+    """
+    vocabulary, arrays = how.encode(references)
+    (out / "dataset.json").unlink(missing_ok=True)  # of a damaged one: what follows replaces it
+    names = ["vocab.json", "references.json", "captions.h5"]
+    write_atomically(out / "vocab.json", vocabulary.to_json())
+    write_atomically(out / "references.json", json.dumps(references, ensure_ascii=False))
+    with h5_writer(out / "captions.h5") as file:
+        for key, array in arrays.items():
+            file.create_dataset(key, data=array)
+    for part, splits in features.items():
+        for split, views in splits.items():
+            for view, pieces in enumerate(views):
+                names.append(view_file(part, view) if view else f"{split}_{part}.h5")
+                _write_features(out / names[-1], pieces, dtype)
+    for part, projection in (projections or {}).items():
+        names.append(f"{part}_pca.safetensors")
+        projection.save(out / names[-1])
+    for split, images in references.items():
+        names.append(f"{split}_images.txt")
+        write_atomically(out / names[-1], "".join(f"{image}\n" for image in images))
+    facts = {
+        "schema_version": SCHEMA_VERSION,
+        "limner_version": version("limner"),
+        "splits": {
+            split: {"images": len(images), "captions": len(arrays[f"{split}_captions"])}
+            for split, images in references.items()
+        },
+        "vocabulary_sha256": vocabulary.sha256,
+        "tokenizer": "limner.vocabulary.tokenize",
+        "min_count": how.min_count,
+        "max_words": how.max_words,
+        **info,
+        "files": {name: _facts_of(out / name) for name in sorted(names)},
+    }
+    sweep(out, [*names, "dataset.json"])
+    text = json.dumps(facts, ensure_ascii=False, indent=2)
+    write_atomically(out / "dataset.json", text + "\n")
+
+
+def _facts_of(file: Path) -> dict[str, Any]:
+    """Its length, and the SHA-256 of what is read whole when a dataset is opened."""
+    facts: dict[str, Any] = {"bytes": file.stat().st_size}
+    is_mapped = file.suffix == ".h5" and file.name != "captions.h5"
+    return facts if is_mapped else {**facts, "sha256": sha256_of(file)}
+
+
+def _write_features(path: Path, pieces: Sequence[Rows], dtype: np.dtype[Any]) -> None:
+    """In one piece, block by block."""
+    count = sum(len(piece.rows) for piece in pieces)
+    shape = pieces[0].shape
+    if pieces[0].projection:
+        shape = (*shape[:-1], pieces[0].projection.dim)
+    with h5_writer(path) as file:
+        features = file.create_dataset("features", (count, *shape), dtype)
+        first = 0
+        for block in _all_blocks(pieces):
+            features[first : first + len(block)] = block
+            first += len(block)
+
+
+def _all_blocks(pieces: Sequence[Rows]) -> Iterator[Float[Array, "B *_ D"]]:
+    return (block for piece in pieces for block in piece.blocks())
+
+
+def project(features: Features, dim: int) -> tuple[Features, dict[str, Projection]]:
+    """Features on `dim` principal components of the training pictures', each part on its own.
+
+    Raises:
+        InputError: if a picture has not so many numbers.
+    """
+    projected: Features = {}
+    projections = {}
+    for part, splits in features.items():
+        found = fit(partial(_all_blocks, splits["train"][0]), dim)
+        projections[part] = found
+        projected[part] = {
+            split: [[replace(rows, projection=found) for rows in pieces] for pieces in views]
+            for split, views in splits.items()
+        }
+    return projected, projections
