@@ -107,7 +107,7 @@ def test_no_command_is_help(run):
     assert out.startswith("Usage: limner [OPTIONS] COMMAND")
     commands = [line.split()[0] for line in out.split("Commands:\n")[1].splitlines()]
     assert commands == (
-        ["prepare", "train", "evaluate", "score", "compare", "caption", "demo", "info"]
+        ["download", "prepare", "train", "evaluate", "score", "compare", "caption", "demo", "info"]
     )
 
 

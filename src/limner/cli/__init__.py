@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from limner.cli.fetching import download
 from limner.cli.making import demo, prepare, train
 from limner.cli.scoring import compare, evaluate, score
 from limner.cli.using import caption, info
@@ -41,7 +42,7 @@ def root(
         print(context.get_help())
 
 
-for command in (prepare, train, evaluate, score, compare, caption, demo, info):
+for command in (download, prepare, train, evaluate, score, compare, caption, demo, info):
     app.command()(command)
 
 
