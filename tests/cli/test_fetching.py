@@ -209,6 +209,7 @@ def test_an_archive_that_leads_out(server, download, catalog, tmp_path):
     assert not (tmp_path / "got" / "cats").exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")
 def test_killed_it_goes_on_and_gets_only_what_is_missing(server, catalog, tmp_path):
     server.behaviours["/cats.zip"] = [does.hangs_after(70_000)]
     with process(tmp_path, stdout=subprocess.DEVNULL) as running:

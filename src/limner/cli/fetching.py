@@ -72,10 +72,12 @@ def _announce(name: str, missing: Sequence[RemoteFile], folder: Path, yes: bool)
 def _fetch(name: str, missing: Sequence[RemoteFile], folder: Path, keep_archives: bool) -> None:
     try:
         for file in missing:
+            lines: list[str] = []  # what is printed beside a bar goes where the bar goes
             with progress_bar(file.name, "MB") as bar:
                 archive = fetch_file(
-                    file, folder, print, lambda done, total: bar(done / 1e6, total / 1e6)
+                    file, folder, lines.append, lambda done, total: bar(done / 1e6, total / 1e6)
                 )
+            print(*lines, sep="\n")
             if file.unpack == "no":
                 continue
             with progress_bar(f"unpacking {file.name}", "MB") as bar:
