@@ -138,6 +138,20 @@ def a_text(path):
     path.write_text("weights, honestly")
 
 
+def downloads(line):
+    """A catalogue with a line that cannot be, and a download from it."""
+
+    def make(place):
+        path = place / "downloads.toml"
+        path.write_text(
+            '[cats]\ntitle = "Cats"\nlicence = "none"\ncitation = "nobody"\n'
+            f'[[cats.files]]\nurl = "https://example.org/cats.zip"\n{line}\n'
+        )
+        return ["download", "cats", "--catalog", path, "--out", place / "new"], path
+
+    return make
+
+
 CAPTION = ("caption", "--model", "{place}/run", f"{{place}}/images/{GOOD}")
 OTHER_BACKBONE = save_as(backbone={"name": "vgg16", "sha256": "0" * 64})
 
@@ -197,6 +211,20 @@ REFUSED = {
         "docs/training.md has the settings",
     ),
     "an unknown option": (lambda place: (["train", "--hiden-dim", 5], "--hiden-dim"), "--help"),
+    "a catalogue with an unknown key": (downloads("size = 5"), "unknown field `size`"),
+    "a checksum cut short": (downloads('sha256 = "abc"'), "matching regex"),
+    "a name that leads out": (
+        downloads('unpack = "zip"\nkeep = ["../cats"]'),
+        "is no plain name of a file",
+    ),
+    "no catalogue": (
+        lambda place: (["download", "cats", "--catalog", place / "no.toml"], place / "no.toml"),
+        "No such file",
+    ),
+    "an unknown download": (
+        lambda place: (["download", "flickr9k"], "flickr9k"),
+        "there are coco-captioning, coco2014, flickr30k, flickr8k",
+    ),
     "an unknown command": (lambda place: (["trian"], "trian"), "limner --help"),
     "a ratio of two": (
         lambda place: ([*prepare(place, place / "captions.csv"), "--ratio", "8,nan,1"], "8,nan,1"),

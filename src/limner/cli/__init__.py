@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from limner.cli.fetching import download
 from limner.cli.making import demo, train
 from limner.cli.preparing import check, prepare
 from limner.cli.scoring import compare, evaluate, score
@@ -42,7 +43,9 @@ def root(
         print(context.get_help())
 
 
-for command in (check, prepare, train, evaluate, score, compare, caption, demo, info):
+COMMANDS = (download, check, prepare, train, evaluate, score, compare, caption, demo, info)
+
+for command in COMMANDS:
     app.command()(command)
 
 

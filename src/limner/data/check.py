@@ -62,6 +62,12 @@ class Findings:
     without_pictures: list[str]
     unreadable: dict[str, str]
 
+    @property
+    def references(self) -> dict[str, dict[str, list[str]]]:
+        """{split: {image id: raw captions}}"""
+        captions = self.source.captions
+        return {split: {i: captions[i] for i in images} for split, images in self.splits.items()}
+
     @cached_property
     def same(self) -> list[dict[str, list[str]]]:
         """Pictures of equal bytes: for each, the ids by split."""

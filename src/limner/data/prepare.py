@@ -76,6 +76,7 @@ def prepare(job: Job, report: Report = print, progress: Progress = nothing) -> D
         raise InputError(f"{job.out}: a file; --out takes a folder")
     findings = look_before(job, report, progress)
     _check_training(findings)
+    job.words.vocabulary(findings.references)  # raises now, not after an hour
     features = feature_rows(job, findings)
     fingerprint = _fingerprint(job, findings, features.facts)
     partial = job.out / "partial"
