@@ -97,8 +97,7 @@ class Captions:
             )
         if len(vocabulary) == 4:
             raise InputError(
-                f"no word stands {self.min_count} times in the training captions; "
-                "lower --min-count"
+                f"no word stands {self.min_count} times in the training captions; lower --min-count"
             )
         return vocabulary
 
