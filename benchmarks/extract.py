@@ -58,8 +58,8 @@ def main() -> None:
     batches = [np.stack(ready[i : i + BATCH]) for i in range(0, len(ready), BATCH)]
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = cores()
-    network = onnxruntime.InferenceSession(backbone._path, options)  # noqa: SLF001
-    outputs = list(backbone._outputs.values())  # noqa: SLF001
+    network = onnxruntime.InferenceSession(backbone._path, options)
+    outputs = list(backbone._outputs.values())
 
     def side_by_side() -> None:
         with ThreadPoolExecutor(cores()) as pool:
