@@ -75,7 +75,7 @@ def _refuse_nan(path: Path, features: Array, ids: Sequence[str]) -> None:
 def _from_npy(path: Path) -> tuple[Array, None]:
     try:
         features = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, OverflowError, TypeError) as error:
+    except Exception as error:  # NumPy reads a header as Python's source, so it may be any
         raise _damaged(path, error) from None
     if not isinstance(features, np.ndarray):
         raise InputError(f"{path}: several arrays (npz), expected one; save it with numpy.save")

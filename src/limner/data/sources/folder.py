@@ -54,7 +54,8 @@ def look_into(path: Path) -> Folder:
     for name in found:
         if not can_be_listed(name):
             folder.problems.add(
-                "names that are not UTF-8", f"{path}: a file name that is not UTF-8: {name!a}"
+                "names that are not a line of UTF-8",
+                f"{path}: a file's name is not a line of UTF-8: {name!a}; rename it",
             )
         elif PurePosixPath(name).suffix.lower() in SUFFIXES:
             folder.pictures[name] = path / name
