@@ -13,6 +13,7 @@ from written_sources import (
     FOLDERS,
     JPEG,
     beside,
+    csv,
     csv_text,
     features_h5,
     features_npy,
@@ -229,3 +230,24 @@ def test_features_in_the_place_of_pictures(tmp_path, make, by):
     assert source.feature_ids == tuple(CAPTIONS)
     assert source.captions == CAPTIONS
     assert source.pictures == {}
+
+
+def test_a_train_txt_that_is_no_list_of_pictures_is_told(tmp_path):
+    csv(tmp_path)
+    text(tmp_path / "train.txt", "how I trained it\nthen and there\n")
+    source = read_source(tmp_path)
+    assert source.splits == {}
+    assert source.problems == [
+        f"{tmp_path / 'train.txt'}: no split, few of its lines name a picture"
+    ]
+
+
+def test_captions_that_are_used_with_features_are_not_another_format(tmp_path):
+    features_h5(tmp_path)
+    assert read_source(tmp_path).problems == []
+
+
+def test_a_link_to_nowhere_is_passed_over(tmp_path):
+    csv(tmp_path)
+    (tmp_path / "other.csv").symlink_to(tmp_path / "gone.csv")
+    assert read_source(tmp_path).captions == CAPTIONS

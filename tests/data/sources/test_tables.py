@@ -92,7 +92,7 @@ def test_captions(write, kind):
         ("image,caption\na.jpg,A dog\n,A cat\n", ["line 3: no image name"]),
         ("image,caption\na.jpg\na.jpg,A dog\n", ["line 2: 1 columns, expected 2"]),
         ("image,caption\na.jpg,A dog\nb.jpg,A cat, asleep\n", ["line 3: 3 columns, expected 2"]),
-        ('image,caption\n"x\ny.jpg",A cat\na.jpg,A dog\n', ["line 2: a line break in the image"]),
+        ('image,caption\n"x\ny.jpg",A cat\na.jpg,A dog\n', ["line 2: a line break or a NUL in"]),
         (
             'image,caption\na.jpg,"A\ndog"\nb.jpg,\n"c.jpg","\n"\n,x\n',
             ["line 4: a blank caption for b", "line 5: a blank caption for c", "line 7: no image"],

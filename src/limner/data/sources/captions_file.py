@@ -6,8 +6,10 @@ from pathlib import Path
 
 from limner.data.sources.coco import read_annotations, read_karpathy
 from limner.data.sources.detect import Finding
+from limner.data.sources.encoding import read_text
 from limner.data.sources.folder import Folder
 from limner.data.sources.joining import join
+from limner.data.sources.matching import match_names
 from limner.data.sources.source import Picture, Source
 from limner.data.sources.splits import by_split, split_name, split_of_file
 from limner.data.sources.tables import CaptionFile, read_captions
@@ -68,8 +70,10 @@ def captioned(
     written = _read(source.path, finding, list(pictures))
     source.files += finding.files
     source.title += _title(finding)
+    if written.splits and finding.format == "karpathy":
+        source.title += ", with its splits"
     if finding.format in ("table", "flickr") and not written.splits and not split_files:
-        split_files = _split_files_beside(finding.files[0])
+        split_files = _split_files_beside(source, finding.files[0], written)
         if split_files:
             names = ", ".join(file.name for file in split_files.values())
             source.title += f", the splits of {names}"
@@ -84,7 +88,7 @@ def _title(finding: Finding) -> str:
         "flickr": f"Flickr's token file {names}",
         "imagefolder": f"Hugging Face's imagefolder with {names}",
         "coco": f"COCO's {names}",
-        "karpathy": f"Karpathy's {names}, with its splits",
+        "karpathy": f"Karpathy's {names}",
     }[finding.format]
 
 
@@ -124,11 +128,22 @@ def _imagefolder(path: Path, files: Sequence[Path]) -> CaptionFile:
     return merged
 
 
-def _split_files_beside(captions: Path) -> dict[str, Path]:
-    """Files such as Flickr_8k.trainImages.txt, that go with the captions."""
+def _split_files_beside(source: Source, captions: Path, written: CaptionFile) -> dict[str, Path]:
+    """Files such as Flickr_8k.trainImages.txt, if what is in them are names of the captions."""
     files: dict[str, Path] = {}
     for file in sorted(captions.parent.glob("*.txt")):
         split = split_of_file(file.name)
-        if split and file != captions:
-            files[split] = file
-    return files if "train" in files else {}
+        if split and file != captions and file.is_file():
+            if _are_names(file, written):
+                files[split] = file
+            else:
+                source.problems.append(f"{file}: no split, few of its lines name a picture")
+    return files if "train" in files and len(files) > 1 else {}
+
+
+def _are_names(file: Path, written: CaptionFile) -> bool:
+    try:
+        names = [line.strip() for line in read_text(file).split("\n") if line.strip()]
+    except InputError:
+        return False
+    return 2 * len(match_names(names, written.captions).found) > len(names)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -43,14 +44,11 @@ class Finding:
 
 
 def find_formats(folder: Folder, with_pictures: bool) -> list[Finding]:
-    """All formats that what is in a folder fits, the likeliest first.
-
-    Raises:
-        InputError: if a file cannot be read.
-    """
+    """All formats that what is in a folder fits, the likeliest first."""
     kinds: dict[str, list[Path]] = {}
     for path in _candidates(folder):
-        kinds.setdefault(kind_of(path) or "", []).append(path)
+        with suppress(InputError):  # what cannot be read is told if it is all there is
+            kinds.setdefault(kind_of(path) or "", []).append(path)
     kinds["text"] = [folder.path] if texts_beside(folder) else []
     order = [*CAPTION_FORMATS, "text", "webdataset", "features"]
     if not with_pictures:

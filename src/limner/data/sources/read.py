@@ -66,8 +66,10 @@ def read_source(
         return _shards(path, finding.files, split_files)
     if finding.format == "features":
         return _features(path, finding.files, captions, split_files)
-    if finding.format == "text" or captions:
-        raise InputError(f"{path}: a file of captions, where a folder of pictures is expected")
+    if finding.format == "text":
+        raise InputError(f"{path}: a file; --format text takes the folder of the pictures")
+    if captions:
+        raise InputError(f"{path}: a file of captions, and so is {captions}; name one of them")
     pictures = look_into(images) if images else _pictures_near(path)
     return pictures_with_captions(path, finding, pictures, split_files)
 
@@ -104,8 +106,8 @@ def _folder(
     source.problems[:0] = [
         f"{path}: {other.files[0].name} is there too; --format {other.format} takes it for "
         f"{FORMATS[other.format]}"
-        for other in findings
-        if other.format != finding.format and format is None
+        for other in (one for one in findings if one.format != finding.format)
+        if format is None and not set(other.files) & set(source.files)
     ]
     return source
 
@@ -124,9 +126,10 @@ def _chosen(folder: Folder, findings: list[Finding], format: str | None) -> Find
 
 def _pictures_near(captions: Path) -> Folder:
     """The pictures beside or below a file of captions, or beside its folder `annotations`."""
-    folder = look_into(captions.parent)
-    if not folder.pictures and captions.absolute().parent.name.lower() in _CAPTION_FOLDERS:
-        folder = look_into(captions.absolute().parent.parent)
+    here = captions.parent if captions.parent.name else captions.parent.absolute()
+    folder = look_into(here)
+    if not folder.pictures and here.name.lower() in _CAPTION_FOLDERS:
+        folder = look_into(here.parent)
     return folder.below()
 
 

@@ -54,7 +54,7 @@ class CaptionFile:
         """Take a row in, or note why not; `where` it stands is a line or a place in words."""
         name, caption = image.strip(), " ".join(caption.split())
         if not name or "\n" in name or "\0" in name:
-            wrong = "a line break in the image name" if name else "no image name"
+            wrong = "a line break or a NUL in the image name" if name else "no image name"
             self.pass_over(where, "rows without an image name", wrong)
         elif not caption and not self.blank:
             self.pass_over(where, "blank captions", f"a blank caption for {name}")
