@@ -148,5 +148,7 @@ def test_a_format_that_is_not_there(tmp_path):
         read_source(tmp_path, format="webdataset")
     with pytest.raises(InputError, match=r"--format course: expected one of table, text, coco"):
         read_source(tmp_path, format="course")
+    with pytest.raises(InputError, match=r"\*\*x\.tar: no pattern of files"):
+        read_source(tmp_path / "**x.tar")
     with pytest.raises(InputError, match="nowhere: no such file"):
         read_source(tmp_path / "nowhere")

@@ -15,11 +15,13 @@ _NO_PICTURES = {"__macosx", "thumbs.db", "desktop.ini"}
 
 @dataclass
 class Folder:
-    """Attributes:
-    path: the folder.
-    pictures: {path below `path`, with slashes: the file}, in order.
-    others: the other files, in order.
-    problems: what cannot be used.
+    """What is in a folder.
+
+    Attributes:
+        path: the folder.
+        pictures: {path below `path`, with slashes: the file}, in order.
+        others: the other files, in order.
+        problems: what cannot be used.
     """
 
     path: Path

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from limner.errors import InputError
+
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _CHOICE = re.compile(r"\{([^{}]*,[^{}]*)\}")
 
@@ -16,6 +18,9 @@ def is_pattern(path: Path) -> bool:
 
 def expand(path: Path) -> list[Path]:
     """The files that a pattern stands for, in order; those of a range need not be there.
+
+    Raises:
+        InputError: if it is no pattern.
 
     >>> [str(file) for file in expand(Path("train-{008..010}.tar"))]
     ['train-008.tar', 'train-009.tar', 'train-010.tar']
@@ -47,4 +52,7 @@ def _globbed(path: Path) -> list[Path]:
         return [path]
     parts = path.parts
     fixed = next(i for i, part in enumerate(parts) if set("*?[") & set(part))
-    return sorted(Path(*parts[:fixed]).glob(str(Path(*parts[fixed:]))))
+    try:
+        return sorted(Path(*parts[:fixed]).glob(str(Path(*parts[fixed:]))))
+    except ValueError as error:  # a ** within a name
+        raise InputError(f"{path}: no pattern of files ({error})") from None

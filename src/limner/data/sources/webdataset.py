@@ -3,7 +3,6 @@
 import os
 import posixpath
 import tarfile
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,11 +26,11 @@ MOST = 1_000_000
 
 @dataclass
 class _Sample:
-    """What stands under one key of a shard; `classes` is whether there is a `.cls`."""
+    """What stands under one key of a shard; `has_class` is whether there is a `.cls`."""
 
     picture: Member | None = None
     texts: dict[str, bytes] = field(default_factory=dict)
-    classes: bool = False
+    has_class: bool = False
 
 
 def read_shards(
@@ -52,26 +51,27 @@ def read_shards(
     """
     root = Path(os.path.commonpath([shard.parent for shard in shards]))
     written, pictures = CaptionFile(path), dict[str, Member]()
-    samples = [sample for shard in shards for sample in _samples(shard, written) if sample.picture]
-    names = Counter(sample.picture.name for sample in samples if sample.picture)
-    for sample in samples:
-        picture = sample.picture
-        if picture is None:
-            continue
-        shard = picture.archive.relative_to(root)
-        name = posixpath.normpath(picture.name)
-        if len(names) < len(samples):
-            name = f"{shard.with_suffix('').as_posix()}/{name}"
+    found: list[tuple[Member, list[str]]] = []
+    classes = 0
+    for shard in shards:
+        for sample in _samples(shard, written):
+            classes += sample.has_class
+            if sample.picture:
+                found.append((sample.picture, _captions(sample, str(sample.picture), written)))
+    unique = len({picture.name for picture, _ in found}) == len(found)
+    for picture, texts in found:
+        shard, name = picture.archive.relative_to(root), posixpath.normpath(picture.name)
+        name = name if unique else f"{shard.with_suffix('').as_posix()}/{name}"
         if name in pictures:
             written.pass_over("", "names that stand twice", f"{shard} has {name} twice")
             continue
         pictures[name] = picture
-        for text in _captions(sample, str(picture), written):
+        for text in texts:
             written.add(name, text, str(picture), _split_of(shard))
     if not written.captions:
-        raise _no_captions(shards, written, sum(sample.classes for sample in samples))
-    number = shards[0].name if len(shards) == 1 else f"{len(shards)} shards"
-    source = Source(path, "webdataset", f"WebDataset, {number}", root=root, files=list(shards))
+        raise _no_captions(shards, written, classes)
+    what = shards[0].name if len(shards) == 1 else f"{len(shards)} shards"
+    source = Source(path, "webdataset", f"WebDataset, {what}", root=root, files=list(shards))
     return join(source, written, pictures, split_files)
 
 
@@ -127,7 +127,7 @@ def _samples(shard: Path, written: CaptionFile) -> Iterable[_Sample]:
             posixpath.splitext(file.lower())[1] in SUFFIXES and not sample.picture
         ):
             sample.picture = Member(shard, info.name, info.offset_data, info.size)
-        sample.classes |= ending == "cls"
+        sample.has_class |= ending == "cls"
     return samples.values()
 
 
