@@ -101,6 +101,11 @@ def _check_training(findings: Findings) -> None:
     if "train" in findings.splits:
         return
     source = findings.source
+    if source.splits and "train" not in source.splits:
+        raise InputError(
+            f"{source.path}: has the splits {', '.join(source.splits)} and no train; name one with "
+            "--split train=FILE"
+        )
     if findings.unreadable:
         which = "training" if findings.splits else f"{len(findings.unreadable)}"
         raise InputError(f"{source.root}: none of its {which} pictures can be read")

@@ -37,7 +37,7 @@ def test_a_folder_is_taken_for_what_it_is(tmp_path, format, make, told):
     assert {_nfc(name): texts for name, texts in source.captions.items()} == CAPTIONS
     assert sorted(source.captions) == sorted(source.pictures)
     for name, picture in source.pictures.items():
-        found = picture.read() if format == "webdataset" else picture.read_bytes()
+        found = picture.open().read() if format == "webdataset" else picture.read_bytes()
         assert found == JPEG
         if format != "webdataset":
             assert picture == source.root / name
@@ -214,7 +214,7 @@ def test_a_truncated_shard_gives_its_whole_pictures(tmp_path):
     path.write_bytes(path.read_bytes()[:3600])
     source = read_source(path)
     assert source.captions == {"a 1.jpg": CAPTIONS["a 1.jpg"]}
-    assert source.pictures["a 1.jpg"].read() == JPEG
+    assert source.pictures["a 1.jpg"].open().read() == JPEG
     assert "0000.tar is damaged or cut short" in source.problems[0]
 
 

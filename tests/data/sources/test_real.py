@@ -31,9 +31,7 @@ def test_the_whole_of_it(flickr, flickr8k):
         "train": 6000,
         "dev": 1000,
     }
-    lines = (flickr8k / "Flickr8k.token.txt").read_text().splitlines()
-    once = {(line.split("#")[0], line.split("\t")[1].strip()) for line in lines}
-    assert sum(map(len, flickr.captions.values())) == len(once)
+    assert all(len(texts) == 5 for texts in flickr.captions.values())  # 9 stand there twice
     inside = read_source(flickr8k)
     assert inside.captions == flickr.captions
     assert inside.pictures == flickr.pictures
@@ -126,5 +124,5 @@ def test_every_form_gives_the_same(tmp_path, flickr, forty, make):
     }
     assert {plain(name) for name in source.pictures} == set(captions)
     for name, picture in source.pictures.items():
-        content = picture.read() if make is webdataset else picture.read_bytes()
+        content = picture.open().read() if make is webdataset else picture.read_bytes()
         assert content == flickr.pictures[plain(name)].read_bytes()

@@ -23,6 +23,9 @@ READERS = {
     "karpathy": read_karpathy,
 }
 
+PUBLISHED = ("flickr", "coco", "karpathy")
+"""Sets that are scored on all the captions that they have, those that stand twice among them."""
+
 
 def pictures_with_captions(
     path: Path,
@@ -78,7 +81,7 @@ def captioned(
             names = ", ".join(file.name for file in split_files.values())
             source.title += f", the splits of {names}"
     source.files += (split_files or {}).values()
-    return join(source, written, pictures, split_files)
+    return join(source, written, pictures, split_files, once=finding.format not in PUBLISHED)
 
 
 def _title(finding: Finding) -> str:

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 
 from limner.arrays import Array, Float
-from limner.data.dataset import map_features
+from limner.data.hdf5 import map_features
 from limner.data.sources.encoding import read_text
 from limner.errors import InputError
 

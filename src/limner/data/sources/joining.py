@@ -16,11 +16,12 @@ def join(
     written: CaptionFile,
     pictures: Mapping[str, Picture] | Iterable[str],
     split_files: Mapping[str, Path] | None = None,
+    once: bool = True,
 ) -> Source:
     """Put captions and splits under the ids of their pictures; complete `source` with them.
 
-    A name without a picture is kept as it is written. A caption that a picture has already is left
-    out, and a picture stays in the first split that names it.
+    A name without a picture is kept as it is written, and a picture stays in the first split that
+    names it.
 
     Args:
         source: with its path, format and title.
@@ -28,6 +29,7 @@ def join(
         pictures: {id: picture}, or the ids of features.
         split_files: {split: file with a name a line}, in the place of the splits that stand among
             the captions.
+        once: leave out a caption that the picture has already.
 
     Raises:
         InputError: if not one name is a picture.
@@ -42,7 +44,8 @@ def join(
     source.problems += _unsure(written.path, match)
     for name, texts in written.captions.items():
         source.captions.setdefault(match.found.get(name, name), []).extend(texts)
-    _drop_duplicates(source, written.path)
+    if once:
+        _drop_duplicates(source, written.path)
     _add_splits(source, written.path, match, named)
     if len(source.splits) == 1 and not split_files:  # that all of it is in train says nothing
         source.splits = {}
