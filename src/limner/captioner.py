@@ -88,8 +88,13 @@ class Captioner:
         except InputError as error:
             raise InputError(f"{' and '.join(map(str, paths))}: {error}") from None
 
-    def caption(self, picture: Source, how: Decoding = USUAL) -> Caption:
+    def caption(
+        self, picture: Source, how: Decoding = USUAL, *, max_pixels: int | None = None
+    ) -> Caption:
         """The caption of one picture, a path or its bytes.
+
+        Args:
+            picture, how, max_pixels: as for `caption_all`.
 
         Raises:
             InputError: if it cannot be read.
@@ -99,13 +104,17 @@ class Captioner:
         >>> len(Captioner.load().caption("grass.png").text.split()) > 3
         True
         """
-        [(_, found)] = self.caption_all([picture], how)
+        [(_, found)] = self.caption_all([picture], how, max_pixels=max_pixels)
         if isinstance(found, InputError):
             raise found
         return found[0]
 
     def caption_all(
-        self, pictures: Iterable[Source], how: Decoding = USUAL, batch_size: int = 16
+        self,
+        pictures: Iterable[Source],
+        how: Decoding = USUAL,
+        batch_size: int = 16,
+        max_pixels: int | None = None,
     ) -> Iterator[tuple[Source, list[Caption] | InputError]]:
         """Each picture with its captions, the best first, in order; or with what is wrong with it.
 
@@ -113,8 +122,9 @@ class Captioner:
             pictures: paths, or bytes.
             how: how the captions are chosen, and how many of each.
             batch_size: pictures decoded at once.
+            max_pixels: larger pictures are refused; None as in `limner.data.images.load_image`.
         """
-        found = extract(self.backbone, pictures, batch_size=batch_size)
+        found = extract(self.backbone, pictures, batch_size=batch_size, max_pixels=max_pixels)
         rng = how.new_rng()
         while batch := list(islice(found, batch_size)):
             rows = [row for _, row in batch if not isinstance(row, InputError)]

@@ -230,6 +230,7 @@ def extract(
     *,
     batch_size: int = 16,
     view: int = 0,
+    max_pixels: int | None = None,
 ) -> Iterator[tuple[AnySource, Float[Array, "*_ D"] | InputError]]:
     """Yield each source with its features, in order, or with what is wrong with that picture.
 
@@ -241,6 +242,7 @@ def extract(
         sources: paths, bytes or open files; read as far ahead as pictures are.
         batch_size: pictures in one run of the network.
         view: of every picture, see `limner.data.views`.
+        max_pixels: as for `load_image`.
 
     Example:
         >>> [(name, found)] = extract(Backbone.bundled(), ["absent.jpg"])
@@ -251,7 +253,8 @@ def extract(
     def open_one(source: AnySource) -> Float[Array, "3 S S"] | InputError:
         try:
             # Twice the size: what a JPEG's fast decoding loses is then lost in the resizing.
-            image = load_image(source, size_hint=2 * backbone.preprocessing.size)
+            hint = 2 * backbone.preprocessing.size
+            image = load_image(source, size_hint=hint, max_pixels=max_pixels)
             name = source.name if isinstance(source, Path) else source_name(source)
             return backbone.preprocess(view_of(image, view, name))
         except InputError as error:
