@@ -232,7 +232,8 @@ def _complaint(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return f"not a picture that can be read; convert it to one of {', '.join(FORMATS)}"
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        return "more pixels than Pillow reads; make it smaller, or allow more with --max-pixels"
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # where Pillow's warning becomes an error
+        return f"more than {limit:,} pixels; make it smaller, or allow more with --max-pixels"
     if isinstance(error, MemoryError):
         return "not enough memory to decode it; make it smaller"
     if isinstance(error, EOFError) or "truncated" in reason.lower():

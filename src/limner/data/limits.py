@@ -15,7 +15,7 @@ from limner.errors import InputError
 MAX_PIXELS = 108_000_000
 """Pictures with more pixels are refused: the largest that phones have, 12,000 x 9,000."""
 
-MAX_MEMORY = 432_000_000
+MAX_MEMORY = 405_000_000
 """Bytes that decoding may take, so that the process stays under 500 MB with all else it holds."""
 
 LARGE = 60_000_000
@@ -68,7 +68,7 @@ class MeasuredFile:
     def expect_pixels(self, count: int) -> None:
         """The header has been read; allow what so many pixels may take at most."""
         self._reads = float("inf")
-        self._bytes += 8 * count
+        self._bytes = _HEADER_BYTES + 8 * count
 
 
 def refuse_size(size: tuple[int, int], max_pixels: int | None) -> None:
@@ -130,7 +130,7 @@ def _decoder_bytes(image: Image.Image) -> int:
     """Of a pixel, in the decoder, as benchmarks/pictures.py has measured them."""
     bands = len(image.getbands())
     if image.format in ("JPEG", "MPO"):
-        return 2 * bands if _scans(image) > 1 else 0
+        return 2 * bands if _keeps_coefficients(image) else 0
     if image.format == "TIFF":
         return _tiff_bytes(image)
     return {"WEBP": 13, "JPEG2000": 6 * bands, "AVIF": 12}.get(image.format or "", 0)
@@ -146,16 +146,19 @@ def _tiff_bytes(image: Image.Image) -> int:
     return math.ceil(bits / 8 * (1 + share))
 
 
-def _scans(image: Image.Image) -> int:
-    """Count a JPEG's scans: with more than one all coefficients are kept, 2 bytes each.
+def _keeps_coefficients(image: Image.Image) -> bool:
+    """Whether a JPEG is decoded in several passes: all its coefficients are kept, 2 bytes each.
 
     Raises:
-        InputError: for thousands of them, which take minutes and a few bytes each.
+        InputError: for thousands of scans, which take minutes and a few bytes each.
     """
     file = image.fp  # type: ignore[attr-defined]
-    here = file.tell()  # Pillow stops behind the first scan's marker
-    content = file.read()
+    here, bands = file.tell(), len(image.getbands())  # Pillow stops where the pixels begin
+    head = bytes([0, 6 + 2 * bands, bands])  # of a scan that has all bands
+    file.seek(here - head[1])
+    interleaved = file.read(3) == head
     file.seek(here)
+    content = file.read()
     scans, place = 1, 0
     while found := _MARKER.search(content, place):
         marker, place = content[found.start() + 1], found.end()
@@ -165,4 +168,4 @@ def _scans(image: Image.Image) -> int:
         if scans > _MAX_SCANS:
             raise InputError(f"a JPEG in more than {_MAX_SCANS} scans; save it anew as PNG or JPEG")
         place += int.from_bytes(content[place : place + 2]) if marker != _SCAN else 0
-    return scans
+    return scans > 1 or not interleaved or "progressive" in image.info
