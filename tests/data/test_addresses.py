@@ -101,7 +101,7 @@ def test_ipv6(monkeypatch):
         pytest.skip("no IPv6 here")
     with serving("::1") as server:
         url = f"http://[::1]:{server.server_port}/a.ppm"
-        with pytest.raises(InputError, match=r"::1 is ::1, a private address; --allow-private"):
+        with pytest.raises(InputError, match=r"a\.ppm: a private address; --allow-private"):
             fetch_bytes(url)
         assert fetch_bytes(url, allow_private=True) == PICTURE
 

@@ -58,9 +58,8 @@ def connect(host: str, port: int, timeout: float | None) -> socket.socket:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     for *_, address in found:
         if not is_public(str(address[0])):
-            raise InputError(
-                f"{host} is {address[0]}, a private address; --allow-private fetches it"
-            )
+            which = "" if address[0] == host else f"{host} is {address[0]}, "
+            raise InputError(f"{which}a private address; --allow-private fetches it")
     failed = OSError("no address")
     for family, kind, protocol, _, address in found:
         connection = socket.socket(family, kind, protocol)
