@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from limner.arrays import Array, Float
 from limner.checkpoint import Checkpoint, load_checkpoint
 from limner.data.backbone import Backbone, Keep, backbone_title, same_backbone
 from limner.data.features import extract
-from limner.data.images import Source, source_name
+from limner.data.images import Source, load_image, source_name
 from limner.decoding import USUAL, Decoding
 from limner.errors import InputError
 from limner.models import CaptioningModel, Ensemble, WordModel
@@ -93,8 +94,13 @@ class Captioner:
         except InputError as error:
             raise InputError(f"{' and '.join(map(str, paths))}: {error}") from None
 
-    def caption(self, picture: Source, how: Decoding = USUAL) -> Caption:
+    def caption(
+        self, picture: Source, how: Decoding = USUAL, *, max_pixels: int | None = None
+    ) -> Caption:
         """The caption of one picture, a path or its bytes.
+
+        Args:
+            picture, how, max_pixels: as for `caption_all`.
 
         Raises:
             InputError: if it cannot be read.
@@ -104,13 +110,17 @@ class Captioner:
         >>> len(Captioner.load().caption("grass.png").text.split()) > 3
         True
         """
-        [(_, found)] = self.caption_all([picture], how)
+        [(_, found)] = self.caption_all([picture], how, max_pixels=max_pixels)
         if isinstance(found, InputError):
             raise found
         return found[0]
 
     def caption_all(
-        self, pictures: Iterable[Source], how: Decoding = USUAL, batch_size: int = 16
+        self,
+        pictures: Iterable[Source],
+        how: Decoding = USUAL,
+        batch_size: int = 16,
+        max_pixels: int | None = None,
     ) -> Iterator[tuple[Source, list[Caption] | InputError]]:
         """Each picture with its captions, the best first, in order; or with what is wrong with it.
 
@@ -118,8 +128,10 @@ class Captioner:
             pictures: paths, or bytes.
             how: how the captions are chosen, and how many of each.
             batch_size: pictures decoded at once.
+            max_pixels: larger pictures are refused; None as in `limner.data.images.load_image`.
         """
-        found = extract(self.backbone, pictures, batch_size=batch_size)
+        load = partial(load_image, max_pixels=max_pixels)
+        found = extract(self.backbone, pictures, batch_size=batch_size, load=load)
         rng = how.new_rng()
         while batch := list(islice(found, batch_size)):
             rows = [row for _, row in batch if not isinstance(row, InputError)]

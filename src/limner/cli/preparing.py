@@ -89,6 +89,11 @@ ViewsOption = Annotated[
 ]
 
 
+PixelsOption = Annotated[
+    int | None, typer.Option(min=1, help="Leave larger pictures out; otherwise what fits 500 MB.")
+]
+
+
 def prepare(
     source: SourceArgument,
     out: Annotated[Path, typer.Option(help="Folder of the dataset, made if missing.")],
@@ -113,6 +118,7 @@ def prepare(
     ] = None,
     size: SizeOption = None,
     views: ViewsOption = 0,
+    max_pixels: PixelsOption = None,
 ) -> None:
     """Make a dataset from pictures and captions. Stopped half-way, run it again: it goes on."""
     job = Job(
@@ -131,6 +137,7 @@ def prepare(
         views,
         dtype.value if dtype else None,
         pca,
+        max_pixels,
     )
     with staged_bar("pictures") as update:
         dataset = prepare_dataset(job, say, update)
@@ -153,6 +160,7 @@ def check(
     dtype: NumbersOption = None,
     size: SizeOption = None,
     views: ViewsOption = 0,
+    max_pixels: PixelsOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="All findings as JSON, every name in it.")
     ] = False,
@@ -172,6 +180,7 @@ def check(
         size=size,
         views=views,
         dtype=dtype.value if dtype else None,
+        max_pixels=max_pixels,
     )
     with staged_bar("pictures") as update:
         findings = look_before(job, _quiet if as_json else print, update)

@@ -33,6 +33,7 @@ class Job:
             image first, then random crops.
         dtype: of the features on disk; None is float32 for one vector a picture, else float16.
         pca: keep so many principal components of the features.
+        max_pixels: larger pictures are left out; see `limner.data.images.load_image`.
     """
 
     source: Path
@@ -50,6 +51,7 @@ class Job:
     views: int = 0
     dtype: Literal["float16", "float32"] | None = None
     pca: int | None = None
+    max_pixels: int | None = None
 
     @property
     def numbers(self) -> np.dtype[Any]:

@@ -49,7 +49,8 @@ def look_before(job: Job, report: Report = print, progress: Progress = nothing) 
     )
     report(f"{job.source}: taken for {source.title} (--format {source.format})")
     splits = source.splits or split_by_ratio(list(source.captions), job.ratio, job.seed)
-    findings = find(source, dict(sorted(splits.items(), key=_train_first)), progress)
+    ordered = dict(sorted(splits.items(), key=_train_first))
+    findings = find(source, ordered, progress, job.max_pixels)
     for line in summary(findings):
         report(line)
     return findings
