@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
-from limner.data.backbone import Backbone
 from limner.data.dataset import Split, map_features, open_dataset
+from limner.data.open_backbone import open_backbone
 from limner.data.sources import read_captions
 from limner.errors import InputError, LimnerError
 from limner.vocabulary import tokenize
@@ -18,7 +18,7 @@ from limner.vocabulary import tokenize
 
 @pytest.fixture(scope="session")
 def backbone():
-    return Backbone.bundled()
+    return open_backbone()
 
 
 @pytest.fixture

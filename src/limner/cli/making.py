@@ -55,7 +55,18 @@ def prepare(
     ] = 5,
     max_words: Annotated[int, typer.Option(min=1, help="Longer captions are cut.")] = 20,
     backbone: Annotated[
-        Path | None, typer.Option(help="Another .onnx network, with its .toml beside it.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Another network: FILE.onnx with its .toml beside it, vgg16-fc7, torchvision:NAME "
+            "or timm:NAME.",
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Of a --backbone of PyTorch; 'download' fetches the library's own."
+        ),
     ] = None,
     features: Annotated[
         Features,
@@ -91,6 +102,7 @@ def prepare(
         size,
         views,
         tokens is Tokens.char,
+        weights,
     )
     with progress_bar("extracting features", "pictures") as update:
         dataset = prepare_dataset(job, say, update)

@@ -41,7 +41,8 @@ def extract(
         view: of every picture, see `limner.data.views`.
 
     Example:
-        >>> [(name, found)] = extract(Backbone.bundled(), ["absent.jpg"])
+        >>> from limner.data.open_backbone import open_backbone
+        >>> [(name, found)] = extract(open_backbone(), ["absent.jpg"])
         >>> print(found)
         absent.jpg: no such file; check the name and the folder
     """

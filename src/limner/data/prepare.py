@@ -25,6 +25,7 @@ from limner.data.dataset import SCHEMA_VERSION, Dataset, open_dataset, read_json
 from limner.data.features import extract
 from limner.data.hdf5 import h5_writer
 from limner.data.images import load_image
+from limner.data.open_backbone import open_backbone
 from limner.data.sources import CaptionFile, read_captions, read_split_files, split_by_ratio
 from limner.errors import InputError
 from limner.files import cannot_write, write_atomically
@@ -53,11 +54,13 @@ class Job:
         min_count: words that stand less often in the training captions become `<UNK>`.
         max_words: longer captions are cut.
         characters: make a vocabulary of characters, not of words.
-        backbone: an `.onnx` file with its `.toml`; None takes the one that ships.
+        backbone: an `.onnx` file with its `.toml`, or the name of a network of PyTorch; None takes
+            the one that ships.
         grid: keep the features of every place, in float16, for models with attention.
         size: side of the backbone's input in pixels; None takes its own.
         views: keep features of so many altered views of every training picture too: its mirror
             image first, then random crops.
+        weights: of a network of PyTorch, a file; or "download".
     """
 
     images: Path
@@ -68,11 +71,12 @@ class Job:
     seed: int = 0
     min_count: int = 5
     max_words: int = 20
-    backbone: Path | None = None
+    backbone: str | Path | None = None
     grid: bool = False
     size: int | None = None
     views: int = 0
     characters: bool = False
+    weights: str | Path | None = None
 
 
 def prepare(job: Job, report: Report = print, progress: Progress | None = None) -> Dataset:
@@ -93,11 +97,7 @@ def prepare(job: Job, report: Report = print, progress: Progress | None = None) 
         report(problem)
     splits = _splits(job, source, report)
     keep: Keep = "grid" if job.grid else "pooled"
-    backbone = (
-        Backbone.from_file(job.backbone, keep=keep, size=job.size)
-        if job.backbone
-        else Backbone.bundled(keep=keep, size=job.size)
-    )
+    backbone = open_backbone(job.backbone, weights=job.weights, keep=keep, size=job.size)
     fingerprint = _fingerprint(job, splits, backbone)
     if _is_done(job.out, fingerprint, report):
         report(f"{job.out}: prepared already, nothing to do")
