@@ -10,7 +10,13 @@ import numpy as np
 
 from limner.arrays import Array, Float
 from limner.checkpoint import Checkpoint, load_checkpoint
-from limner.data.backbone import Backbone, Keep, backbone_title, same_backbone
+from limner.data.backbone import (
+    Backbone,
+    Keep,
+    backbone_title,
+    made_ready_otherwise,
+    same_backbone,
+)
 from limner.data.features import extract
 from limner.data.images import Source, source_name
 from limner.data.open_backbone import open_backbone
@@ -230,9 +236,11 @@ def _check_backbone(checkpoint: Checkpoint, backbone: Backbone) -> None:
     wanted = checkpoint.info.get("backbone") or {}
     here = backbone.describe()
     if not same_backbone(wanted, here):
+        keys = made_ready_otherwise(wanted, here)
+        other = f", with another {', '.join(keys)} of its pictures" if keys else ""
         raise InputError(
             f"a model trained on features of {backbone_title(wanted)}, and the backbone here is "
-            f"{backbone_title(here)}; name the right one with {_option(wanted)}, and models "
+            f"{backbone_title(here)}{other}; name the right one with {_option(wanted)}, and models "
             "together that were trained on pictures of one size"
         )
     dim = checkpoint.model.input_dim

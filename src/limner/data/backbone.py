@@ -133,10 +133,17 @@ def same_backbone(facts: Mapping[str, Any] | None, others: Mapping[str, Any] | N
     """
     if not facts or not others:
         return True
-    if facts.get("sha256") != others.get("sha256"):
-        return False
+    return facts.get("sha256") == others.get("sha256") and not made_ready_otherwise(facts, others)
+
+
+def made_ready_otherwise(facts: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
+    """Return the keys of `Preprocessing` in which two backbones differ, of those known of both.
+
+    >>> made_ready_otherwise({"preprocessing": {"size": 64}}, {"preprocessing": {"size": 96}})
+    ['size']
+    """
     ours, theirs = facts.get("preprocessing"), others.get("preprocessing")
     if not ours or not theirs:
-        return True
+        return []
     ours, theirs = {**SINCE, **ours}, {**SINCE, **theirs}
-    return all(ours[key] == theirs[key] for key in ours.keys() & theirs.keys())
+    return sorted(key for key in ours.keys() & theirs.keys() if ours[key] != theirs[key])

@@ -117,7 +117,7 @@ def _whose(name: str) -> str:
 
 
 def _no_such(name: str, known: list[str]) -> InputError:
-    close = difflib.get_close_matches(name, known, 3)
+    close = difflib.get_close_matches(name, sorted(set(known)), 3)
     return InputError(
         f"{name}: no .onnx file and no network of that name; "
         + (f"perhaps {' or '.join(close)}" if close else "name one of torchvision's or timm's")
