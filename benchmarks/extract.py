@@ -19,9 +19,10 @@ from statistics import median
 import numpy as np
 import onnxruntime
 
-from limner.data.backbone import Backbone, cores
+from limner.data.backbone import cores
 from limner.data.features import BATCH, extract
 from limner.data.images import load_image
+from limner.data.onnx_backbone import OnnxBackbone
 from limner.pictures import SUFFIXES
 
 
@@ -42,7 +43,7 @@ def main() -> None:
     given = parser.parse_args()
     paths = sorted(p for p in given.images.iterdir() if p.suffix.lower() in SUFFIXES)
     paths = paths[: given.pictures]
-    backbone = Backbone.bundled(keep=given.features)
+    backbone = OnnxBackbone.bundled(keep=given.features)
 
     def from_files(some: list[Path]) -> None:
         for _ in extract(backbone, some):

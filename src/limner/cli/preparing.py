@@ -67,7 +67,18 @@ RatioOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Of the split by --ratio.")]
 BackboneOption = Annotated[
-    Path | None, typer.Option(help="Another .onnx network, with its .toml beside it.")
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Another network: FILE.onnx with its .toml beside it, vgg16-fc7, torchvision:NAME or "
+        "timm:NAME.",
+    ),
+]
+WeightsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", help="Of a --backbone of PyTorch; 'download' fetches the library's own."
+    ),
 ]
 FeaturesOption = Annotated[
     Features,
@@ -111,6 +122,7 @@ def prepare(
         Tokens, typer.Option(help="What a caption is a sequence of: words, or characters.")
     ] = Tokens.word,
     backbone: BackboneOption = None,
+    weights: WeightsOption = None,
     features: FeaturesOption = Features.pooled,
     dtype: NumbersOption = None,
     pca: Annotated[
@@ -132,6 +144,7 @@ def prepare(
         seed,
         Captions(min_count, max_words, tokens is Tokens.char),
         backbone,
+        weights,
         features.value,
         size,
         views,
@@ -156,6 +169,7 @@ def check(
     ratio: RatioOption = "80,10,10",
     seed: SeedOption = 0,
     backbone: BackboneOption = None,
+    weights: WeightsOption = None,
     features: FeaturesOption = Features.pooled,
     dtype: NumbersOption = None,
     size: SizeOption = None,
@@ -176,6 +190,7 @@ def check(
         _ratio(ratio),
         seed,
         backbone=backbone,
+        weights=weights,
         keep=features.value,
         size=size,
         views=views,

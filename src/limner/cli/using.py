@@ -39,7 +39,18 @@ def caption(
         ),
     ] = None,
     backbone: Annotated[
-        Path | None, typer.Option(help="The .onnx network that the model was trained with.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What the model was trained with: FILE.onnx, vgg16-fc7, torchvision:NAME or "
+            "timm:NAME.",
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Of a --backbone of PyTorch; 'download' fetches the library's own."
+        ),
     ] = None,
     beam_size: Annotated[
         int, typer.Option(min=1, help="Captions followed at once; 1 is greedy decoding.")
@@ -116,7 +127,7 @@ def caption(
         )
     except ValueError as error:
         raise InputError(f"{error}; see `limner caption --help`") from None
-    captioner = Captioner.load(*model or (), backbone=backbone)
+    captioner = Captioner.load(*model or (), backbone=backbone, weights=weights)
     if attention:
         _check_maps(attention, captioner)
     found, failed = find_pictures(pictures, allow_private=allow_private, max_pixels=max_pixels)
