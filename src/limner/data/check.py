@@ -3,7 +3,7 @@
 limner check photos/        counts, what is missing, what cannot be read, leaks, words, cost
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from limner.data.duplicates import NAMED, Same, find_same, leaks, named, repeats, tell_same
 from limner.data.look import Seen, look
 from limner.data.scripts import Mangled, mangled
 from limner.data.sources import Source
@@ -18,9 +19,6 @@ from limner.vocabulary import tokenize
 
 THRESHOLDS = (1, 2, 3, 5, 10, 20)
 """Values of --min-count that the vocabulary is shown for."""
-
-NAMED = 10
-"""Names that a line of the terminal gives of each kind; JSON and the page give all."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -63,24 +61,14 @@ class Findings:
     unreadable: dict[str, str]
 
     @cached_property
-    def same(self) -> list[dict[str, list[str]]]:
+    def same(self) -> list[Same]:
         """Pictures of equal bytes: for each, the ids by split."""
-        owners: dict[str, dict[str, list[str]]] = defaultdict(dict)
-        for split, images in self.splits.items():
-            for image in images:
-                if image in self.seen:
-                    owners[self.seen[image].sha256].setdefault(split, []).append(image)
-        return [ids for ids in owners.values() if sum(map(len, ids.values())) > 1]
-
-    @property
-    def leaks(self) -> list[dict[str, list[str]]]:
-        """Pictures of equal bytes in several splits: a model is scored on what it has seen."""
-        return [ids for ids in self.same if len(ids) > 1]
-
-    @property
-    def repeats(self) -> list[list[str]]:
-        """Pictures of equal bytes within one split."""
-        return [images for ids in self.same for images in ids.values() if len(images) > 1]
+        return find_same(
+            (split, image, self.seen[image].sha256)
+            for split, images in self.splits.items()
+            for image in images
+            if image in self.seen
+        )
 
     @cached_property
     def lengths(self) -> Counter[int]:
@@ -121,8 +109,8 @@ class Findings:
             "pictures_without_captions": self.without_captions,
             "captions_without_pictures": self.without_pictures,
             "unreadable": self.unreadable,
-            "same_picture_across_splits": self.leaks,
-            "same_picture_within_a_split": self.repeats,
+            "same_picture_across_splits": leaks(self.same),
+            "same_picture_within_a_split": repeats(self.same),
             "caption_lengths": dict(sorted(self.lengths.items())),
             "vocabulary": [asdict(one) for one in self.vocabulary],
             "mangled": [{**asdict(one), "advice": str(one)} for one in self.mangled],
@@ -175,15 +163,10 @@ def summary(findings: Findings) -> list[str]:
         for split, images in findings.splits.items()
     ]
     lines += findings.source.problems
-    lines += _named("pictures without captions", findings.without_captions)
-    lines += _named("captions without pictures", findings.without_pictures)
+    lines += named("pictures without captions", findings.without_captions)
+    lines += named("captions without pictures", findings.without_pictures)
     lines += _some([f"{reason} (left out)" for reason in findings.unreadable.values()])
-    leaks = [
-        " = ".join(f"{image} ({split})" for split, images in ids.items() for image in images)
-        for ids in findings.leaks
-    ]
-    lines += _named("the same picture in several splits (a model is tested on it, too)", leaks)
-    lines += _named("the same picture twice in a split", [" = ".join(i) for i in findings.repeats])
+    lines += tell_same(findings.same)
     if findings.lengths:
         lengths = np.array(sorted(findings.lengths.elements()))
         low, middle, high = np.percentile(lengths, [5, 50, 95]).astype(int)
@@ -198,13 +181,6 @@ def summary(findings: Findings) -> list[str]:
             f"training captions{rest}"
         )
     return lines + [str(one) for one in findings.mangled]
-
-
-def _named(what: str, names: Sequence[str]) -> list[str]:
-    if not names:
-        return []
-    more = f", and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return [f"{what}: {len(names):,}: {', '.join(names[:NAMED])}{more}"]
 
 
 def _some(lines: Sequence[str]) -> list[str]:
