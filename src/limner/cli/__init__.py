@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from limner.cli.datasets import app as dataset_app
 from limner.cli.making import demo, train
 from limner.cli.preparing import check, prepare
 from limner.cli.scoring import compare, evaluate, score
@@ -44,6 +45,7 @@ def root(
 
 for command in (check, prepare, train, evaluate, score, compare, caption, demo, info):
     app.command()(command)
+app.add_typer(dataset_app, name="dataset")
 
 
 def main(arguments: list[str] | None = None) -> int:

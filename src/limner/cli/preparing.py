@@ -16,7 +16,7 @@ from limner.data.prepare import prepare as prepare_dataset
 from limner.data.sources import FORMATS
 from limner.data.writing import Captions
 from limner.errors import InputError
-from limner.terminal import say, staged_bar
+from limner.terminal import print_counts, say, staged_bar
 
 Format = StrEnum("Format", {name: name for name in FORMATS})  # type: ignore[misc]
 
@@ -134,10 +134,7 @@ def prepare(
     )
     with staged_bar("pictures") as update:
         dataset = prepare_dataset(job, say, update)
-    for name, part in dataset.splits.items():
-        print(f"{name}: {len(part.image_ids)} pictures, {len(part.captions)} captions")
-    print(f"vocabulary: {len(dataset.vocabulary)} {dataset.vocabulary.unit}")
-    print(f"dataset: {out}")
+    print_counts(dataset)
 
 
 def check(
