@@ -23,7 +23,14 @@ from limner.errors import InputError
 from limner.report.rows import write_rows
 from limner.terminal import print_counts, print_row, say
 
-app = typer.Typer(help="Look at prepared datasets, merge, cut and export them.")
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.callback(invoke_without_command=True)
+def root(context: typer.Context) -> None:
+    """Look at prepared datasets, merge, cut and export them."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 class Formats(StrEnum):

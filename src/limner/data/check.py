@@ -71,6 +71,14 @@ class Findings:
         )
 
     @cached_property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Pictures and captions of each split."""
+        return {
+            split: {"pictures": len(images), "captions": len(list(self._texts(split)))}
+            for split, images in self.splits.items()
+        }
+
+    @cached_property
     def lengths(self) -> Counter[int]:
         """How many captions have how many words."""
         return Counter(len(words) for split in self.splits for words in self._words(split))
@@ -101,10 +109,8 @@ class Findings:
             "source": str(source.path),
             "format": source.format,
             "taken_for": source.title,
-            "splits": {
-                split: {"pictures": len(images), "captions": len(list(self._texts(split)))}
-                for split, images in self.splits.items()
-            },
+            "can_be_prepared": "train" in self.splits,
+            "splits": self.counts,
             "problems": source.problems,
             "pictures_without_captions": self.without_captions,
             "captions_without_pictures": self.without_pictures,
@@ -157,15 +163,16 @@ def _words(counts: Counter[str], elsewhere: Counter[str], min_count: int) -> Wor
 
 def summary(findings: Findings) -> list[str]:
     """Lines for a person at the terminal: counts, what is wrong by name, and the words."""
-    captions = {split: len(list(findings._texts(split))) for split in findings.splits}
     lines = [
-        f"{split}: {len(images):,} pictures, {captions[split]:,} captions"
-        for split, images in findings.splits.items()
+        f"{split}: {count['pictures']:,} pictures, {count['captions']:,} captions"
+        for split, count in findings.counts.items()
     ]
     lines += findings.source.problems
     lines += named("pictures without captions", findings.without_captions)
     lines += named("captions without pictures", findings.without_pictures)
-    lines += _some([f"{reason} (left out)" for reason in findings.unreadable.values()])
+    lines += [f"{reason} (left out)" for reason in list(findings.unreadable.values())[:NAMED]]
+    if len(findings.unreadable) > NAMED:
+        lines.append(f"and {len(findings.unreadable) - NAMED:,} more pictures that cannot be read")
     lines += tell_same(findings.same)
     if findings.lengths:
         lengths = np.array(sorted(findings.lengths.elements()))
@@ -173,16 +180,16 @@ def summary(findings: Findings) -> list[str]:
         lines.append(
             f"captions: {middle} words in the middle, {low} to {high} mostly, {lengths[-1]} at most"
         )
-    for one in findings.vocabulary:
-        elsewhere = one.unknown_elsewhere
-        rest = "" if elsewhere is None else f", {elsewhere:.1%} of the other splits'"
-        lines.append(
-            f"--min-count {one.min_count}: {one.words:,} words; <UNK> is {one.unknown:.1%} of the "
-            f"training captions{rest}"
-        )
+        lines += _vocabulary(findings.vocabulary)
     return lines + [str(one) for one in findings.mangled]
 
 
-def _some(lines: Sequence[str]) -> list[str]:
-    more = [f"and {len(lines) - NAMED:,} more"] if len(lines) > NAMED else []
-    return [*lines[:NAMED], *more]
+def _vocabulary(words: Sequence[Words]) -> list[str]:
+    """A small table, a line for each threshold."""
+    others = words[0].unknown_elsewhere is not None
+    head = f"{'--min-count':>11} {'words':>9} {'<UNK> in train':>15}"
+    return [head + "  <UNK> elsewhere" * others] + [
+        f"{one.min_count:>11} {one.words:>9,} {one.unknown:>15.1%}"
+        + (f"{one.unknown_elsewhere:>17.1%}" if one.unknown_elsewhere is not None else "")
+        for one in words
+    ]
