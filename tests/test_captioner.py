@@ -52,6 +52,23 @@ def test_another_backbone_is_refused_with_both_names():
         Captioner(checkpoint)
 
 
+def test_the_same_backbone_with_other_pictures_is_refused_by_what_is_different():
+    checkpoint = load_checkpoint(BUNDLED_CAPTIONER)
+    checkpoint.info["backbone"]["preprocessing"] |= {"fit": "crop", "share": 0.875}
+    with pytest.raises(InputError, match=r"288\), with another fit, share of its pictures; name"):
+        Captioner(checkpoint)
+
+
+@pytest.mark.parametrize("name", ["vgg16-fc7", "timm:resnet18"])
+def test_a_model_of_a_network_of_pytorch_says_what_to_name(name):
+    checkpoint = load_checkpoint(BUNDLED_CAPTIONER)
+    checkpoint.info["backbone"] |= {"name": name, "sha256": "f" * 64}
+    with pytest.raises(
+        InputError, match=rf"give --backbone {name} and --weights FILE, or --weights download"
+    ):
+        Captioner(checkpoint)
+
+
 def test_features_of_another_length_are_refused():
     model = CaptioningRNN({"<NULL>": 0}, input_dim=7, rng=np.random.default_rng(0))
     with pytest.raises(

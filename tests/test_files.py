@@ -3,7 +3,7 @@ import stat
 import pytest
 
 from limner.errors import LimnerError
-from limner.files import atomic_path, write_atomically
+from limner.files import atomic_path, check_space, write_atomically
 
 
 def test_writes_text_and_bytes(tmp_path):
@@ -40,3 +40,9 @@ def test_permissions_are_those_of_any_new_file(tmp_path):
     assert stat.S_IMODE((tmp_path / "ours").stat().st_mode) == stat.S_IMODE(
         (tmp_path / "plain").stat().st_mode
     )
+
+
+def test_more_than_the_disk_holds(tmp_path):
+    check_space(tmp_path / "new" / "folder", 1)
+    with pytest.raises(LimnerError, match=r"folder: 1000000000\.0 GB are needed and [\d.]+ GB are"):
+        check_space(tmp_path / "new" / "folder", 10**18)

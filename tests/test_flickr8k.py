@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from limner.cli import main
-from limner.data.backbone import Backbone
 from limner.data.images import load_image
+from limner.data.open_backbone import open_backbone
 from limner.data.opening import open_dataset
 
 TRAIN, DEV = 160, 40
@@ -42,7 +42,7 @@ def test_prepare(dataset, flickr8k):
     }
     train = data.splits["train"]
     picture = load_image(flickr8k / "images" / train.image_ids[7])
-    backbone = Backbone.bundled()
+    backbone = open_backbone()
     features = backbone.features(backbone.preprocess(picture)[None])[0]
     np.testing.assert_allclose(train.features[7], features, rtol=1e-3, atol=1e-3)
     assert len(data.references["dev"]) == DEV

@@ -1,17 +1,27 @@
 """From pictures to sentences: a checkpoint and its backbone, ready to use."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from limner.arrays import Array, Float
 from limner.checkpoint import Checkpoint, load_checkpoint
-from limner.data.backbone import Backbone, Keep, backbone_title, same_backbone
+from limner.data.backbone import (
+    Backbone,
+    Keep,
+    backbone_title,
+    made_ready_otherwise,
+    same_backbone,
+)
 from limner.data.features import extract
-from limner.data.images import Source, source_name
+from limner.data.images import Source, load_image, source_name
+from limner.data.open_backbone import open_backbone
+from limner.data.torch_networks import is_torch_name
 from limner.decoding import USUAL, Decoding
 from limner.errors import InputError
 from limner.models import CaptioningModel, Ensemble, WordModel
@@ -63,7 +73,7 @@ class Captioner:
         )
         self.info = first.info
         self.vocabulary = first.vocabulary
-        self.backbone = backbone or Backbone.bundled(keep=_keep(first), size=_input_size(first))
+        self.backbone = backbone or _bundled_for(first)
         self._projection = first.projection
         for checkpoint in checkpoints:
             _check_backbone(checkpoint, self.backbone)
@@ -74,8 +84,17 @@ class Captioner:
                 )
 
     @classmethod
-    def load(cls, *models: Path, backbone: Path | None = None) -> "Captioner":
+    def load(
+        cls,
+        *models: Path,
+        backbone: str | Path | None = None,
+        weights: str | Path | None = None,
+    ) -> "Captioner":
         """From checkpoints or runs' folders; without one, the captioner that ships.
+
+        Args:
+            models: the checkpoints.
+            backbone, weights: what the features come from, see `open_backbone`.
 
         >>> captioner = Captioner.load()
         >>> captioner.backbone.name
@@ -84,17 +103,22 @@ class Captioner:
         paths = [checkpoint_path(model) for model in models or [BUNDLED_CAPTIONER]]
         checkpoints = [load_checkpoint(path) for path in paths]
         chosen = None
-        if backbone:
+        if backbone or weights:
             first = checkpoints[0]
             keep, size = _keep(first), _input_size(first)
-            chosen = Backbone.from_file(backbone, keep=keep, size=size)
+            chosen = open_backbone(backbone, weights=weights, keep=keep, size=size)
         try:
             return cls(*checkpoints, backbone=chosen)
         except InputError as error:
             raise InputError(f"{' and '.join(map(str, paths))}: {error}") from None
 
-    def caption(self, picture: Source, how: Decoding = USUAL) -> Caption:
+    def caption(
+        self, picture: Source, how: Decoding = USUAL, *, max_pixels: int | None = None
+    ) -> Caption:
         """The caption of one picture, a path or its bytes.
+
+        Args:
+            picture, how, max_pixels: as for `caption_all`.
 
         Raises:
             InputError: if it cannot be read.
@@ -104,13 +128,17 @@ class Captioner:
         >>> len(Captioner.load().caption("grass.png").text.split()) > 3
         True
         """
-        [(_, found)] = self.caption_all([picture], how)
+        [(_, found)] = self.caption_all([picture], how, max_pixels=max_pixels)
         if isinstance(found, InputError):
             raise found
         return found[0]
 
     def caption_all(
-        self, pictures: Iterable[Source], how: Decoding = USUAL, batch_size: int = 16
+        self,
+        pictures: Iterable[Source],
+        how: Decoding = USUAL,
+        batch_size: int = 16,
+        max_pixels: int | None = None,
     ) -> Iterator[tuple[Source, list[Caption] | InputError]]:
         """Each picture with its captions, the best first, in order; or with what is wrong with it.
 
@@ -118,8 +146,10 @@ class Captioner:
             pictures: paths, or bytes.
             how: how the captions are chosen, and how many of each.
             batch_size: pictures decoded at once.
+            max_pixels: larger pictures are refused; None as in `limner.data.images.load_image`.
         """
-        found = extract(self.backbone, pictures, batch_size=batch_size)
+        load = partial(load_image, max_pixels=max_pixels)
+        found = extract(self.backbone, pictures, batch_size=batch_size, load=load)
         rng = how.new_rng()
         while batch := list(islice(found, batch_size)):
             rows = [row for _, row in batch if not isinstance(row, InputError)]
@@ -173,15 +203,23 @@ def ensemble(models: Sequence[CaptioningModel]) -> Ensemble:
         raise InputError(f"{error}; name models trained on one dataset") from None
 
 
-def load(*models: Path | str, backbone: Path | str | None = None) -> Captioner:
+def load(
+    *models: Path | str, backbone: Path | str | None = None, weights: Path | str | None = None
+) -> Captioner:
     """The captioner that ships, or a run's or checkpoint's; several speak as one.
+
+    Args:
+        models: runs' folders, or checkpoints.
+        backbone: what their features come from, where that is not what ships: an ``.onnx`` file,
+            or the name of a network of PyTorch, as in ``torchvision:resnet18``.
+        weights: of a network of PyTorch, a file; or "download".
 
     >>> from PIL import Image
     >>> Image.new("RGB", (320, 240), "green").save("grass.png")
     >>> load().caption("grass.png").score < 0
     True
     """
-    return Captioner.load(*map(Path, models), backbone=None if backbone is None else Path(backbone))
+    return Captioner.load(*map(Path, models), backbone=backbone, weights=weights)
 
 
 def checkpoint_path(model: Path) -> Path:
@@ -210,13 +248,26 @@ def _projection_of(checkpoint: Checkpoint) -> str | None:
     return checkpoint.projection.sha256 if checkpoint.projection else None
 
 
+def _bundled_for(checkpoint: Checkpoint) -> Backbone:
+    """The backbone that ships, as the model reads it; or which other one has to be named."""
+    wanted = checkpoint.info.get("backbone") or {}
+    if is_torch_name(str(wanted.get("name"))):
+        raise InputError(
+            f"a model trained on features of {backbone_title(wanted)}, which does not ship with "
+            f"limner; give --backbone {wanted['name']} and --weights FILE, or --weights download"
+        )
+    return open_backbone(keep=_keep(checkpoint), size=_input_size(checkpoint))
+
+
 def _check_backbone(checkpoint: Checkpoint, backbone: Backbone) -> None:
     wanted = checkpoint.info.get("backbone") or {}
     here = backbone.describe()
     if not same_backbone(wanted, here):
+        keys = made_ready_otherwise(wanted, here)
+        other = f", with another {', '.join(keys)} of its pictures" if keys else ""
         raise InputError(
             f"a model trained on features of {backbone_title(wanted)}, and the backbone here is "
-            f"{backbone_title(here)}; name the right one with --backbone FILE.onnx, and models "
+            f"{backbone_title(here)}{other}; name the right one with {_option(wanted)}, and models "
             "together that were trained on pictures of one size"
         )
     projection = checkpoint.projection
@@ -224,5 +275,10 @@ def _check_backbone(checkpoint: Checkpoint, backbone: Backbone) -> None:
     if dim != backbone.dim:
         raise InputError(
             f"the model reads features of {dim} numbers, and {backbone.name} gives {backbone.dim}; "
-            "name its backbone with --backbone FILE.onnx"
+            f"name its backbone with {_option(wanted)}"
         )
+
+
+def _option(wanted: Mapping[str, Any]) -> str:
+    name = str(wanted.get("name"))
+    return f"--backbone {name} and its --weights" if is_torch_name(name) else "--backbone FILE.onnx"

@@ -10,10 +10,11 @@ import numpy as np
 
 from limner.captioner import BUNDLED_CAPTIONER, checkpoint_path
 from limner.checkpoint import load_checkpoint
-from limner.data.backbone import Backbone, backbone_title
+from limner.data.backbone import backbone_title
 from limner.data.course_folder import is_course_folder
 from limner.data.dataset import Dataset
 from limner.data.facts import facts_of, shapes_of
+from limner.data.open_backbone import open_backbone
 from limner.data.opening import open_dataset
 from limner.errors import InputError
 from limner.settings import TrainConfig
@@ -36,7 +37,7 @@ def describe(path: Path | None = None) -> dict[str, str]:
 
 
 def _describe_limner() -> dict[str, str]:
-    backbone = Backbone.bundled()
+    backbone = open_backbone()
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
         "limner": version("limner"),

@@ -127,6 +127,35 @@ def cannot_write(path: Path, error: OSError) -> LimnerError:
     )
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the disk says within the block into the one line of `cannot_write`.
+
+    Example:
+        >>> with writing(Path("cats.txt")):
+        ...     _ = Path("cats.txt").write_text("tom")
+    """
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(path, error) from None
+
+
+def check_space(folder: Path, needed: int) -> None:
+    """Raise a LimnerError where the disk has no room for so many more bytes.
+
+    Example:
+        >>> check_space(Path(), 0)
+    """
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    if free < needed:
+        raise LimnerError(
+            f"{folder}: {needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free; "
+            "make room, or choose another place with --out"
+        )
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

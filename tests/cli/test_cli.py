@@ -106,9 +106,10 @@ def test_no_command_is_help(run):
     assert (status, err) == (0, "")
     assert out.startswith("Usage: limner [OPTIONS] COMMAND")
     commands = [line.split()[0] for line in out.split("Commands:\n")[1].splitlines()]
-    assert commands == (
-        ["prepare", "train", "evaluate", "score", "compare", "caption", "demo", "info"]
-    )
+    assert commands == [
+        *("download", "check", "prepare", "train", "evaluate", "score", "compare"),
+        *("caption", "demo", "info"),
+    ]
 
 
 def sentences(model, pictures):

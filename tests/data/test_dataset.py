@@ -9,9 +9,9 @@ import h5py
 import numpy as np
 import pytest
 
-from limner.data.backbone import Backbone
 from limner.data.dataset import Split
 from limner.data.hdf5 import map_features
+from limner.data.open_backbone import open_backbone
 from limner.data.opening import open_dataset
 from limner.data.sources import read_captions
 from limner.errors import InputError, LimnerError
@@ -20,7 +20,7 @@ from limner.vocabulary import tokenize
 
 @pytest.fixture(scope="session")
 def backbone():
-    return Backbone.bundled()
+    return open_backbone()
 
 
 @pytest.fixture

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from limner.data.backbone import Backbone
 from limner.data.features import extract
 from limner.data.images import load_image
+from limner.data.open_backbone import open_backbone
 from limner.data.preprocessing import Preprocessing
 from limner.errors import InputError
 
 
 @pytest.fixture(scope="module")
 def backbone():
-    return Backbone.bundled()
+    return open_backbone()
 
 
 def pictures(count, seed=0):

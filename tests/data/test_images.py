@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from limner.data import images
+from limner.data import images, rgb
 from limner.data.images import load_image, source_name
 from limner.errors import InputError
 
@@ -176,13 +176,48 @@ def test_damaged_exif_leaves_a_sound_picture():
 @pytest.mark.parametrize(
     ("hint", "size"),
     [(None, (1600, 1200)), (1201, (1600, 1200)), (600, (800, 600)), (448, (800, 600)),
-     (300, (400, 300)), (150, (200, 150)), (10, (200, 150))],
+     (300, (400, 300)), (150, (200, 150)), (10, (14, 10))],
 )  # fmt: skip
-def test_a_size_hint_shrinks_jpegs_and_never_below_it(hint, size):
+def test_a_size_hint_makes_jpegs_smaller_and_never_below_it(hint, size):
     big = corners().resize((1600, 1200), Image.Resampling.NEAREST)
     image = load_image(encode(big, "JPEG", quality=95, subsampling=0), size_hint=hint)
     assert image.size == size
     np.testing.assert_allclose(at_quarters(image), ROTATIONS[1], atol=6)
+
+
+@pytest.mark.parametrize(
+    "kind", ["PNG", "alpha", "palette, transparent", "16 bits, PNG", "floats, TIFF"]
+)
+def test_a_size_hint_makes_every_picture_smaller(kind):
+    content, expected = kinds()[kind]
+    image = load_image(content, size_hint=4)
+    assert min(image.size) == 4
+    np.testing.assert_allclose(np.array(at_quarters(image), int), expected, atol=1)
+
+
+def test_strips_and_the_whole_give_the_same(monkeypatch):
+    picture = noise((37, 53)).convert("RGBA")
+    picture.putalpha(noise((37, 53)).convert("L"))
+    whole = {hint: np.asarray(load_image(picture, size_hint=hint)) for hint in (None, 12, 5)}
+    monkeypatch.setattr(rgb, "_STRIP_PIXELS", 200)
+    for hint, pixels in whole.items():
+        np.testing.assert_array_equal(np.asarray(load_image(picture, size_hint=hint)), pixels)
+
+
+def test_the_pixel_limit_goes_both_ways(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # put back afterwards
+    with pytest.raises(InputError, match="48 x 32 pixels, more than the 1,535 that are read"):
+        load_image(PNG, max_pixels=1535)
+    assert load_image(PNG, max_pixels=1536).size == (48, 32)
+    with pytest.raises(InputError, match=r"10,000 x 6,000 pixels, more than the 50,625,000 that"):
+        load_image(encode(Image.new("LA", (10_000, 6_000))))
+    large = encode(Image.new("1", (12_000, 9_001)))
+    assert load_image(large, size_hint=100, max_pixels=12_000 * 9_001).size == (134, 101)
+
+
+def test_heic_gets_advice_of_its_own():
+    with pytest.raises(InputError, match=r"bytes: HEIC, which is not read; export it as JPEG"):
+        load_image(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100))
 
 
 def test_a_strip_50_000_pixels_wide_is_a_picture_like_any_other():
@@ -223,7 +258,7 @@ BROKEN = {
     "zeros.png": (bytes(5000), "not a picture", "convert it"),
     "script.eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a pic", "convert"),
     "bomb.png": (png_header(50_000, 50_000), "pixels", "make it smaller"),
-    "large.png": (png_header(10_000, 10_001), "10,000 x 10,001 pixels", "make it smaller"),
+    "large.png": (png_header(12_000, 9_001), "12,000 x 9,001 pixels", "make it smaller"),
     "line.png": (png_header(2_000_000_000, 1), "pixels", "make it smaller"),
     "no pixels.png": (png_header(0, 7), "not a picture", ""),
 }
@@ -281,7 +316,7 @@ def test_memory_running_out_is_an_input_error(monkeypatch):
     def exhaust(*_):
         raise MemoryError
 
-    monkeypatch.setattr(images, "_to_rgb", exhaust)
+    monkeypatch.setattr(images, "to_rgb", exhaust)
     with pytest.raises(InputError, match="not enough memory"):
         load_image(PNG)
 

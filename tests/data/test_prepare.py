@@ -11,9 +11,9 @@ import h5py
 import numpy as np
 import pytest
 
-from limner.data.backbone import Backbone
 from limner.data.images import load_image
 from limner.data.job import Job
+from limner.data.open_backbone import open_backbone
 from limner.data.opening import open_dataset
 from limner.data.prepare import prepare
 from limner.data.sources import read_captions
@@ -109,7 +109,7 @@ def test_every_trouble_is_reported_by_name(undisturbed, troubled):
 
 def test_rows_are_the_good_pictures_in_order(undisturbed, troubled):
     dataset, _ = undisturbed
-    backbone = Backbone.bundled()
+    backbone = open_backbone()
     train, dev = dataset.splits["train"], dataset.splits["dev"]
     assert list(train.image_ids) == [name for name in NAMES[:18] if name not in BAD]
     assert list(dev.image_ids) == NAMES[18:23]
@@ -160,7 +160,7 @@ def test_views_of_the_training_pictures(undisturbed, job, count):
     dataset = prepare(more, lambda line: None)
     plain, train = undisturbed[0].splits["train"], dataset.splits["train"]
     np.testing.assert_array_equal(train.features, plain.features)
-    backbone = Backbone.bundled()
+    backbone = open_backbone()
     for number, view in enumerate(train.views, start=1):
         assert view.shape == train.features.shape
         for row in (0, 7):

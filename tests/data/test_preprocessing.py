@@ -1,10 +1,17 @@
 """How pictures become a network's input, and the TOML file that says it."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from limner.data.preprocessing import Preprocessing, read_preprocessing, to_pixels
+from limner.data.preprocessing import (
+    Preprocessing,
+    preprocessing_facts,
+    read_preprocessing,
+    to_pixels,
+)
 from limner.errors import InputError
 
 TOML = "mean = 127\nscale = 128\n"
@@ -33,6 +40,17 @@ def test_squash_keeps_the_whole_picture_and_crop_its_middle():
     np.testing.assert_array_equal(upright, cropped)
 
 
+@pytest.mark.parametrize(
+    ("fit", "size", "box"), [("squash", 10, (10, 5, 30, 15)), ("crop", 10, (15, 5, 25, 15))]
+)
+def test_share_takes_the_middle_of_it(fit, size, box):
+    noise = np.random.default_rng(0).integers(0, 256, (20, 40, 3), np.uint8)
+    image = Image.fromarray(noise)
+    how = Preprocessing(mean=0, scale=1, size=size, fit=fit, share=0.5, resample="box")
+    expected = image.crop(box).resize((size, size), Image.Resampling.BOX)
+    np.testing.assert_array_equal(to_pixels(image, how), np.asarray(expected).transpose(2, 0, 1))
+
+
 def test_mean_and_scale_are_one_number_or_one_a_channel_in_the_networks_order():
     image = Image.new("RGB", (5, 5), (10, 20, 30))
     one = to_pixels(image, Preprocessing(mean=127, scale=128, size=2))
@@ -40,6 +58,12 @@ def test_mean_and_scale_are_one_number_or_one_a_channel_in_the_networks_order():
     each = Preprocessing(mean=(1, 2, 3), scale=(2, 4, 8), size=2, channels="BGR")
     expected = [(30 - 1) / 2, (20 - 2) / 4, (10 - 3) / 8]
     np.testing.assert_allclose(to_pixels(image, each)[:, 0, 1], expected, rtol=1e-6)
+
+
+def test_facts_are_what_is_read_back_from_a_checkpoint():
+    facts = preprocessing_facts(Preprocessing(mean=(1, 2, 3), scale=(4, 5, 6), share=0.875))
+    assert json.loads(json.dumps(facts)) == facts
+    assert (facts["mean"], facts["share"], "pooling" in facts) == ([1, 2, 3], 0.875, False)
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,14 @@ import io
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from limner.data import addresses
 from limner.data.remote import fetch_image, image_from_url, placeholder
 from limner.errors import InputError
 
@@ -124,6 +126,9 @@ class Misbehaviour(BaseHTTPRequestHandler):
         pass
 
 
+fetch_here = partial(fetch_image, allow_private=True)
+
+
 @pytest.fixture
 def server(monkeypatch, tmp_path):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -141,7 +146,7 @@ def server(monkeypatch, tmp_path):
 
 def test_a_picture_comes_once_and_then_from_the_cache(server, tmp_path):
     for _ in range(2):
-        image = fetch_image(f"{server.address}/good.png")
+        image = fetch_here(f"{server.address}/good.png")
         assert (image.size, image.getpixel((19, 9))) == ((20, 10), ORANGE)
     assert server.asked == ["/good.png"]
     (kept,) = (tmp_path / "cache" / "limner" / "images").iterdir()
@@ -150,36 +155,36 @@ def test_a_picture_comes_once_and_then_from_the_cache(server, tmp_path):
 
 def test_the_cache_serves_when_the_server_is_gone(monkeypatch, server, tmp_path):
     url = f"{server.address}/good.png"
-    fetch_image(url, cache=tmp_path / "mine")
+    fetch_here(url, cache=tmp_path / "mine")
     server.shutdown()
     server.server_close()
-    assert fetch_image(url, cache=tmp_path / "mine").getpixel((0, 0)) == ORANGE
+    assert fetch_here(url, cache=tmp_path / "mine").getpixel((0, 0)) == ORANGE
     with pytest.raises(InputError, match=r"cannot be reached \(Connection refused\); check"):
-        fetch_image(url, cache=tmp_path / "empty")
+        fetch_here(url, cache=tmp_path / "empty")
 
 
 def test_a_damaged_file_in_the_cache_is_fetched_anew(server, tmp_path):
     url = f"{server.address}/good.png"
-    fetch_image(url, cache=tmp_path)
+    fetch_here(url, cache=tmp_path)
     (kept,) = tmp_path.glob("[0-9a-f]*")
     kept.write_bytes(png()[:30])
-    assert fetch_image(url, cache=tmp_path).getpixel((0, 0)) == ORANGE
+    assert fetch_here(url, cache=tmp_path).getpixel((0, 0)) == ORANGE
     assert kept.read_bytes() == png()
 
 
 def test_a_cache_that_cannot_be_written_does_no_harm(server, tmp_path):
     (tmp_path / "file").write_text("no folder")
-    image = fetch_image(f"{server.address}/good.png", cache=tmp_path / "file" / "cache")
+    image = fetch_here(f"{server.address}/good.png", cache=tmp_path / "file" / "cache")
     assert image.getpixel((0, 0)) == ORANGE
 
 
 def test_a_redirect_is_followed(server):
-    assert fetch_image(f"{server.address}/redirect").getpixel((0, 0)) == ORANGE
+    assert fetch_here(f"{server.address}/redirect").getpixel((0, 0)) == ORANGE
     assert server.asked == ["/redirect", "/good.png"]
 
 
 def test_spaces_in_an_address(server):
-    assert fetch_image(f"{server.address}/with space.png#part").getpixel((0, 0)) == ORANGE
+    assert fetch_here(f"{server.address}/with space.png#part").getpixel((0, 0)) == ORANGE
 
 
 BAD_ANSWERS = {
@@ -203,7 +208,7 @@ BAD_ANSWERS = {
 def test_bad_answers_give_one_line_and_leave_no_cache(path, server, tmp_path):
     url = f"{server.address}/{path}"
     with pytest.raises(InputError) as caught:
-        fetch_image(url)
+        fetch_here(url)
     message = str(caught.value)
     assert message.startswith(f"{url}: ")
     assert BAD_ANSWERS[path] in message
@@ -214,14 +219,14 @@ def test_bad_answers_give_one_line_and_leave_no_cache(path, server, tmp_path):
 
 def test_an_endless_answer_is_cut_at_the_limit(server):
     with pytest.raises(InputError, match="more than 200,000 bytes"):
-        fetch_image(f"{server.address}/endless", max_bytes=200_000)
+        fetch_here(f"{server.address}/endless", max_bytes=200_000)
 
 
 @pytest.mark.parametrize("path", ["drip", "drip-headers"])
 def test_the_time_limit_holds_for_the_whole_download(path, server):
     start = time.monotonic()
     with pytest.raises(InputError, match=r"no whole picture within 0\.3 seconds; try again"):
-        fetch_image(f"{server.address}/{path}", timeout=0.3)
+        fetch_here(f"{server.address}/{path}", timeout=0.3)
     assert 0.25 < time.monotonic() - start < 2
 
 
@@ -233,11 +238,12 @@ def test_the_time_limit_holds_for_the_whole_download(path, server):
 )  # fmt: skip
 def test_addresses_that_are_not_asked(url, tmp_path):
     with pytest.raises(InputError, match=";") as caught:
-        fetch_image(url, cache=tmp_path, timeout=2)
+        fetch_here(url, cache=tmp_path, timeout=2)
     assert "\n" not in str(caught.value)
 
 
-def test_image_from_url_reads_addresses_and_this_machine(server, tmp_path):
+def test_image_from_url_reads_addresses_and_this_machine(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(addresses, "is_public", lambda address: True)  # this machine stands in
     path = tmp_path / "ein Bild, 写真.png"
     path.write_bytes(png())
     for url in (f"{server.address}/good.png", str(path), path.as_uri()):

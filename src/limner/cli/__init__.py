@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from limner.cli.datasets import app as dataset_app
+from limner.cli.fetching import download
 from limner.cli.making import demo, train
 from limner.cli.preparing import check, prepare
 from limner.cli.scoring import compare, evaluate, score
@@ -43,7 +44,9 @@ def root(
         print(context.get_help())
 
 
-for command in (check, prepare, train, evaluate, score, compare, caption, demo, info):
+COMMANDS = (download, check, prepare, train, evaluate, score, compare, caption, demo, info)
+
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(dataset_app, name="dataset")
 

@@ -68,7 +68,18 @@ RatioOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Of the split by --ratio.")]
 BackboneOption = Annotated[
-    Path | None, typer.Option(help="Another .onnx network, with its .toml beside it.")
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Another network: FILE.onnx with its .toml beside it, vgg16-fc7, torchvision:NAME or "
+        "timm:NAME.",
+    ),
+]
+WeightsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", help="Of a --backbone of PyTorch; 'download' fetches the library's own."
+    ),
 ]
 FeaturesOption = Annotated[
     Features,
@@ -90,6 +101,11 @@ ViewsOption = Annotated[
 ]
 
 
+PixelsOption = Annotated[
+    int | None, typer.Option(min=1, help="Leave larger pictures out; otherwise what fits 500 MB.")
+]
+
+
 def prepare(
     source: SourceArgument,
     out: Annotated[Path, typer.Option(help="Folder of the dataset, made if missing.")],
@@ -107,6 +123,7 @@ def prepare(
         Tokens, typer.Option(help="What a caption is a sequence of: words, or characters.")
     ] = Tokens.word,
     backbone: BackboneOption = None,
+    weights: WeightsOption = None,
     features: FeaturesOption = Features.pooled,
     dtype: NumbersOption = None,
     pca: Annotated[
@@ -114,6 +131,7 @@ def prepare(
     ] = None,
     size: SizeOption = None,
     views: ViewsOption = 0,
+    max_pixels: PixelsOption = None,
 ) -> None:
     """Make a dataset from pictures and captions. Stopped half-way, run it again: it goes on."""
     job = Job(
@@ -127,11 +145,13 @@ def prepare(
         seed,
         Captions(min_count, max_words, tokens is Tokens.char),
         backbone,
+        weights,
         features.value,
         size,
         views,
         dtype.value if dtype else None,
         pca,
+        max_pixels,
     )
     with staged_bar("pictures") as update:
         dataset = prepare_dataset(job, say, update)
@@ -147,10 +167,12 @@ def check(
     ratio: RatioOption = "80,10,10",
     seed: SeedOption = 0,
     backbone: BackboneOption = None,
+    weights: WeightsOption = None,
     features: FeaturesOption = Features.pooled,
     dtype: NumbersOption = None,
     size: SizeOption = None,
     views: ViewsOption = 0,
+    max_pixels: PixelsOption = None,
     html: Annotated[
         Path | None, typer.Option(help="Write a page of all findings, with pictures.")
     ] = None,
@@ -172,10 +194,12 @@ def check(
         _ratio(ratio),
         seed,
         backbone=backbone,
+        weights=weights,
         keep=features.value,
         size=size,
         views=views,
         dtype=dtype.value if dtype else None,
+        max_pixels=max_pixels,
     )
     with staged_bar("pictures") as update:
         findings = look_before(job, _quiet if as_json else print, update)

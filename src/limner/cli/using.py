@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from limner.attention_map import attention_map
+from limner.attention_map import SIZE, attention_map
 from limner.captioner import Caption, Captioner
 from limner.data.images import Source, load_image, source_name
 from limner.decoding import USUAL, Decoding
@@ -25,7 +25,13 @@ LONGEST_STEM = 220
 
 
 def caption(
-    pictures: Annotated[list[str], typer.Argument(help="Files, folders or http(s) addresses.")],
+    pictures: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files, folders, patterns like 'photos/*.jpg', - for standard input, or "
+            "http(s) addresses."
+        ),
+    ],
     model: Annotated[
         list[Path] | None,
         typer.Option(
@@ -33,7 +39,18 @@ def caption(
         ),
     ] = None,
     backbone: Annotated[
-        Path | None, typer.Option(help="The .onnx network that the model was trained with.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What the model was trained with: FILE.onnx, vgg16-fc7, torchvision:NAME or "
+            "timm:NAME.",
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Of a --backbone of PyTorch; 'download' fetches the library's own."
+        ),
     ] = None,
     beam_size: Annotated[
         int, typer.Option(min=1, help="Captions followed at once; 1 is greedy decoding.")
@@ -75,6 +92,16 @@ def caption(
         Path | None,
         typer.Option(metavar="FOLDER", help="Draw there where the model looked for each word."),
     ] = None,
+    max_pixels: Annotated[
+        int | None,
+        typer.Option(min=1, help="Refuse larger pictures; otherwise what fits into 500 MB."),
+    ] = None,
+    allow_private: Annotated[
+        bool,
+        typer.Option(
+            "--allow-private", help="Fetch from this machine, private networks and by proxy, too."
+        ),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line: image, caption, score.")
     ] = False,
@@ -100,14 +127,14 @@ def caption(
         )
     except ValueError as error:
         raise InputError(f"{error}; see `limner caption --help`") from None
-    captioner = Captioner.load(*model or (), backbone=backbone)
+    captioner = Captioner.load(*model or (), backbone=backbone, weights=weights)
     if attention:
         _check_maps(attention, captioner)
-    found, failed = find_pictures(pictures)
+    found, failed = find_pictures(pictures, allow_private=allow_private, max_pixels=max_pixels)
     several = len(found) + len(failed) > 1
     names, sources = [name for name, _ in found], [source for _, source in found]
     drawn: set[str] = set()
-    captioned = captioner.caption_all(sources, how)
+    captioned = captioner.caption_all(sources, how, max_pixels=max_pixels)
     for name, (source, result) in zip(names, captioned, strict=True):
         if isinstance(result, InputError):
             failed.append(str(result))
@@ -124,7 +151,7 @@ def caption(
                     _print_choices(choices)
         if attention:
             best = explain_caption(captioner.model, result[0].features, result[0].text)
-            _draw(attention, name, source, best, drawn)
+            _draw(attention, name, source, best, drawn, max_pixels)
     for message in failed:
         say(f"limner: {message}")
     if failed:
@@ -164,7 +191,14 @@ def _print_choices(choices: list[Choice]) -> None:
         print(f"  {choice.word:<{width}} {choice.probability:4.0%}   {others}", flush=True)
 
 
-def _draw(folder: Path, name: str, source: Source, choices: list[Choice], drawn: set[str]) -> None:
+def _draw(
+    folder: Path,
+    name: str,
+    source: Source,
+    choices: list[Choice],
+    drawn: set[str],
+    max_pixels: int | None,
+) -> None:
     """Write NAME-attention.png; a second picture of one name gets a number."""
     stem = os.fsdecode(os.fsencode(Path(name).stem)[:LONGEST_STEM]) or "picture"
     file, number = f"{stem}-attention.png", 2
@@ -172,7 +206,9 @@ def _draw(folder: Path, name: str, source: Source, choices: list[Choice], drawn:
         file, number = f"{stem}-attention-{number}.png", number + 1
     drawn.add(file)
     buffer = io.BytesIO()
-    attention_map(load_image(source), choices).save(buffer, "PNG")
+    attention_map(load_image(source, size_hint=2 * SIZE, max_pixels=max_pixels), choices).save(
+        buffer, "PNG"
+    )
     write_atomically(folder / file, buffer.getvalue())
 
 

@@ -6,7 +6,7 @@ limner check photos/        counts, what is missing, what cannot be read, leaks,
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,12 @@ class Findings:
     without_captions: list[str]
     without_pictures: list[str]
     unreadable: dict[str, str]
+
+    @property
+    def references(self) -> dict[str, dict[str, list[str]]]:
+        """{split: {image id: raw captions}}"""
+        captions = self.source.captions
+        return {split: {i: captions[i] for i in images} for split, images in self.splits.items()}
 
     @cached_property
     def same(self) -> list[Same]:
@@ -123,19 +129,25 @@ class Findings:
         }
 
 
-def find(source: Source, splits: Mapping[str, Sequence[str]], progress: Progress) -> Findings:
+def find(
+    source: Source,
+    splits: Mapping[str, Sequence[str]],
+    progress: Progress,
+    max_pixels: int | None = None,
+) -> Findings:
     """Look at a source that is to be split so.
 
     Args:
         source: what somebody has.
         splits: {split: picture ids}; those without captions, or that cannot be read, are found.
         progress: takes a stage's name, how many pictures are done, and of how many.
+        max_pixels: larger pictures cannot be read; see `load_image`.
     """
     named = list(dict.fromkeys(image for images in splits.values() for image in images))
     there = set(source.pictures) | set(source.feature_ids)
     captioned = [image for image in named if image in source.captions]
     pictures = {i: source.pictures[i] for i in captioned if i in source.pictures}
-    seen = look(pictures, lambda done, total: progress("looking at pictures", done, total))
+    seen = look(pictures, partial(progress, "looking at pictures"), max_pixels)
     unreadable = {image: one.problem for image, one in seen.items() if one.problem}
     kept = {
         name: [i for i in images if i in source.captions and i in there and i not in unreadable]

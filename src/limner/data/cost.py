@@ -4,6 +4,7 @@ import math
 import shutil
 import time
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -60,11 +61,11 @@ def cost_of(
     return Cost(
         rows * job.numbers.itemsize * kept,
         missing * row,
-        missing * seconds_a_picture(findings, backbone),
+        missing * seconds_a_picture(findings, backbone, job.max_pixels),
     )
 
 
-def seconds_a_picture(findings: Findings, backbone: Backbone) -> float:
+def seconds_a_picture(findings: Findings, backbone: Backbone, max_pixels: int | None) -> float:
     """Of opening and extraction, on all cores."""
     pictures = findings.source.pictures
     some = (
@@ -74,9 +75,10 @@ def seconds_a_picture(findings: Findings, backbone: Backbone) -> float:
         if image in pictures
     )
     tried = list(islice(some, TRIED * backbone.threads))
+    load = partial(open_picture, max_pixels=max_pixels)
     for _ in range(2):  # the first run finds its memory
         started = time.perf_counter()
-        for _ in extract(backbone, tried, batch_size=TRIED, load=open_picture):
+        for _ in extract(backbone, tried, batch_size=TRIED, load=load):
             pass
         seconds = time.perf_counter() - started
     return seconds / max(len(tried), 1)

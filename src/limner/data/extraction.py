@@ -56,6 +56,7 @@ class Extraction:
         backbone: what the features come from.
         dtype: of the numbers that are kept.
         report: takes a line for the user.
+        max_pixels: larger pictures cannot be read; see `load_image`.
 
     Raises:
         InputError: if the folder holds something else, or rows of another backbone or dtype.
@@ -67,10 +68,12 @@ class Extraction:
         backbone: Backbone,
         dtype: np.dtype[Any],
         report: Callable[[str], None],
+        max_pixels: int | None = None,
     ) -> None:
         self._folder = folder
         self._backbone = backbone
         self._report = report
+        self._max_pixels = max_pixels
         self._dtype = dtype
         self._file = folder / f"features.f{8 * self._dtype.itemsize}"
         self._row_bytes = math.prod(backbone.shape) * self._dtype.itemsize
@@ -121,7 +124,7 @@ class Extraction:
     ) -> dict[Key, str]:
         failed = {}
         todo = [(key, wanted[key]) for key in self._plan[self.done :]]
-        found = extract(self._backbone, todo, batch_size=BATCH, load=_load)
+        found = extract(self._backbone, todo, batch_size=BATCH, load=self._load)
         with self._file.open("ab") as file:
             while batch := list(islice(found, BATCH)):
                 block = np.full((len(batch), *self._backbone.shape), np.nan, self._dtype)
@@ -136,6 +139,11 @@ class Extraction:
                 known += len(batch)
                 progress(known, len(wanted))
         return failed
+
+    def _load(self, item: tuple[Key, View], /, *, size_hint: int) -> Image.Image:
+        _, view = item
+        image = open_picture(view.picture, size_hint=size_hint, max_pixels=self._max_pixels)
+        return view_of(image, view.number, view.picture.name)
 
     def _cut(self) -> None:
         """To the rows that are whole and in whole batches."""
@@ -175,9 +183,3 @@ def _is_ours(folder: Path) -> bool:
 
 def _title(facts: Mapping[str, Any]) -> str:
     return f"{backbone_title(facts['backbone'])} in {facts['dtype']}"
-
-
-def _load(item: tuple[Key, View], /, *, size_hint: int) -> Image.Image:
-    _, view = item
-    name = view.picture.name  # of the file alone, wherever its folder is
-    return view_of(open_picture(view.picture, size_hint=size_hint), view.number, name)

@@ -54,7 +54,9 @@ class FromPictures:
     def make(self, folder: Path, report: Report, progress: Progress) -> dict[str, str]:
         """Extract what is missing; a picture that fails in any view is lost."""
         wanted = self._wanted()
-        self._extraction = Extraction(folder, self._backbone, self._job.numbers, report)
+        self._extraction = Extraction(
+            folder, self._backbone, self._job.numbers, report, self._job.max_pixels
+        )
         missing = len(wanted) - len(self._extraction.rows_of(wanted))
         if missing:
             cost = self.cost(missing)

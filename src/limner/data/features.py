@@ -47,7 +47,8 @@ def extract(
         load: opens one, given `size_hint`, as `load_image` does.
 
     Example:
-        >>> [(name, found)] = extract(Backbone.bundled(), ["absent.jpg"])
+        >>> from limner.data.open_backbone import open_backbone
+        >>> [(name, found)] = extract(open_backbone(), ["absent.jpg"])
         >>> print(found)
         absent.jpg: no such file; check the name and the folder
     """

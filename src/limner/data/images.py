@@ -6,20 +6,20 @@ CMYK, 16 bits a pixel, several frames. What comes out of `load_image` has none o
 
 import io
 import os
+import re
 import stat
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from limner.data.limits import LARGE, MAX_MEMORY, MeasuredFile, refuse_costs, refuse_size
+from limner.data.rgb import to_rgb
 from limner.errors import InputError
-
-MAX_PIXELS = 100_000_000
-"""Pictures with more pixels are refused from their header, before anything is decoded."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 """What is read. Pillow knows more, but some of those start other programs (EPS) or are guesses."""
@@ -29,6 +29,7 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", "
 
 Source = Path | str | bytes | BinaryIO | Image.Image
 
+_ONE_LARGE = threading.Lock()
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -41,7 +42,9 @@ _UPRIGHT = {
 }
 
 
-def load_image(source: Source, *, size_hint: int | None = None) -> Image.Image:
+def load_image(
+    source: Source, *, size_hint: int | None = None, max_pixels: int | None = None
+) -> Image.Image:
     """Open a picture as 8-bit RGB, upright, on white where it was transparent.
 
     EXIF rotation is applied. Of a picture with several frames the first is taken. Greys of
@@ -49,17 +52,20 @@ def load_image(source: Source, *, size_hint: int | None = None) -> Image.Image:
 
     Args:
         source: a path, an open binary file, the picture's bytes, or Pillow's image of it.
-        size_hint: a side in pixels that is large enough for the caller. A larger JPEG is then
-            decoded at a half, a quarter or an eighth of its size, faster; no side of the result
-            falls below the hint that was not below it already.
+        size_hint: a side in pixels that is large enough for the caller. A larger picture is then
+            made smaller by a whole number on the way, and a JPEG decoded so, faster and in less
+            memory; no side of the result falls below the hint that was not below it already.
+        max_pixels: refuse pictures with more, from their header, before anything is decoded.
+            None is `limner.data.limits`: `MAX_PIXELS`, and fewer where the format would take more
+            than `MAX_MEMORY`. A number takes the place of both; where it is above Pillow's own
+            limit, ``PIL.Image.MAX_IMAGE_PIXELS``, that is raised, for the whole process.
 
     Returns:
         A ``PIL.Image.Image`` of mode RGB, independent of the file.
 
     Raises:
         InputError: whatever is wrong with the picture, in one line that names it: missing, a
-            folder, no permission, empty, not a picture, truncated, damaged, more than
-            `MAX_PIXELS` pixels.
+            folder, no permission, empty, not a picture, truncated, damaged, too large.
         TypeError: if the source is none of these.
 
     Example:
@@ -72,17 +78,34 @@ def load_image(source: Source, *, size_hint: int | None = None) -> Image.Image:
     name = source_name(source)
     if isinstance(source, (str, Path)):
         with _open_file(source, name) as file:
-            return _decode(file, name, size_hint)
+            return _decode(file, name, size_hint, max_pixels)
     if isinstance(source, Image.Image):
         with _told(name):
-            _refuse_size(source.size, name)
-            return _upright_rgb(source)
+            refuse_size(source.size, max_pixels)
+            found = _upright_rgb(source, size_hint, max_pixels)
+            return found.copy() if found is source else found
     if not isinstance(source, bytes) and not hasattr(source, "read"):
         raise TypeError(
             "a picture is a path, bytes, an open file or an image of Pillow's, "
             f"not {type(source).__name__}"
         )
-    return _decode(io.BytesIO(source) if isinstance(source, bytes) else source, name, size_hint)
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    return _decode(file, name, size_hint, max_pixels)
+
+
+def check_picture(content: bytes, name: str, max_pixels: int | None = None) -> None:
+    """Raise InputError, with the name that people know it by, for bytes that are no sound picture.
+
+    Example:
+        >>> check_picture(b"", "standard input")
+        Traceback (most recent call last):
+        limner.errors.InputError: standard input: empty, 0 bytes; copy the file again
+    """
+    try:
+        load_image(content, size_hint=1, max_pixels=max_pixels)
+    except InputError as error:
+        reason = str(error).removeprefix(f"{source_name(content)}: ")
+        raise InputError(f"{name}: {reason}") from None
 
 
 def source_name(source: Source) -> str:
@@ -119,23 +142,50 @@ def _open_file(path: str | Path, name: str) -> BinaryIO:
         raise InputError(f"{name}: cannot be opened ({_reason(error)}); check the name") from None
 
 
-def _decode(file: BinaryIO, name: str, size_hint: int | None) -> Image.Image:
+def _decode(
+    source: BinaryIO, name: str, size_hint: int | None, max_pixels: int | None
+) -> Image.Image:
     """Decode an open picture."""
     with _told(name):
-        _refuse_empty(file, name)
-        with Image.open(file, formats=FORMATS) as image:
-            _refuse_size(image.size, name)
+        _refuse_empty(source)
+        if max_pixels and Image.MAX_IMAGE_PIXELS and max_pixels > Image.MAX_IMAGE_PIXELS:
+            Image.MAX_IMAGE_PIXELS = max_pixels
+        file = MeasuredFile(source)
+        with _opened(file) as image:
+            size = image.size
+            file.expect_pixels(image.width * image.height)
             if size_hint is not None:
                 image.draft(None, (size_hint, size_hint))
-            return _upright_rgb(image)
+            cost = refuse_costs(image, size, max_pixels, shrinks=size_hint is not None)
+            with _ONE_LARGE if cost > LARGE else nullcontext():
+                return _upright_rgb(image, size_hint, max_pixels)
 
 
-def _upright_rgb(image: Image.Image) -> Image.Image:
+def _opened(file: MeasuredFile) -> Image.Image:
+    """Read a picture's header; one whose format is known and not read gets advice of its own."""
+    try:
+        return Image.open(cast(BinaryIO, file), formats=FORMATS)
+    except UnidentifiedImageError:
+        file.seek(0)
+        if re.fullmatch(rb".{4}ftyp(hei[cxms]|hev[cx]|mif1|msf1)", file.read(12), re.DOTALL):
+            raise InputError(
+                "HEIC, which is not read; export it as JPEG, or convert it "
+                "(heif-convert PICTURE.heic PICTURE.jpg)"
+            ) from None
+        raise
+
+
+def _upright_rgb(image: Image.Image, size_hint: int | None, max_pixels: int | None) -> Image.Image:
     """Decode what Pillow has opened, turn it upright, and make it RGB."""
     image.load()
     orientation = _orientation(image)
-    rgb = _to_rgb(image)
-    return rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb
+    factor = 1 if size_hint is None else max(1, min(image.size) // max(1, size_hint))
+    rgb = to_rgb(image, factor)
+    if orientation not in _UPRIGHT:
+        return rgb
+    if max_pixels is None:  # what is turned is there twice
+        refuse_size(rgb.size, MAX_MEMORY // (8 if rgb is image else 12))
+    return rgb.transpose(_UPRIGHT[orientation])
 
 
 @contextmanager
@@ -144,8 +194,8 @@ def _told(name: str) -> Iterator[None]:
     _quiet_pillow()
     try:
         yield
-    except InputError:
-        raise
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
     except Exception as error:  # Pillow's plugins throw anything: SyntaxError, struct.error, ...
         raise InputError(f"{name}: {_complaint(error)}") from None
 
@@ -161,24 +211,14 @@ def _quiet_pillow() -> None:
             warnings.filterwarnings("ignore", category=category, module=r"PIL\.")
 
 
-def _refuse_empty(file: BinaryIO, name: str) -> None:
+def _refuse_empty(file: BinaryIO) -> None:
     """Raise for a file of 0 bytes, and leave any other where it was."""
     if not file.seekable():
         return
     start = file.tell()
     if not file.read(1):
-        raise InputError(f"{name}: empty, 0 bytes; copy the file again")
+        raise InputError("empty, 0 bytes; copy the file again")
     file.seek(start)
-
-
-def _refuse_size(size: tuple[int, int], name: str) -> None:
-    """Raise for a picture with more than `MAX_PIXELS`."""
-    width, height = size
-    if width * height > MAX_PIXELS:
-        raise InputError(
-            f"{name}: {width:,} x {height:,} pixels, more than the {MAX_PIXELS:,} that are read; "
-            "make it smaller"
-        )
 
 
 def _orientation(image: Image.Image) -> int:
@@ -189,41 +229,14 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    """Return a loaded picture of any mode as RGB."""
-    if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_to_8_bits(np.asarray(image))).convert("RGB")
-    if image.has_transparency_data:
-        colours = image.convert("RGBA")
-        white = Image.new("RGB", image.size, "white")
-        white.paste(colours, mask=colours.getchannel("A"))
-        return white
-    return image.convert("RGB")
-
-
-def _to_8_bits(grey: np.ndarray) -> np.ndarray:
-    """Scale greys of 16 or 32 bits, or floats, to uint8 (H, W).
-
-    White is 65,535 for integers and 1 for floats, or the brightest pixel where one goes beyond.
-
-    Example:
-        >>> _to_8_bits(np.array([[0, 32768, 65535]], np.uint16))
-        array([[  0, 128, 255]], dtype=uint8)
-    """
-    if grey.dtype.itemsize == 2 and grey.dtype.kind == "u":
-        return (grey >> 8).astype(np.uint8)
-    values = np.nan_to_num(grey.astype(np.float32), posinf=0.0, neginf=0.0)
-    white = max(1.0 if grey.dtype.kind == "f" else 65535.0, float(values.max()))
-    return (values.clip(0, None) * (255 / white)).astype(np.uint8)
-
-
 def _complaint(error: Exception) -> str:
     """Say in plain words what one of Pillow's exceptions means, and what to do."""
     reason = _reason(error)
     if isinstance(error, UnidentifiedImageError):
         return f"not a picture that can be read; convert it to one of {', '.join(FORMATS)}"
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        return f"more than the {MAX_PIXELS:,} pixels that are read; make it smaller"
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # where Pillow's warning becomes an error
+        return f"more than {limit:,} pixels; make it smaller, or allow more with --max-pixels"
     if isinstance(error, MemoryError):
         return "not enough memory to decode it; make it smaller"
     if isinstance(error, EOFError) or "truncated" in reason.lower():

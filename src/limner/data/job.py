@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from limner.data.backbone import Backbone, Keep
+from limner.data.open_backbone import open_backbone
 from limner.data.writing import Captions
 
 DEFAULT_RATIO = {"train": 0.8, "dev": 0.1, "test": 0.1}
@@ -26,13 +27,15 @@ class Job:
         ratio: shares of train, dev and test, of any sum, where no splits are named.
         seed: of the split by ratio.
         words: how captions become ids.
-        backbone: an `.onnx` file with its `.toml`; None takes the one that ships.
+        backbone: see `open_backbone`; None takes the one that ships.
+        weights: of a network of PyTorch, a file; or "download".
         keep: one vector a picture, the features of every place, or both.
         size: side of the backbone's input in pixels; None takes its own.
         views: keep features of so many altered views of every training picture too: its mirror
             image first, then random crops.
         dtype: of the features on disk; None is float32 for one vector a picture, else float16.
         pca: keep so many principal components of the features.
+        max_pixels: larger pictures are left out; see `limner.data.images.load_image`.
     """
 
     source: Path
@@ -44,12 +47,14 @@ class Job:
     ratio: dict[str, float] = field(default_factory=lambda: dict(DEFAULT_RATIO))
     seed: int = 0
     words: Captions = field(default_factory=Captions)
-    backbone: Path | None = None
+    backbone: str | Path | None = None
+    weights: str | Path | None = None
     keep: Keep = "pooled"
     size: int | None = None
     views: int = 0
     dtype: Literal["float16", "float32"] | None = None
     pca: int | None = None
+    max_pixels: int | None = None
 
     @property
     def numbers(self) -> np.dtype[Any]:
@@ -58,6 +63,4 @@ class Job:
 
     def open_backbone(self) -> Backbone:
         """The network that the features come from."""
-        if self.backbone is None:
-            return Backbone.bundled(keep=self.keep, size=self.size)
-        return Backbone.from_file(self.backbone, keep=self.keep, size=self.size)
+        return open_backbone(self.backbone, weights=self.weights, keep=self.keep, size=self.size)

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -35,9 +36,16 @@ class Seen:
 
 
 def look(
-    pictures: Mapping[str, Picture], progress: Callable[[int, int], None] = lambda done, total: None
+    pictures: Mapping[str, Picture],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    max_pixels: int | None = None,
 ) -> dict[str, Seen]:
     """Look at pictures, by their ids; in threads, in bounded memory.
+
+    Args:
+        pictures: {id: picture}.
+        progress: takes how many are done, and of how many.
+        max_pixels: larger pictures cannot be read; see `load_image`.
 
     >>> seen = look({"absent": Path("absent.jpg")})
     >>> seen["absent"].problem
@@ -48,16 +56,16 @@ def look(
     with ThreadPoolExecutor(cores()) as pool:
         for start in range(0, len(items), AT_ONCE):
             some = items[start : start + AT_ONCE]
-            found = pool.map(look_at, [picture for _, picture in some])
+            found = pool.map(partial(look_at, max_pixels=max_pixels), [one for _, one in some])
             seen.update(zip([name for name, _ in some], found, strict=True))
             progress(len(seen), len(items))
     return seen
 
 
-def look_at(picture: Picture) -> Seen:
+def look_at(picture: Picture, max_pixels: int | None = None) -> Seen:
     """Look at one picture."""
     try:
-        open_picture(picture, size_hint=1)
+        open_picture(picture, size_hint=1, max_pixels=max_pixels)
         content = picture.read_bytes() if isinstance(picture, Path) else picture.open().read()
         return Seen(hashlib.sha256(content).hexdigest())
     except InputError as error:
@@ -66,16 +74,16 @@ def look_at(picture: Picture) -> Seen:
         return Seen("", f"{picture}: cannot be read ({error.strerror}); check the file")
 
 
-def open_picture(picture: Picture, *, size_hint: int) -> Image.Image:
+def open_picture(picture: Picture, *, size_hint: int, max_pixels: int | None = None) -> Image.Image:
     """An upright RGB picture, wherever it is.
 
     Raises:
         InputError: as `load_image` does.
     """
     if isinstance(picture, Path):
-        return load_image(picture, size_hint=size_hint)
+        return load_image(picture, size_hint=size_hint, max_pixels=max_pixels)
     try:
         file = picture.open()
     except OSError as error:
         raise InputError(f"{picture}: cannot be read ({error.strerror}); check the file") from None
-    return load_image(file, size_hint=size_hint)
+    return load_image(file, size_hint=size_hint, max_pixels=max_pixels)

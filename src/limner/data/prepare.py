@@ -49,7 +49,8 @@ def look_before(job: Job, report: Report = print, progress: Progress = nothing) 
     )
     report(f"{job.source}: taken for {source.title} (--format {source.format})")
     splits = source.splits or split_by_ratio(list(source.captions), job.ratio, job.seed)
-    findings = find(source, dict(sorted(splits.items(), key=_train_first)), progress)
+    ordered = dict(sorted(splits.items(), key=_train_first))
+    findings = find(source, ordered, progress, job.max_pixels)
     for line in summary(findings):
         report(line)
     return findings
@@ -76,6 +77,7 @@ def prepare(job: Job, report: Report = print, progress: Progress = nothing) -> D
         raise InputError(f"{job.out}: a file; --out takes a folder")
     findings = look_before(job, report, progress)
     check_training(findings)
+    job.words.vocabulary(findings.references)  # raises now, not after an hour
     features = feature_rows(job, findings)
     fingerprint = _fingerprint(job, findings, features.facts)
     partial = job.out / "partial"
@@ -100,6 +102,11 @@ def check_training(findings: Findings) -> None:
     if "train" in findings.splits:
         return
     source = findings.source
+    if source.splits and "train" not in source.splits:
+        raise InputError(
+            f"{source.path}: has the splits {', '.join(source.splits)} and no train; name one with "
+            "--split train=FILE"
+        )
     if findings.unreadable:
         which = "training" if findings.splits else f"{len(findings.unreadable)}"
         raise InputError(f"{source.root}: none of its {which} pictures can be read")

@@ -4,7 +4,7 @@ S: side of the network's input in pixels
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -15,6 +15,9 @@ from limner.errors import InputError
 
 PerChannel = float | tuple[float, float, float]
 
+SINCE: dict[str, Any] = {"share": 1.0, "pooling": "mean"}
+"""What was done before there were keys for it: facts without these keys mean this."""
+
 
 class Preprocessing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a picture becomes a network's input: resized, then ``(x - mean) / scale``.
@@ -23,6 +26,7 @@ class Preprocessing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         size: side of the square input, in pixels.
         fit: "squash" takes the whole picture and ignores its proportions; "crop" takes the
             largest square in its middle.
+        share: how much of that is taken, of each side and in the middle.
         resample: Pillow's filter for the resizing, which always smooths when it shrinks.
         mean, scale: one number or one a channel (in the order of ``channels``), for pixel
             values from 0 to 255.
@@ -31,6 +35,8 @@ class Preprocessing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         output: the network's output to read; its first where none is named.
         grid_output: the output to read for the features of every place; its first of four
             dimensions where none is named.
+        pooling: what makes one vector of an output with several, (N, D, H, W) or (N, L, D): their
+            "mean", their "max", or of (N, L, D) the "first", which often is a class token.
 
     Example:
         >>> Preprocessing(mean=127, scale=128).fit
@@ -46,6 +52,8 @@ class Preprocessing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     layout: Literal["NCHW", "NHWC"] = "NCHW"
     output: str | None = None
     grid_output: str | None = None
+    pooling: Literal["mean", "max", "first"] = "mean"
+    share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
 
     def __post_init__(self) -> None:
         if not np.all(np.isfinite([*np.atleast_1d(self.mean), *np.atleast_1d(self.scale)])):
@@ -65,7 +73,7 @@ def to_pixels(image: Image.Image, how: Preprocessing) -> Float[Array, "3 S S"]:
     square = image.resize(
         (how.size, how.size),
         Image.Resampling[how.resample.upper()],
-        box=_middle_square(image.size) if how.fit == "crop" else None,
+        box=_middle(image.size, how),
     )
     pixels = np.asarray(square)
     if how.channels == "BGR":
@@ -95,9 +103,25 @@ def read_preprocessing(path: Path) -> Preprocessing:
         raise InputError(f"{path}: {str(error).splitlines()[0]}; correct the file") from None
 
 
-def _middle_square(size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """Return left, top, right and bottom of the largest square in the middle of a picture."""
-    width, height = size
-    side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
-    return left, top, left + side, top + side
+def preprocessing_facts(how: Preprocessing) -> dict[str, Any]:
+    """Return the keys and values, as datasets and checkpoints keep them.
+
+    Newer keys stand there only where they change something, so that a dataset of before is still
+    the same one.
+
+    >>> facts = preprocessing_facts(Preprocessing(mean=127, scale=128, pooling="max"))
+    >>> facts["pooling"], "share" in facts
+    ('max', False)
+    """
+    facts = msgspec.json.decode(msgspec.json.encode(how))  # lists in the place of tuples, as read
+    return {key: value for key, value in facts.items() if key not in SINCE or value != SINCE[key]}
+
+
+def _middle(size: tuple[int, int], how: Preprocessing) -> tuple[float, float, float, float] | None:
+    """Return left, top, right and bottom of what is taken of a picture; None for all of it."""
+    if how.fit == "squash" and how.share == 1:
+        return None
+    sides = np.array(size) if how.fit == "squash" else np.array([min(size), min(size)])
+    start = (size - how.share * sides) / 2
+    left, top, right, bottom = (*start, *(size - start))
+    return float(left), float(top), float(right), float(bottom)

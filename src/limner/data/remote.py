@@ -23,7 +23,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from limner.data.images import load_image, source_name
+from limner.data.addresses import PublicHTTP, PublicHTTPS
+from limner.data.images import check_picture, load_image, source_name
 from limner.errors import InputError
 
 MAX_BYTES = 20_000_000
@@ -35,37 +36,41 @@ def fetch_bytes(
     *,
     timeout: float = 10.0,
     max_bytes: int = MAX_BYTES,
+    max_pixels: int | None = None,
+    allow_private: bool = False,
     cache: Path | None = None,
 ) -> bytes:
     """Return a picture's file from an address, once it has shown that it can be decoded.
 
     Whether it is a picture is found by decoding it; its name and the server's word do not count.
     Its bytes are kept in ``cache`` under the SHA-256 of the address, and read from there the
-    next time.
+    next time; what came with ``allow_private`` is kept apart, and read with it alone.
 
     Args:
         url: http or https.
         timeout: seconds for the whole download, redirects and all.
         max_bytes: a larger answer is refused, at the latest when that many have come.
+        max_pixels: as for `load_image`.
+        allow_private: fetch from addresses of this machine and of private networks, too, and
+            through the environment's proxies (``http_proxy``). Without it no proxy is used: it
+            would look the name up itself, and what it reaches could not be checked.
         cache: folder for the bytes; ``$XDG_CACHE_HOME/limner/images``, or the same under
             ``~/.cache``, where it is None.
 
     Raises:
-        InputError: in one line that starts with the address: another scheme, no such host, no
-            answer in time, an error from the server, too many bytes, not a picture.
+        InputError: in one line that starts with the address: another scheme, no such host, a
+            private address, no answer in time, an error from the server, too many bytes, not a
+            picture.
     """
     name = source_name(Path(url)) if not url.isprintable() else url
-    kept = (cache or _default_cache()) / hashlib.sha256(url.encode(errors="replace")).hexdigest()
+    key = f"private {url}" if allow_private else url
+    kept = (cache or _default_cache()) / hashlib.sha256(key.encode(errors="replace")).hexdigest()
     with suppress(InputError, OSError):  # absent, or damaged since: fetch it anew
         content = kept.read_bytes()
-        load_image(content)
+        check_picture(content, name, max_pixels)
         return content
-    content = _download(_checked(url, name), name, timeout, max_bytes)
-    try:
-        load_image(content)
-    except InputError as error:
-        reason = str(error).removeprefix(f"{source_name(content)}: ")
-        raise InputError(f"{name}: {reason}") from None
+    content = _download(_checked(url, name), name, timeout, max_bytes, allow_private)
+    check_picture(content, name, max_pixels)
     _keep(kept, content)
     return content
 
@@ -75,20 +80,29 @@ def fetch_image(
     *,
     timeout: float = 10.0,
     max_bytes: int = MAX_BYTES,
+    max_pixels: int | None = None,
+    allow_private: bool = False,
     cache: Path | None = None,
     size_hint: int | None = None,
 ) -> Image.Image:
     """Return the picture at an address as upright RGB.
 
     Args:
-        url, timeout, max_bytes, cache: as for `fetch_bytes`.
+        url, timeout, max_bytes, max_pixels, allow_private, cache: as for `fetch_bytes`.
         size_hint: as for `load_image`.
 
     Raises:
         InputError: as `fetch_bytes` does.
     """
-    content = fetch_bytes(url, timeout=timeout, max_bytes=max_bytes, cache=cache)
-    return load_image(content, size_hint=size_hint)
+    content = fetch_bytes(
+        url,
+        timeout=timeout,
+        max_bytes=max_bytes,
+        max_pixels=max_pixels,
+        allow_private=allow_private,
+        cache=cache,
+    )
+    return load_image(content, size_hint=size_hint, max_pixels=max_pixels)
 
 
 def image_from_url(url: str) -> UInt8[np.ndarray, "H W 3"]:
@@ -96,7 +110,7 @@ def image_from_url(url: str) -> UInt8[np.ndarray, "H W 3"]:
 
     Args:
         url: http or https, ``file://``, or a path on this machine. Limits and cache are those
-            that `fetch_image` has by default.
+            that `fetch_image` has by default, and private addresses are refused.
 
     Returns:
         uint8 (H, W, 3); 240 x 320 pixels of grey with the reason and the address where the
@@ -194,7 +208,7 @@ class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, checked)
 
 
-def _download(url: str, name: str, timeout: float, max_bytes: int) -> bytes:
+def _download(url: str, name: str, timeout: float, max_bytes: int, allow_private: bool) -> bytes:
     """Return what the address answers, within the limits.
 
     It runs in a thread that is left to itself when time is up: a socket's own time limit starts
@@ -204,7 +218,7 @@ def _download(url: str, name: str, timeout: float, max_bytes: int) -> bytes:
 
     def work() -> None:
         try:
-            outcome.append(_read(url, deadline, max_bytes))
+            outcome.append(_read(url, deadline, max_bytes, allow_private))
         except Exception as error:  # handed over to the thread that waits
             outcome.append(error)
 
@@ -218,9 +232,10 @@ def _download(url: str, name: str, timeout: float, max_bytes: int) -> bytes:
     raise InputError(f"{name}: {_complaint(found, timeout)}")
 
 
-def _read(url: str, deadline: float, max_bytes: int) -> bytes:
+def _read(url: str, deadline: float, max_bytes: int, allow_private: bool) -> bytes:
     """Read an address to its end, or until a limit."""
-    opener = urllib.request.build_opener(_CheckedRedirects)
+    public = () if allow_private else (PublicHTTP, PublicHTTPS, urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(_CheckedRedirects, *public)
     request = urllib.request.Request(url, headers={"User-Agent": "limner (image captioning)"})
     too_large = InputError(f"more than {max_bytes:,} bytes; use a smaller picture")
     with opener.open(request, timeout=max(0.01, deadline - time.monotonic())) as response:

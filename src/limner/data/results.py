@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from limner.data.sources import read_captions, read_text
+from limner.data.sources import parse_json, read_captions, read_text
 from limner.errors import InputError
 
 Captions = dict[str, list[str]]
@@ -66,31 +66,13 @@ def _read(path: Path) -> Captions:
 
 
 def _from_json(path: Path, text: str) -> Iterable[tuple[str, str]]:
-    try:
-        content = json.loads(text)
-    except RecursionError:
-        raise InputError(f"{path}: lists within lists a thousand deep; expected captions") from None
-    except ValueError as error:
-        content = _json_lines(path, text, error)
+    content = parse_json(path, text)
     if isinstance(content, dict):
         content = content.get("annotations", content.get("captions", content))
     if isinstance(content, dict) and not _id(content):
         return [pair for item in content.items() for pair in _pairs(path, *item)]
     rows = content if isinstance(content, list) else [content]
     return [pair for row in rows for pair in _row(path, row)]
-
-
-def _json_lines(path: Path, text: str, error: ValueError) -> list[Any]:
-    """An object a line; if not even the first line is one, the whole file's error is the one."""
-    rows = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            try:
-                rows.append(json.loads(line))
-            except (ValueError, RecursionError) as wrong:
-                what = f"line {number}: not JSON ({wrong})" if rows else f"not JSON ({error})"
-                raise InputError(f"{path}, {what}; is it cut short?") from None
-    return rows
 
 
 def _row(path: Path, row: Any) -> Iterable[tuple[str, str]]:

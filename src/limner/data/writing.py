@@ -82,19 +82,14 @@ class Captions:
         words = tokenize(text)
         return characters(words[: self.max_words]) if self.characters else words
 
-    def encode(self, references: References) -> tuple[Vocabulary, dict[str, Array]]:
-        """The vocabulary, and captions.h5's arrays.
+    def vocabulary(self, references: References) -> Vocabulary:
+        """The words of the training captions.
 
         Raises:
-            InputError: if there would be no words.
+            InputError: if there would be none.
         """
-        tokens = {
-            split: [[self.tokens(text) for text in texts] for texts in images.values()]
-            for split, images in references.items()
-        }
-        vocabulary = Vocabulary.build(
-            (caption for several in tokens["train"] for caption in several), self.min_count
-        )
+        texts = (text for several in references["train"].values() for text in several)
+        vocabulary = Vocabulary.build(map(self.tokens, texts), self.min_count)
         if self.characters and not vocabulary.of_characters:
             raise InputError(
                 "captions of several words are too few for a vocabulary of characters; lower "
@@ -104,6 +99,14 @@ class Captions:
             raise InputError(
                 f"no word stands {self.min_count} times in the training captions; lower --min-count"
             )
+        return vocabulary
+
+    def encode(self, references: References, vocabulary: Vocabulary) -> dict[str, Array]:
+        """Arrays of captions.h5."""
+        tokens = {
+            split: [[self.tokens(text) for text in texts] for texts in images.values()]
+            for split, images in references.items()
+        }
         longest = max(len(c) for images in tokens.values() for several in images for c in several)
         length = (longest if self.characters else min(longest, self.max_words)) + 2
         arrays: dict[str, Array] = {}
@@ -111,7 +114,7 @@ class Captions:
             pairs = [(row, caption) for row, several in enumerate(images) for caption in several]
             arrays[f"{split}_captions"] = np.stack([vocabulary.encode(c, length) for _, c in pairs])
             arrays[f"{split}_image_idxs"] = np.array([row for row, _ in pairs], dtype=np.int32)
-        return vocabulary, arrays
+        return arrays
 
 
 def write_dataset(
@@ -138,7 +141,8 @@ def write_dataset(
         InputError: if no vocabulary can be made of the captions.
         LimnerError: if the disk is full.
     """
-    vocabulary, arrays = how.encode(references)
+    vocabulary = how.vocabulary(references)
+    arrays = how.encode(references, vocabulary)
     (out / "dataset.json").unlink(missing_ok=True)  # of a damaged one: what follows replaces it
     names = ["vocab.json", "references.json", "captions.h5"]
     write_atomically(out / "vocab.json", vocabulary.to_json())

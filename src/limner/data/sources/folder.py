@@ -1,6 +1,7 @@
 """What is in a folder and in the folders below: pictures, and files beside them."""
 
 import os
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -14,11 +15,13 @@ _NO_PICTURES = {"__macosx", "thumbs.db", "desktop.ini"}
 
 @dataclass
 class Folder:
-    """Attributes:
-    path: the folder.
-    pictures: {path below `path`, with slashes: the file}, in order.
-    others: the other files, in order.
-    problems: what cannot be used.
+    """What is in a folder.
+
+    Attributes:
+        path: the folder.
+        pictures: {path below `path`, with slashes: the file}, in order.
+        others: the other files, in order.
+        problems: what cannot be used.
     """
 
     path: Path
@@ -28,8 +31,8 @@ class Folder:
 
     def below(self) -> "Folder":
         """The folder that holds all the pictures: where they are all in `images/`, that one."""
-        shared = os.path.commonpath([PurePosixPath(name).parent for name in self.pictures] or ["."])
-        if shared in ("", "."):
+        shared = posixpath.commonpath([posixpath.dirname(name) for name in self.pictures] or [""])
+        if not shared:
             return self
         start = len(shared) + 1
         return Folder(
@@ -51,9 +54,10 @@ def look_into(path: Path) -> Folder:
     folder = Folder(path)
     found = sorted(_files(path, folder.problems))
     for name in found:
-        if not _can_be_written(name):
+        if not can_be_listed(name):
             folder.problems.add(
-                "names that are not UTF-8", f"{path}: a file name that is not UTF-8: {name!a}"
+                "names that are not a line of UTF-8",
+                f"{path}: a file's name is not a line of UTF-8: {name!a}; rename it",
             )
         elif PurePosixPath(name).suffix.lower() in SUFFIXES:
             folder.pictures[name] = path / name
@@ -76,18 +80,19 @@ def _files(root: Path, problems: Problems) -> Iterator[str]:
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        folders[:] = [name for name in folders if _is_meant(name)]
+        folders[:] = [name for name in folders if is_meant(name)]
         start = Path(here).relative_to(root).as_posix()
         for name in files:
-            if _is_meant(name):
+            if is_meant(name):
                 yield name if start == "." else f"{start}/{name}"
 
 
-def _is_meant(name: str) -> bool:
+def is_meant(name: str) -> bool:
+    """Whether a file or folder of this name is somebody's, not the system's."""
     return not name.startswith(".") and name.lower() not in _NO_PICTURES
 
 
-def _can_be_written(name: str) -> bool:
+def can_be_listed(name: str) -> bool:
     """Whether the name fits into a list of names: UTF-8, one line each."""
     try:
         name.encode()

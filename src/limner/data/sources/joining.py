@@ -6,37 +6,62 @@ from pathlib import Path
 from limner.data.sources.matching import Match, match_names
 from limner.data.sources.problems import Problems
 from limner.data.sources.source import Picture, Source
+from limner.data.sources.splits import read_split_files
 from limner.data.sources.tables import CaptionFile
+from limner.errors import InputError
 
 
 def join(
     source: Source,
     written: CaptionFile,
     pictures: Mapping[str, Picture] | Iterable[str],
-    splits: Mapping[str, list[str]] | None = None,
+    split_files: Mapping[str, Path] | None = None,
+    once: bool = True,
 ) -> Source:
     """Put captions and splits under the ids of their pictures; complete `source` with them.
 
-    A name without a picture is kept as it is written. A caption that a picture has already is left
-    out, and a picture stays in the first split that names it.
+    A name without a picture is kept as it is written, and a picture stays in the first split that
+    names it.
 
     Args:
         source: with its path, format and title.
         written: captions by name, and splits if it has them.
         pictures: {id: picture}, or the ids of features.
-        splits: {split: names}, in the place of those that stand among the captions.
+        split_files: {split: file with a name a line}, in the place of the splits that stand among
+            the captions.
+        once: leave out a caption that the picture has already.
+
+    Raises:
+        InputError: if not one name is a picture.
     """
-    named = written.splits if splits is None else splits
+    named = read_split_files(split_files) if split_files else written.splits
     names = dict.fromkeys([*written.captions, *(name for some in named.values() for name in some)])
     match = match_names(names, pictures)
+    if not match.found:
+        raise _no_match(source, written, match, list(pictures))
     source.pictures = dict(pictures) if isinstance(pictures, Mapping) else {}
     source.problems += written.problems
     source.problems += _unsure(written.path, match)
     for name, texts in written.captions.items():
         source.captions.setdefault(match.found.get(name, name), []).extend(texts)
-    _drop_duplicates(source, written.path)
+    if once:
+        _drop_duplicates(source, written.path)
     _add_splits(source, written.path, match, named)
+    if len(source.splits) == 1 and not split_files:  # that all of it is in train says nothing
+        source.splits = {}
     return source
+
+
+def _no_match(
+    source: Source, written: CaptionFile, match: Match, pictures: list[str]
+) -> InputError:
+    if match.unsure:
+        return InputError(f"{_unsure(written.path, match)[0]}; so with all its pictures")
+    return InputError(
+        f"{written.path}: none of its pictures, such as {next(iter(written.captions))!r}, is among "
+        f"the {len(pictures)} of {source.root}, such as {pictures[0]!r}; name their folder by "
+        "--images, or write the names as the files have them"
+    )
 
 
 def _unsure(path: Path, match: Match) -> list[str]:

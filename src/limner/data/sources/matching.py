@@ -17,9 +17,11 @@ _ZERO_PADDED = re.compile(r"(?:^|_)(0*\d+)$")
 
 @dataclass
 class Match:
-    """Attributes:
-    found: {name: picture}.
-    unsure: {name: the pictures that it could mean}.
+    """What names mean.
+
+    Attributes:
+        found: {name: picture}.
+        unsure: {name: the pictures that it could mean}.
     """
 
     found: dict[str, str] = field(default_factory=dict)

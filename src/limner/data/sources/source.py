@@ -59,7 +59,8 @@ class Source:
         files: that the captions and splits came from.
         splits: {split: picture ids}, if the source says; they may name pictures that are missing.
         problems: rows that were passed over, a message each.
-        features: (N, D) numbers in the place of pictures, a row for each id of `feature_ids`.
+        features: (N, D) numbers in the place of pictures, or of every place (N, L, D); a row for
+            each id of `feature_ids`.
         feature_ids: their ids.
     """
 
@@ -72,5 +73,5 @@ class Source:
     files: list[Path] = field(default_factory=list)
     splits: dict[str, list[str]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-    features: Float[Array, "N D"] | None = None
+    features: Float[Array, "N *_ D"] | None = None
     feature_ids: tuple[str, ...] = ()

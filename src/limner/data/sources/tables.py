@@ -1,4 +1,4 @@
-"""Files of captions as text: Flickr8k's token lines, and tables with a header."""
+"""Files of captions: Flickr8k's token lines, tables with a header, JSON."""
 
 import ast
 import csv
@@ -19,11 +19,12 @@ from limner.data.sources.columns import (
     first_of,
 )
 from limner.data.sources.encoding import read_text
+from limner.data.sources.json_captions import json_rows, parse_json
 from limner.data.sources.problems import Problems
 from limner.data.sources.splits import split_name
 from limner.errors import InputError
 
-TOKEN_LINE = re.compile(r"^(?P<image>.+)#\d+\t(?P<caption>.*)$")
+TOKEN_LINE = re.compile(r"^(?P<image>[^\t]+)#\d+\t(?P<caption>.*)$")
 
 
 @dataclass
@@ -53,7 +54,7 @@ class CaptionFile:
         """Take a row in, or note why not; `where` it stands is a line or a place in words."""
         name, caption = image.strip(), " ".join(caption.split())
         if not name or "\n" in name or "\0" in name:
-            wrong = "a line break in the image name" if name else "no image name"
+            wrong = "a line break or a NUL in the image name" if name else "no image name"
             self.pass_over(where, "rows without an image name", wrong)
         elif not caption and not self.blank:
             self.pass_over(where, "blank captions", f"a blank caption for {name}")
@@ -64,6 +65,15 @@ class CaptionFile:
             self.captions.setdefault(name, []).append(caption)
             if split.strip():
                 self.splits.setdefault(split_name(split), []).append(name)
+
+    def take_in(self, other: "CaptionFile", folder: str = "") -> list[str]:
+        """All captions of another file, under names in a folder; returns the names."""
+        names = [posixpath.normpath(posixpath.join(folder, name)) for name in other.captions]
+        for name, texts in zip(names, other.captions.values(), strict=True):
+            self.captions.setdefault(name, []).extend(texts)
+        self.passed_over.shown |= other.passed_over.shown
+        self.passed_over.counts |= other.passed_over.counts
+        return names
 
     def pass_over(self, where: int | str, kind: str, wrong: str) -> None:
         """Note a row that is not taken in."""
@@ -85,7 +95,7 @@ def read_captions(
     pictures: Sequence[str] = PICTURE_COLUMNS,
     captions: Sequence[str] = CAPTION_COLUMNS,
 ) -> CaptionFile:
-    """Read captions from a Flickr8k token file, or from a table with a header.
+    """Read captions from a Flickr8k token file, a table with a header, or JSON (`json_captions`).
 
     The first line tells which it is: `name.jpg#0<TAB>A caption .` or a header, its columns parted
     by tabs, commas, semicolons or bars. Columns besides picture, caption and split are ignored. A
@@ -101,15 +111,29 @@ def read_captions(
     Raises:
         InputError: if the file is missing, empty, not text, or lacks a column.
     """
-    lines = read_text(path).split("\n")
+    text = read_text(path)
+    lines = text.split("\n")
     result = CaptionFile(path, blank=blank)
-    if TOKEN_LINE.match(lines[0]):
+    if text.lstrip()[0] in "[{":
+        _read_json(text, result)
+    elif TOKEN_LINE.match(lines[0]):
         _read_token_lines(lines, result)
     else:
         _read_table(lines, result, pictures, captions)
     if not result.captions:
-        raise InputError(f"{path}: not a single caption in it")
+        why = "".join(f" ({problem})" for problem in result.problems[:1])
+        raise InputError(f"{path}: not a single caption in it{why}")
     return result
+
+
+def _read_json(text: str, result: CaptionFile) -> None:
+    for number, row in enumerate(json_rows(parse_json(result.path, text)), start=1):
+        if isinstance(row, str):
+            result.pass_over(f"row {number}", "rows that are none", row)
+        else:
+            name, captions, split = row
+            for caption in captions:
+                result.add(name, caption, f"row {number}", split)
 
 
 def _read_token_lines(lines: list[str], result: CaptionFile) -> None:

@@ -1,6 +1,7 @@
 """A `.txt` beside each picture, of the same name, with a caption a line."""
 
-from pathlib import PurePosixPath
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 
 from limner.data.sources.encoding import read_text
 from limner.data.sources.folder import Folder
@@ -22,8 +23,8 @@ def texts_beside(folder: Folder) -> dict[str, list[str]]:
     }
 
 
-def read_texts(folder: Folder) -> Source:
-    """Read them all.
+def read_texts(folder: Folder, split_files: Mapping[str, Path] | None = None) -> Source:
+    """Read them all; `split_files` are {split: file with a picture a line}.
 
     Raises:
         InputError: if no picture has a text beside it, or all of them are empty.
@@ -49,4 +50,5 @@ def read_texts(folder: Folder) -> Source:
         )
     source = Source(folder.path, "text", f"pictures of {folder.path}/ with a .txt beside each")
     source.root, source.files = folder.path, [folder.path]
-    return join(source, written, folder.pictures)
+    source.problems = folder.problems.lines()
+    return join(source, written, folder.pictures, split_files)

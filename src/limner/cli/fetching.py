@@ -1,0 +1,105 @@
+"""The command that gets datasets: download."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from limner.data.catalog import Download, RemoteFile, read_catalog
+from limner.data.download import bytes_there, fetch_file
+from limner.data.unpack import unpack
+from limner.errors import InputError
+from limner.files import check_space
+from limner.terminal import progress_bar, say
+
+ASK_ABOVE = 1e9  # bytes
+
+
+def download(
+    name: Annotated[
+        str, typer.Argument(help="flickr8k, flickr30k, coco2014, coco-captioning, or your own.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Folder for it, made if missing [NAME].")] = None,
+    catalog: Annotated[
+        Path | None, typer.Option(help="TOML file of your own addresses: docs/download.md.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before gigabytes.")] = False,
+    keep_archives: Annotated[
+        bool, typer.Option("--keep-archives", help="Keep what has been unpacked.")
+    ] = False,
+) -> None:
+    """Download a dataset and unpack it. Stopped or broken off, run it again: it goes on."""
+    known = read_catalog(catalog)
+    if name not in known:
+        raise InputError(f"{name}: no such download; there are {', '.join(sorted(known))}")
+    wanted, folder = known[name], out or Path(name)
+    missing = [file for file in wanted.files if not file.is_in(folder)]
+    print(wanted.title)
+    print(f"licence: {wanted.licence}")
+    print(f"cite: {wanted.citation}")
+    if missing:
+        _announce(name, missing, folder, yes)
+        _fetch(name, missing, folder, keep_archives)
+    else:
+        print(f"{folder}: all of it is there already")
+    print(f"next: {_next_command(wanted, folder)}")
+
+
+def _announce(name: str, missing: Sequence[RemoteFile], folder: Path, yes: bool) -> None:
+    """Say what will be downloaded, and ask where it is much, or nobody knows how much."""
+    for file in missing:
+        print(f"{file.url} ({_gigabytes(file.bytes)})")
+    known = [file.bytes or 0 for file in missing]
+    left = sum(
+        max(0, size - bytes_there(file, folder)) for file, size in zip(missing, known, strict=True)
+    )
+    unknown = not all(known)
+    total = f"{_gigabytes(left)} and a file of unknown size" if unknown else _gigabytes(left)
+    print(f"to download into {folder}: {total}", flush=True)
+    check_space(folder, left + max(known))  # each archive is there until it is unpacked
+    if yes or (left <= ASK_ABOVE and not unknown):
+        return
+    if not sys.stdin.isatty():
+        raise InputError(f"{name}: {total} to download; add --yes where nobody can be asked")
+    if not typer.confirm("Go on?", err=True):
+        say("nothing was downloaded")
+        raise typer.Exit(1)
+
+
+def _fetch(name: str, missing: Sequence[RemoteFile], folder: Path, keep_archives: bool) -> None:
+    try:
+        for file in missing:
+            lines: list[str] = []  # what is printed beside a bar goes where the bar goes
+            with progress_bar(file.name, "MB") as bar:
+                archive = fetch_file(
+                    file, folder, lines.append, lambda done, total: bar(done / 1e6, total / 1e6)
+                )
+            print(*lines, sep="\n")
+            if file.unpack == "no":
+                continue
+            with progress_bar(f"unpacking {file.name}", "MB") as bar:
+                unpack(
+                    archive,
+                    file.unpack,
+                    folder,
+                    file.keep,
+                    lambda done, total: bar(done / 1e6, total / 1e6),
+                )
+            if not keep_archives:
+                archive.unlink()
+    except KeyboardInterrupt:
+        say(f"{name}: stopped; what came is kept, run the same command again to go on")
+        raise typer.Exit(130) from None
+
+
+def _next_command(wanted: Download, folder: Path) -> str:
+    return wanted.next.replace("{folder}", shlex.quote(str(folder)))
+
+
+def _gigabytes(size: int | None) -> str:
+    if size is None:
+        return "size unknown"
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"

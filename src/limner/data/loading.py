@@ -1,0 +1,113 @@
+"""Minibatches of a split, in an order that depends on the seed and the epoch alone.
+
+With workers, processes of their own open the dataset and gather the features from its mapped files,
+so that a slow disk does not stop the one that trains.
+
+    B: captions of a batch    T: words    D: length of a feature vector
+"""
+
+import math
+import multiprocessing
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from limner.arrays import Array, Float, Int
+from limner.data.opening import open_dataset
+
+Batch = tuple[Int[Array, "B T"], Float[Array, "B *_ D"]]
+
+
+class Minibatches:
+    """Captions and features of one split, shuffled anew in every epoch.
+
+    Iterating gives the batches of the epoch that is set, (captions, features) each; the last one
+    may be smaller. Views of pictures, where there are some, are drawn by the same seed. It can be
+    handed to another process, which opens the dataset itself: no features travel.
+
+    Args:
+        dataset: its folder.
+        split: of it.
+        batch_size: B.
+        seed: of the order, and of the views.
+        workers: processes that gather batches ahead; 0 gathers them here. The batches are the same.
+        grid: give the features of every place, where a dataset has both.
+
+    Attributes:
+        epoch: whose order is given; count it up.
+
+    Raises:
+        InputError: if the dataset cannot be opened, or has no such split.
+
+    Example:
+        >>> batches = Minibatches("dataset", batch_size=50, seed=1)  # doctest: +SKIP
+        >>> for batches.epoch in range(10):  # doctest: +SKIP
+        ...     for captions, features in batches:
+        ...         engine.step(features, captions)
+    """
+
+    def __init__(
+        self,
+        dataset: Path | str,
+        split: str = "train",
+        batch_size: int = 128,
+        *,
+        seed: int = 0,
+        workers: int = 0,
+        grid: bool = False,
+    ) -> None:
+        self.epoch = 0
+        self._again = partial(Minibatches, dataset, split, batch_size, seed=seed, grid=grid)
+        self._batch_size = batch_size
+        self._seed = seed
+        self._workers = workers
+        _, self._split = open_dataset(dataset).reading(grid).split(split)
+        self._order: tuple[int, Int[Array, " M"]] = (-1, np.arange(0))
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._again, ()
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._split.captions) / self._batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        numbers = range(len(self))
+        if not self._workers:
+            yield from (self.batch(self.epoch, number) for number in numbers)
+            return
+        self._pool = self._pool or ProcessPoolExecutor(
+            self._workers, multiprocessing.get_context("spawn"), _begin, (self,)
+        )
+        waiting: deque[Future[Batch]] = deque()
+        for number in numbers:
+            waiting.append(self._pool.submit(_gather, self.epoch, number))
+            if len(waiting) > 2 * self._workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+    def batch(self, epoch: int, number: int) -> Batch:
+        """One batch by itself."""
+        if self._order[0] != epoch:
+            rng = np.random.default_rng([self._seed, epoch])
+            self._order = epoch, rng.permutation(len(self._split.captions))
+        rows = self._order[1][number * self._batch_size : (number + 1) * self._batch_size]
+        return self._split.minibatch(rows, np.random.default_rng([self._seed, epoch, number]))
+
+
+_here: list[Minibatches] = []
+"""In a worker, what it gathers from."""
+
+
+def _begin(batches: Minibatches) -> None:
+    _here[:] = [batches]
+
+
+def _gather(epoch: int, number: int) -> Batch:
+    return _here[0].batch(epoch, number)

@@ -1,0 +1,71 @@
+"""Minibatches: the same whatever gathers them."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from limner.data.loading import Minibatches
+from limner.data.opening import open_dataset
+from limner.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def in_one_process(tiny_dataset):
+    batches = Minibatches(tiny_dataset, batch_size=16, seed=5)
+    return {epoch: all_of(batches, epoch) for epoch in (0, 1)}
+
+
+def all_of(batches, epoch):
+    batches.epoch = epoch
+    return list(batches)
+
+
+def test_every_caption_once_with_its_features(tiny_dataset, in_one_process):
+    train = open_dataset(tiny_dataset).splits["train"]
+    captions = np.concatenate([captions for captions, _ in in_one_process[0]])
+    features = np.concatenate([features for _, features in in_one_process[0]])
+    assert [len(captions) for captions, _ in in_one_process[0]] == [16] * 6 + [4]
+    found = {(row.tobytes(), own.tobytes()) for row, own in zip(captions, features, strict=True)}
+    own = zip(train.captions, train.features[train.image_idxs], strict=True)
+    assert found == {(row.tobytes(), features.tobytes()) for row, features in own}
+
+
+def test_another_epoch_or_seed_is_another_order(tiny_dataset, in_one_process):
+    first = in_one_process[0][0][0]
+    assert (first != in_one_process[1][0][0]).any()
+    assert (first != next(iter(Minibatches(tiny_dataset, batch_size=16, seed=6)))[0]).any()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_same_with_workers(tiny_dataset, in_one_process, workers):
+    """Processes that are spawned, and know nothing but the path."""
+    batches = Minibatches(tiny_dataset, batch_size=16, seed=5, workers=workers)
+    for epoch in (0, 1):
+        found = all_of(batches, epoch)
+        assert len(found) == len(batches) == 7
+        for ours, theirs in zip(found, in_one_process[epoch], strict=True):
+            np.testing.assert_array_equal(ours[0], theirs[0])
+            np.testing.assert_array_equal(ours[1], theirs[1])
+
+
+def test_handed_over_it_is_small(tiny_dataset, in_one_process):
+    content = pickle.dumps(Minibatches(tiny_dataset, batch_size=16, seed=5))
+    assert len(content) < 1000
+    again = pickle.loads(content)
+    np.testing.assert_array_equal(all_of(again, 1)[3][1], in_one_process[1][3][1])
+
+
+def test_views_are_drawn_by_the_seed(tiny_dataset, in_one_process, monkeypatch):
+    batches = Minibatches(tiny_dataset, batch_size=100, seed=5)
+    split = batches._split
+    object.__setattr__(split, "views", (split.features + 1000,))
+    (first,) = [features for _, features in batches]
+    (second,) = [features for _, features in batches]
+    np.testing.assert_array_equal(first, second)
+    assert 20 < (first > 500).all(axis=1).sum() < 80
+
+
+def test_no_such_split(tiny_dataset):
+    with pytest.raises(InputError, match="no split winter; it has train, dev, test"):
+        Minibatches(tiny_dataset, "winter")
