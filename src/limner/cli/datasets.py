@@ -159,6 +159,11 @@ def export(
         for line in named("pictures that are gone, left out", list(gone)):
             say(line)
     else:
+        if len(opened.origins.all) > 1:
+            say(
+                f"{dataset}: its pictures are in {len(opened.origins.all)} places, and {format} "
+                "only names them; --format webdataset takes them along"
+            )
         files = (export_coco if format is Formats.coco else export_jsonl)(opened, out)
     for file in files:
         print(file)

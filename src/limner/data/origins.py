@@ -7,7 +7,7 @@ otherwise here.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,7 @@ class Origins:
         counts = {split: len(images) for split, images in image_ids.items()}
         alone = [{"source": info.get("source", {}), "pictures": counts}]
         self.all = [Origin(**one) for one in info.get("sources", alone)]
+        self._shards: dict[str, Mapping[str, Picture]] = {}
 
     @property
     def have_pictures(self) -> bool:
@@ -71,9 +72,9 @@ class Origins:
         name = origin.renamed.get(image_id, image_id)
         if origin.source.get("format") == "webdataset":
             path = str(origin.source["path"])
-            if name not in _in_shards(path):
+            if name not in self._in_shards(path):
                 raise InputError(f"{path}: the picture {name} is not in it any more")
-            return _in_shards(path)[name]
+            return self._in_shards(path)[name]
         if not origin.has_pictures:
             raise InputError(f"{image_id}: only its features were given, no picture")
         return Path(origin.source.get("images", "")) / name
@@ -93,6 +94,15 @@ class Origins:
             found.append(Origin(origin.source, pictures, renamed))
         return [origin for origin in found if any(origin.pictures.values())]
 
+    def _in_shards(self, path: str) -> Mapping[str, Picture]:
+        """What pictures are in shards, which are read once; none where they are gone."""
+        if path not in self._shards:
+            try:
+                self._shards[path] = read_source(Path(path), format="webdataset").pictures
+            except InputError:
+                self._shards[path] = {}
+        return self._shards[path]
+
     @cached_property
     def _owner(self) -> dict[str, Origin]:
         """Whose a picture is, where there are several."""
@@ -105,15 +115,6 @@ class Origins:
                 for image, which in zip(images, whose, strict=True):
                     owner[image] = self.all[which]
         return owner
-
-
-@cache
-def _in_shards(path: str) -> Mapping[str, Picture]:
-    """What pictures are in shards; none where they are gone."""
-    try:
-        return read_source(Path(path), format="webdataset").pictures
-    except InputError:
-        return {}
 
 
 def noted(origins: Sequence[Origin]) -> dict[str, Any]:
