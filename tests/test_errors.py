@@ -237,6 +237,89 @@ REFUSED = {
 }
 
 
+def to_dataset(*command, names="{place}/dataset"):
+    """`limner dataset`, and what its line must name."""
+
+    def make(place):
+        arguments = [str(part).format(place=place) for part in command]
+        return ["dataset", *arguments], names.format(place=place)
+
+    return make
+
+
+NEW = ("--out", "{place}/new")
+REFUSED |= {
+    "a dataset that is none": (
+        to_dataset("info", "{place}/images", names="{place}/images"),
+        "dataset.json",
+    ),
+    "rows of a split that is not there": (
+        to_dataset("head", "{place}/dataset", "--split", "fold"),
+        "no split fold; it has train, dev, test",
+    ),
+    "rows after the last": (
+        to_dataset("head", "{place}/dataset", "--start", 20),
+        "--start 20: ",
+    ),
+    "one dataset to merge": (
+        to_dataset("merge", "{place}/dataset", *NEW),
+        "one dataset alone",
+    ),
+    "merged into one of them": (
+        to_dataset("merge", "{place}/dataset", "{place}/dataset", "--out", "{place}/dataset"),
+        "holds a dataset already",
+    ),
+    "merged into a file": (
+        to_dataset(
+            "merge",
+            *["{place}/dataset"] * 2,
+            "--out",
+            "{place}/captions.csv",
+            names="{place}/captions.csv",
+        ),
+        "a file; --out takes a folder",
+    ),
+    "merged with a run": (
+        to_dataset("merge", "{place}/dataset", "{place}/run", *NEW, names="{place}/run"),
+        "no dataset.json in it",
+    ),
+    "cut to more than there are": (
+        to_dataset("subset", "{place}/dataset", *NEW, "--split", "train=21"),
+        "has 20 such pictures in train",
+    ),
+    "cut to no number": (
+        to_dataset("subset", "{place}/dataset", *NEW, "--split", "train=half", names="train=half"),
+        "expected NAME=COUNT",
+    ),
+    "cut by a list that is not there": (
+        to_dataset(
+            "subset", "{place}/dataset", *NEW, "--images", "{place}/no.txt", names="{place}/no.txt"
+        ),
+        "no such file",
+    ),
+    "cut to a vocabulary without words": (
+        to_dataset("subset", "{place}/dataset", *NEW, "--min-count", 999, names="999"),
+        "lower --min-count",
+    ),
+    "exported over a file": (
+        to_dataset(
+            "export",
+            "{place}/dataset",
+            "--format",
+            "jsonl",
+            "--out",
+            "{place}/captions.csv",
+            names="{place}/captions.csv",
+        ),
+        "is there already",
+    ),
+    "exported to an unknown format": (
+        to_dataset("export", "{place}/dataset", "--format", "xml", *NEW, names="xml"),
+        "limner --help",
+    ),
+}
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused(place, capsys, case):
     make, message = REFUSED[case]

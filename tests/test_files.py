@@ -3,7 +3,7 @@ import stat
 import pytest
 
 from limner.errors import LimnerError
-from limner.files import atomic_path, check_space, write_atomically
+from limner.files import atomic_folder, atomic_path, check_space, write_atomically
 
 
 def test_writes_text_and_bytes(tmp_path):
@@ -46,3 +46,31 @@ def test_more_than_the_disk_holds(tmp_path):
     check_space(tmp_path / "new" / "folder", 1)
     with pytest.raises(LimnerError, match=r"folder: 1000000000\.0 GB are needed and [\d.]+ GB are"):
         check_space(tmp_path / "new" / "folder", 10**18)
+
+
+def test_a_folder_is_whole_or_not_there(tmp_path):
+    new = tmp_path / "a" / "new"
+
+    def fail():
+        with atomic_folder(new) as folder:
+            (folder / "half.txt").write_text("half")
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert list(new.parent.iterdir()) == []
+    with atomic_folder(new) as folder:
+        (folder / "whole.txt").write_text("whole")
+        assert not new.exists()
+    assert list(new.parent.iterdir()) == [new]
+    assert (new / "whole.txt").read_text() == "whole"
+
+
+def test_a_folder_that_is_there_stays(tmp_path):
+    new = tmp_path / "new"
+    new.mkdir()
+    (new / "mine.txt").write_text("mine")
+    with pytest.raises(LimnerError, match="new: cannot be written"), atomic_folder(new):
+        pass
+    assert (new / "mine.txt").read_text() == "mine"
+    assert list(tmp_path.iterdir()) == [new]

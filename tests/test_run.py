@@ -324,7 +324,7 @@ def test_stopped_with_everything_switched_on_it_goes_on(
     np.testing.assert_allclose(trained.feature_mean, features.mean(axis=0), atol=1e-5)
     std = features.std(axis=0)
     np.testing.assert_allclose(trained.feature_std[std > 1e-3], std[std > 1e-3], rtol=1e-3)
-    picture = data.image_path(data.splits["dev"].image_ids[0])
+    picture = data.picture(data.splits["dev"].image_ids[0])
     caption = Captioner.load(tmp_path / "run").caption(picture)
     assert caption.score < 0
 
@@ -386,7 +386,7 @@ def test_characters_from_prepare_to_captions(drawn, tmp_path):
     )
     start(data, tmp_path / "run", config)
     captioner = Captioner.load(tmp_path / "run")
-    picture = data.image_path(data.splits["dev"].image_ids[0])
+    picture = data.picture(data.splits["dev"].image_ids[0])
     caption = captioner.caption(picture)
     assert 2 < len(caption.text.split()) < 40
     said = [choice.word for choice in explain(captioner.model, caption.features, caption.text)]

@@ -87,3 +87,27 @@ def test_characters():
     words = Vocabulary.build([["two", "dogs"]])
     assert (words.of_characters, words.unit) == (False, "words")
     assert words.split("two dogs") == ["two", "dogs"]
+
+
+@pytest.mark.parametrize(
+    ("caption", "unknown"),
+    [
+        ("A dog's Dog, and a CAT!", ["Dog", "and", "CAT"]),
+        ("a dog’s", []),
+        ("İ dog’s ẞ a İİ", ["İ", "ẞ", "İ", "İ"]),
+        ("ΣΑΣ a", ["ΣΑΣ"]),
+        ("...", []),
+        ("", []),
+    ],
+)
+def test_unknown_words_are_marked_where_they_stand(caption, unknown):
+    """However long a letter becomes when it is made small."""
+    vocabulary = Vocabulary((*SPECIAL, "a", "dog's"))
+    pieces = vocabulary.marked(caption)
+    assert "".join(text for text, _ in pieces) == caption
+    assert [text for text, is_unknown in pieces if is_unknown] == unknown
+
+
+def test_a_word_with_an_unknown_character_is_marked():
+    vocabulary = Vocabulary((*SPECIAL, " ", "a", "d", "g", "o"))
+    assert vocabulary.marked("A dog, a cat") == [("A dog, a ", False), ("cat", True)]

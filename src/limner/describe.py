@@ -11,7 +11,9 @@ import numpy as np
 from limner.captioner import BUNDLED_CAPTIONER, checkpoint_path
 from limner.checkpoint import load_checkpoint
 from limner.data.backbone import backbone_title
+from limner.data.course_folder import is_course_folder
 from limner.data.dataset import Dataset
+from limner.data.facts import facts_of, shapes_of
 from limner.data.open_backbone import open_backbone
 from limner.data.opening import open_dataset
 from limner.errors import InputError
@@ -26,8 +28,9 @@ def describe(path: Path | None = None) -> dict[str, str]:
     """
     if path is None:
         return _describe_limner()
-    if (path / "dataset.json").exists() or (path / "partial").is_dir():
-        return _describe_dataset(open_dataset(path))
+    is_dataset = (path / "dataset.json").exists() or (path / "partial").is_dir()
+    if is_dataset or is_course_folder(path):
+        return describe_dataset(open_dataset(path))
     if path.is_dir() and not (path / "config.toml").exists():
         raise InputError(f"{path}: neither a dataset nor a run")
     return _describe_checkpoint(checkpoint_path(path))
@@ -46,33 +49,43 @@ def _describe_limner() -> dict[str, str]:
     }
 
 
-def _describe_dataset(dataset: Dataset) -> dict[str, str]:
-    vocabulary = f"{len(dataset.vocabulary)} {dataset.vocabulary.unit}"
-    facts = {
-        name: f"{len(split.image_ids)} pictures, {len(split.captions)} captions"
-        for name, split in dataset.splits.items()
-    }
-    info = dataset.info
+def describe_dataset(dataset: Dataset) -> dict[str, str]:
+    """Facts about a dataset by name, as `describe` gives them."""
+    facts = facts_of(dataset)
+    words, sources = facts["vocabulary"], facts["sources"]
+    of = "" if words["min_count"] is None else f" of {words['min_count']} uses or more"
     return {
         "dataset": str(dataset.path),
-        **facts,
-        "vocabulary": f"{vocabulary} of {info.get('min_count')} uses or more",
+        **{name: _split(split, words["unit"]) for name, split in facts["splits"].items()},
+        "vocabulary": f"{words['size']} {words['unit']}{of}",
         "features": _features(dataset),
-        "pictures": info["source"]["images"],
-        "captions": info["source"]["captions"],
-        "left out": f"{len(info['skipped'])} pictures",
+        "on disk": f"{facts['bytes'] / 1e6:,.1f} MB, features in {facts['features']['dtype']}",
+        "pictures": ", ".join(source.get("images", "unknown") for source in sources),
+        "captions": ", ".join(source.get("captions", "unknown") for source in sources),
+        "left out": f"{len(facts['left_out'])} pictures",
         "fingerprint": dataset.fingerprint[:12],
     }
 
 
+def _split(facts: dict[str, Any], unit: str) -> str:
+    lengths = facts["words_a_caption"]
+    return (
+        f"{facts['pictures']} pictures, {facts['captions']} captions of {lengths['from']} to "
+        f"{lengths['to']} {unit}, mostly; {facts['unknown']:.1%} <UNK>"
+    )
+
+
 def _features(dataset: Dataset) -> str:
     """How many numbers of how many places, of pictures of which size, from which backbone."""
-    train, backbone = dataset.splits["train"], dataset.info["backbone"]
-    places = f" at each of {train.features.shape[1]} places" if dataset.has_grid else ""
-    size = backbone.get("preprocessing", {}).get("size", "?")
+    train, backbone = dataset.splits["train"], dataset.info.get("backbone") or {}
+    both = [" at each of ".join(map(str, reversed(s))) for s in shapes_of(dataset).values()]
+    numbers = ", and ".join(f"{one} places" if " at " in one else f"{one} numbers" for one in both)
+    size = backbone.get("preprocessing", {}).get("size")
+    pictures = f", pictures of {size} x {size}" if size else ""
     views = f", {len(train.views)} altered views of every training picture" if train.views else ""
-    numbers = f"{dataset.input_dim} numbers{places}"
-    return f"{numbers} from {backbone['name']}, pictures of {size} x {size}{views}"
+    explained = [one.get("explained", 0) for one in backbone.get("pca", {}).values()]
+    kept = f", components with {explained[0]:.1%} of the variance" if explained else ""
+    return f"{numbers} from {backbone.get('name', 'unknown')}{pictures}{kept}{views}"
 
 
 def _describe_checkpoint(path: Path) -> dict[str, str]:

@@ -45,6 +45,28 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside `path`; renamed to `path` when the block ends well, else removed.
+
+    Raises:
+        LimnerError: in one line, if the disk is full, or `path` is there already.
+    """
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.absolute().parent, prefix=f".{path.name}."))
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        temporary.rename(path)
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Write a whole file, or leave what was there before. Text is written as UTF-8."""
     with atomic_path(path) as temporary:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import (
@@ -15,9 +16,15 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from limner.assessment import Row
+from limner.data.dataset import Dataset
+from limner.data.images import source_name
+from limner.data.look import open_picture
+from limner.errors import InputError
 from limner.metrics import Difference, Scores
+from limner.terminal_picture import WIDTH, draw
 
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 stdout = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
@@ -124,3 +131,38 @@ def print_differences(
             verdict,
         )
     stdout.print(table)
+
+
+def print_counts(dataset: Dataset) -> None:
+    """What a new dataset holds."""
+    for name, part in dataset.splits.items():
+        print(f"{name}: {len(part.image_ids)} pictures, {len(part.captions)} captions")
+    print(f"vocabulary: {len(dataset.vocabulary)} {dataset.vocabulary.unit}")
+    print(f"dataset: {dataset.path}")
+
+
+def print_row(dataset: Dataset, split: str, row: int, picture: bool = True) -> None:
+    """A picture of a dataset with its captions: drawn, where stdout is a terminal with colours.
+
+    Words that become `<UNK>` are underlined there, and in [brackets] elsewhere.
+    """
+    part = dataset.splits[split]
+    image = part.image_ids[row]
+    in_colour = stdout.is_terminal and stdout.color_system is not None
+    print(f"{split} {row}: {source_name(Path(image))}")
+    try:
+        place = dataset.picture(image)
+        loaded = open_picture(place, size_hint=2 * WIDTH)
+        print(f"  {source_name(Path(str(place)))}")
+        if picture and in_colour:
+            stdout.print(draw(loaded, min(WIDTH, stdout.width)))
+    except InputError as error:
+        print(f"  no picture: {error}")
+    for text in dataset.texts(split, row):
+        line = Text("  ")
+        for piece, unknown in dataset.vocabulary.marked(" ".join(text.split())):
+            if in_colour:
+                line.append(piece, "underline red" if unknown else "")
+            else:
+                line.append(f"[{piece}]" if unknown else piece)
+        stdout.print(line)

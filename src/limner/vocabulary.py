@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -151,6 +152,27 @@ class Vocabulary:
         row = np.zeros(length, dtype=np.int32)
         row[: len(ids) + 2] = [self.word_to_idx[START], *ids, self.word_to_idx[END]]
         return row
+
+    def marked(self, caption: str) -> list[tuple[str, bool]]:
+        """A caption as it is written, in pieces: (text, whether it becomes `<UNK>`).
+
+        >>> Vocabulary((*SPECIAL, "a", "dog")).marked("A dog, asleep.")
+        [('A dog, ', False), ('asleep', True), ('.', False)]
+        """
+        starts = [0]  # of each character, once in small letters: some become two
+        for character in caption:
+            starts.append(starts[-1] + len(character.lower()))
+        pieces: list[tuple[str, bool]] = []
+        done = 0
+        for match in _WORD.finditer(caption.lower()):
+            word = match[0].replace("’", "'")
+            tokens = word if self.of_characters else [word]
+            if any(token not in self.word_to_idx for token in tokens):
+                start = bisect_right(starts, match.start()) - 1
+                end = bisect_left(starts, match.end())
+                pieces += [(caption[done:start], False), (caption[start:end], True)]
+                done = end
+        return [piece for piece in (*pieces, (caption[done:], False)) if piece[0]]
 
     def decode(self, ids: Int[Array, " T"]) -> str:
         """The plain text of one caption, without `<START>`, `<END>` and `<NULL>`.

@@ -108,7 +108,7 @@ def test_no_command_is_help(run):
     commands = [line.split()[0] for line in out.split("Commands:\n")[1].splitlines()]
     assert commands == [
         *("download", "check", "prepare", "train", "evaluate", "score", "compare"),
-        *("caption", "demo", "info"),
+        *("caption", "demo", "info", "dataset"),
     ]
 
 

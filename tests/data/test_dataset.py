@@ -51,7 +51,7 @@ def test_what_prepare_wrote(tiny_dataset, drawn, backbone):
         ]
         assert dataset.references[name] == {image: written[image] for image in split.image_ids}
         for image, row in zip(split.image_ids[:2], split.features, strict=False):
-            assert dataset.image_path(image) == drawn / "images" / image
+            assert dataset.picture(image) == drawn / "images" / image
             expected_row = features_of(backbone, drawn / "images" / image)
             np.testing.assert_allclose(row, expected_row, atol=1e-4)
     assert dataset.input_dim == backbone.dim

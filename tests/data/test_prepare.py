@@ -165,7 +165,7 @@ def test_views_of_the_training_pictures(undisturbed, job, count):
         assert view.shape == train.features.shape
         for row in (0, 7):
             name = train.image_ids[row]
-            image = view_of(load_image(dataset.image_path(name), size_hint=448), number, name)
+            image = view_of(load_image(dataset.picture(name), size_hint=448), number, name)
             expected = backbone.features(backbone.preprocess(image)[None])[0]
             np.testing.assert_allclose(view[row], expected, atol=1e-4)
             assert np.abs(view[row] - train.features[row]).max() > 0.01

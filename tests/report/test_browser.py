@@ -1,8 +1,6 @@
 """The page in a real browser: Debian's Chromium, driven by Selenium."""
 
 import json
-import shutil
-from contextlib import contextmanager
 
 import pytest
 
@@ -18,18 +16,6 @@ pytestmark = pytest.mark.browser
 CONTROL, RELEASE, BACKSPACE, RIGHT = "\ue009", "\ue000", "\ue003", "\ue014"
 """Keys, as WebDriver names them."""
 
-FLAGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-dev-shm-usage",
-]
-
 
 @pytest.fixture(scope="module")
 def page(tiny_dataset, tiny_run, tmp_path_factory):
@@ -38,38 +24,6 @@ def page(tiny_dataset, tiny_run, tmp_path_factory):
     history = read_history(tiny_run)
     write_report(path, assess(checkpoint.model, data, "train"), data, checkpoint, history)
     return path.as_uri()
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory):
-    """Starts a browser; preferences may be given."""
-    webdriver = pytest.importorskip("selenium.webdriver")
-    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and chromedriver):
-        pytest.skip("no chromium with chromedriver here")
-
-    @contextmanager
-    def browser(**preferences):
-        options = webdriver.ChromeOptions()
-        options.binary_location = chromium
-        for flag in FLAGS:
-            options.add_argument(flag)
-        options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-        options.add_experimental_option("prefs", preferences)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        driver = webdriver.Chrome(options, webdriver.ChromeService(chromedriver))
-        try:
-            yield driver
-        finally:
-            driver.quit()
-
-    return browser
-
-
-@pytest.fixture(scope="module")
-def shared(start):
-    with start() as driver:
-        yield driver
 
 
 @pytest.fixture

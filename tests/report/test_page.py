@@ -9,9 +9,11 @@ from PIL import Image
 from limner.assessment import assess
 from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
+from limner.data.images import load_image
 from limner.data.opening import open_dataset
 from limner.report import write_report
-from limner.report.wall import EXTREMES, MOST, THUMBNAIL_BYTES, _picture, choose
+from limner.report.thumbnail import THUMBNAIL_BYTES, thumbnail
+from limner.report.wall import EXTREMES, MOST, choose
 from limner.run import read_history
 
 VOID = {"meta", "img", "line", "path", "link", "input", "rect", "circle", "br"}
@@ -113,6 +115,6 @@ def test_200_pictures_of_noise_stay_under_5_megabytes(tmp_path, rng):
     """Noise is the hardest picture to compress."""
     noise = rng.integers(0, 256, (480, 640, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")
-    size = len(_picture(tmp_path / "noise.png", "noise"))
+    size = len(thumbnail(lambda: load_image(tmp_path / "noise.png"), "noise"))
     assert size < THUMBNAIL_BYTES * 4 / 3 + 200
     assert MOST * size < 4_500_000

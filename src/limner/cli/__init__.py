@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from limner.cli.datasets import app as dataset_app
 from limner.cli.fetching import download
 from limner.cli.making import demo, train
 from limner.cli.preparing import check, prepare
@@ -47,6 +48,7 @@ COMMANDS = (download, check, prepare, train, evaluate, score, compare, caption, 
 
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(dataset_app, name="dataset")
 
 
 def main(arguments: list[str] | None = None) -> int:

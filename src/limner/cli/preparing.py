@@ -11,12 +11,13 @@ import typer
 
 from limner.data.feature_rows import FromPictures
 from limner.data.job import Job
-from limner.data.prepare import look_before
+from limner.data.prepare import check_training, look_before
 from limner.data.prepare import prepare as prepare_dataset
 from limner.data.sources import FORMATS
 from limner.data.writing import Captions
 from limner.errors import InputError
-from limner.terminal import say, staged_bar
+from limner.report.check import write_check
+from limner.terminal import print_counts, say, staged_bar
 
 Format = StrEnum("Format", {name: name for name in FORMATS})  # type: ignore[misc]
 
@@ -154,10 +155,7 @@ def prepare(
     )
     with staged_bar("pictures") as update:
         dataset = prepare_dataset(job, say, update)
-    for name, part in dataset.splits.items():
-        print(f"{name}: {len(part.image_ids)} pictures, {len(part.captions)} captions")
-    print(f"vocabulary: {len(dataset.vocabulary)} {dataset.vocabulary.unit}")
-    print(f"dataset: {out}")
+    print_counts(dataset)
 
 
 def check(
@@ -175,11 +173,17 @@ def check(
     size: SizeOption = None,
     views: ViewsOption = 0,
     max_pixels: PixelsOption = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page of all findings, with pictures.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="All findings as JSON, every name in it.")
     ] = False,
 ) -> None:
-    """Say what is wrong with pictures and captions, and what preparing them would take."""
+    """Say what is wrong with pictures and captions, and what preparing them would take.
+
+    The exit status is 2 where nothing to train on is left.
+    """
     job = Job(
         source,
         Path(),
@@ -206,7 +210,12 @@ def check(
         facts = {**findings.to_json(), "cost": asdict(cost) if cost else None}
         print(json.dumps(facts, ensure_ascii=False, indent=2))
     elif cost:
-        print(cost)
+        print(f"preparing takes {cost}")
+    if html:
+        write_check(html, findings, cost)
+        if not as_json:
+            print(f"page: {html}")
+    check_training(findings)
 
 
 def _quiet(line: str) -> None:

@@ -3,7 +3,7 @@
 limner check photos/        counts, what is missing, what cannot be read, leaks, words, cost
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from limner.data.duplicates import NAMED, Same, find_same, leaks, named, repeats, tell_same
 from limner.data.look import Seen, look
 from limner.data.scripts import Mangled, mangled
 from limner.data.sources import Source
@@ -18,9 +19,6 @@ from limner.vocabulary import tokenize
 
 THRESHOLDS = (1, 2, 3, 5, 10, 20)
 """Values of --min-count that the vocabulary is shown for."""
-
-NAMED = 10
-"""Names that a line of the terminal gives of each kind; JSON and the page give all."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -69,24 +67,22 @@ class Findings:
         return {split: {i: captions[i] for i in images} for split, images in self.splits.items()}
 
     @cached_property
-    def same(self) -> list[dict[str, list[str]]]:
+    def same(self) -> list[Same]:
         """Pictures of equal bytes: for each, the ids by split."""
-        owners: dict[str, dict[str, list[str]]] = defaultdict(dict)
-        for split, images in self.splits.items():
-            for image in images:
-                if image in self.seen:
-                    owners[self.seen[image].sha256].setdefault(split, []).append(image)
-        return [ids for ids in owners.values() if sum(map(len, ids.values())) > 1]
+        return find_same(
+            (split, image, self.seen[image].sha256)
+            for split, images in self.splits.items()
+            for image in images
+            if image in self.seen
+        )
 
-    @property
-    def leaks(self) -> list[dict[str, list[str]]]:
-        """Pictures of equal bytes in several splits: a model is scored on what it has seen."""
-        return [ids for ids in self.same if len(ids) > 1]
-
-    @property
-    def repeats(self) -> list[list[str]]:
-        """Pictures of equal bytes within one split."""
-        return [images for ids in self.same for images in ids.values() if len(images) > 1]
+    @cached_property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Pictures and captions of each split."""
+        return {
+            split: {"pictures": len(images), "captions": len(list(self._texts(split)))}
+            for split, images in self.splits.items()
+        }
 
     @cached_property
     def lengths(self) -> Counter[int]:
@@ -119,16 +115,14 @@ class Findings:
             "source": str(source.path),
             "format": source.format,
             "taken_for": source.title,
-            "splits": {
-                split: {"pictures": len(images), "captions": len(list(self._texts(split)))}
-                for split, images in self.splits.items()
-            },
+            "can_be_prepared": "train" in self.splits,
+            "splits": self.counts,
             "problems": source.problems,
             "pictures_without_captions": self.without_captions,
             "captions_without_pictures": self.without_pictures,
             "unreadable": self.unreadable,
-            "same_picture_across_splits": self.leaks,
-            "same_picture_within_a_split": self.repeats,
+            "same_picture_across_splits": leaks(self.same),
+            "same_picture_within_a_split": repeats(self.same),
             "caption_lengths": dict(sorted(self.lengths.items())),
             "vocabulary": [asdict(one) for one in self.vocabulary],
             "mangled": [{**asdict(one), "advice": str(one)} for one in self.mangled],
@@ -159,12 +153,11 @@ def find(
         name: [i for i in images if i in source.captions and i in there and i not in unreadable]
         for name, images in splits.items()
     }
-    uncaptioned = (set(named) & there).union(source.pictures) - source.captions.keys()
     return Findings(
         source,
         {name: images for name, images in kept.items() if images},
         seen,
-        sorted(uncaptioned),
+        sorted(there - source.captions.keys()),
         [image for image in dict.fromkeys([*named, *source.captions]) if image not in there],
         unreadable,
     )
@@ -181,44 +174,33 @@ def _words(counts: Counter[str], elsewhere: Counter[str], min_count: int) -> Wor
 
 def summary(findings: Findings) -> list[str]:
     """Lines for a person at the terminal: counts, what is wrong by name, and the words."""
-    captions = {split: len(list(findings._texts(split))) for split in findings.splits}
     lines = [
-        f"{split}: {len(images):,} pictures, {captions[split]:,} captions"
-        for split, images in findings.splits.items()
+        f"{split}: {count['pictures']:,} pictures, {count['captions']:,} captions"
+        for split, count in findings.counts.items()
     ]
     lines += findings.source.problems
-    lines += _named("pictures without captions", findings.without_captions)
-    lines += _named("captions without pictures", findings.without_pictures)
-    lines += _some([f"{reason} (left out)" for reason in findings.unreadable.values()])
-    leaks = [
-        " = ".join(f"{image} ({split})" for split, images in ids.items() for image in images)
-        for ids in findings.leaks
-    ]
-    lines += _named("the same picture in several splits (a model is tested on it, too)", leaks)
-    lines += _named("the same picture twice in a split", [" = ".join(i) for i in findings.repeats])
+    lines += named("pictures without captions", findings.without_captions)
+    lines += named("captions without pictures", findings.without_pictures)
+    lines += [f"{reason} (left out)" for reason in list(findings.unreadable.values())[:NAMED]]
+    if len(findings.unreadable) > NAMED:
+        lines.append(f"and {len(findings.unreadable) - NAMED:,} more pictures that cannot be read")
+    lines += tell_same(findings.same)
     if findings.lengths:
         lengths = np.array(sorted(findings.lengths.elements()))
         low, middle, high = np.percentile(lengths, [5, 50, 95]).astype(int)
         lines.append(
             f"captions: {middle} words in the middle, {low} to {high} mostly, {lengths[-1]} at most"
         )
-    for one in findings.vocabulary:
-        elsewhere = one.unknown_elsewhere
-        rest = "" if elsewhere is None else f", {elsewhere:.1%} of the other splits'"
-        lines.append(
-            f"--min-count {one.min_count}: {one.words:,} words; <UNK> is {one.unknown:.1%} of the "
-            f"training captions{rest}"
-        )
+        lines += _vocabulary(findings.vocabulary)
     return lines + [str(one) for one in findings.mangled]
 
 
-def _named(what: str, names: Sequence[str]) -> list[str]:
-    if not names:
-        return []
-    more = f", and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return [f"{what}: {len(names):,}: {', '.join(names[:NAMED])}{more}"]
-
-
-def _some(lines: Sequence[str]) -> list[str]:
-    more = [f"and {len(lines) - NAMED:,} more"] if len(lines) > NAMED else []
-    return [*lines[:NAMED], *more]
+def _vocabulary(words: Sequence[Words]) -> list[str]:
+    """A small table, a line for each threshold."""
+    others = words[0].unknown_elsewhere is not None
+    head = f"{'--min-count':>11} {'words':>9} {'<UNK> in train':>15}"
+    return [head + "  <UNK> elsewhere" * others] + [
+        f"{one.min_count:>11} {one.words:>9,} {one.unknown:>15.1%}"
+        + (f"{one.unknown_elsewhere:>17.1%}" if one.unknown_elsewhere is not None else "")
+        for one in words
+    ]

@@ -118,7 +118,10 @@ def _course_dict(dataset: Dataset) -> dict[str, Any]:
 
 
 def _address(dataset: Dataset, image_id: str) -> str:
-    """A URL as it is; a picture on this disk by its path."""
+    """A URL as it is; a picture on this disk by its path, if there was one."""
     if image_id.startswith(("http://", "https://")):
         return image_id
-    return str(dataset.image_path(image_id))
+    try:
+        return str(dataset.picture(image_id))
+    except InputError:
+        return image_id

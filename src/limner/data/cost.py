@@ -34,10 +34,9 @@ class Cost:
     seconds: float
 
     def __str__(self) -> str:
-        size = f"{self.bytes / 1e6:,.0f} MB of features"
         return (
-            f"the work: {size}, {self.while_working / 1e6:,.0f} MB more until it is done, "
-            f"{_duration(self.seconds)}"
+            f"{_duration(self.seconds)}, {_size(self.bytes)} of features on disk, and "
+            f"{_size(self.while_working)} more until it is done"
         )
 
     def check_room(self, folder: Path) -> None:
@@ -83,6 +82,17 @@ def seconds_a_picture(findings: Findings, backbone: Backbone, max_pixels: int | 
             pass
         seconds = time.perf_counter() - started
     return seconds / max(len(tried), 1)
+
+
+def _size(count: int) -> str:
+    """In the unit that fits.
+
+    >>> _size(800), _size(123_456), _size(12_345_678_900)
+    ('1 kB', '123 kB', '12.3 GB')
+    """
+    if count < 1e6:
+        return f"{max(round(count / 1e3), 1)} kB"
+    return f"{count / 1e6:,.0f} MB" if count < 1e9 else f"{count / 1e9:,.1f} GB"
 
 
 def _duration(seconds: float) -> str:

@@ -23,6 +23,8 @@ from typing import Any
 import numpy as np
 
 from limner.arrays import Array, Float, Int
+from limner.data.origins import Origins
+from limner.data.sources import Picture
 from limner.errors import InputError
 from limner.pca import Projection
 from limner.vocabulary import Vocabulary
@@ -146,9 +148,26 @@ class Dataset:
             f"{self.path}: no split {' or '.join(names)}; it has {', '.join(self.splits)}"
         )
 
-    def image_path(self, image_id: str) -> Path:
-        """Where the picture was when the dataset was prepared."""
-        return Path(self.info.get("source", {}).get("images", "")) / image_id
+    @cached_property
+    def origins(self) -> Origins:
+        """Where its pictures came from."""
+        return Origins(self.info, {name: split.image_ids for name, split in self.splits.items()})
+
+    def texts(self, split: str, row: int) -> list[str]:
+        """What people wrote of a picture; its captions in known words where that was not kept."""
+        part = self.splits[split]
+        written = self.references.get(split, {}).get(part.image_ids[row])
+        if written is not None:
+            return written
+        return [self.vocabulary.decode(one) for one in part.captions[part.image_idxs == row]]
+
+    def picture(self, image_id: str) -> Picture:
+        """Where a picture was when the dataset was prepared: a file, or a part of a tar file.
+
+        Raises:
+            InputError: if only features were given, or the tar file is gone.
+        """
+        return self.origins.find(image_id)
 
 
 def check_split(

@@ -60,7 +60,7 @@ class FromPictures:
         missing = len(wanted) - len(self._extraction.rows_of(wanted))
         if missing:
             cost = self.cost(missing)
-            report(str(cost))
+            report(f"extracting features: {cost}")
             cost.check_room(folder)
         failed = self._extraction.run(wanted, lambda *n: progress("extracting features", *n))
         lost = {}

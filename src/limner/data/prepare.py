@@ -78,7 +78,7 @@ def prepare(job: Job, report: Report = print, progress: Progress = nothing) -> D
     if job.out.exists() and not job.out.is_dir():
         raise InputError(f"{job.out}: a file; --out takes a folder")
     findings = look_before(job, report, progress)
-    _check_training(findings)
+    check_training(findings)
     job.words.vocabulary(findings.references)  # what cannot be is told now, not after an hour
     features = feature_rows(job, findings)
     if job.pca:
@@ -101,7 +101,7 @@ def feature_rows(job: Job, findings: Findings) -> FeatureRows:
     return FromFile(job, findings) if given else FromPictures(job, findings)
 
 
-def _check_training(findings: Findings) -> None:
+def check_training(findings: Findings) -> None:
     """Raise InputError where there is nothing to train on; say why."""
     if "train" in findings.splits:
         return

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -13,6 +12,7 @@ from limner.checkpoint import Checkpoint
 from limner.data.dataset import Dataset
 from limner.files import write_atomically
 from limner.report.charts import Line, line_chart
+from limner.report.frame import bundled, facts
 from limner.report.scores import baselines, interval_charts, score_table
 from limner.report.wall import choose, wall, wall_note
 from limner.report.words import length_chart, unsaid, word_chart
@@ -36,9 +36,9 @@ def write_report(
     """
     evaluation = assessment.evaluation
     shown = choose(evaluation.table.per_image["CIDEr"])
-    text = Template(_bundled("report.html")).substitute(
-        style=_bundled("report.css"),
-        script=_bundled("report.js"),
+    text = Template(bundled("report.html")).substitute(
+        style=bundled("report.css"),
+        script=bundled("report.js"),
         title=escape(path.parent.resolve().name),
         subtitle=escape(_subtitle(assessment, dataset, checkpoint)),
         interval_charts=interval_charts(assessment.rows),
@@ -49,14 +49,10 @@ def write_report(
         word_charts=length_chart(evaluation) + word_chart(evaluation),
         unsaid=unsaid(evaluation),
         curves=_curves(history) or "<p>No history of this run was kept.</p>",
-        settings=_facts(_settings(dataset, checkpoint)),
-        provenance=_facts(assessment.provenance),
+        settings=facts(_settings(dataset, checkpoint)),
+        provenance=facts(assessment.provenance),
     )
     write_atomically(path, text)
-
-
-def _bundled(name: str) -> str:
-    return files("limner").joinpath("bundled", name).read_text("utf-8")
 
 
 def _subtitle(assessment: Assessment, dataset: Dataset, checkpoint: Checkpoint) -> str:
@@ -81,13 +77,6 @@ def _settings(dataset: Dataset, checkpoint: Checkpoint) -> dict[str, Any]:
         **{name.replace("_", " "): value for name, value in training.items()},
         "trained with limner": checkpoint.info.get("limner_version", "unknown"),
     }
-
-
-def _facts(facts: dict[str, Any]) -> str:
-    return "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(str(fact))}</dd></div>"
-        for name, fact in facts.items()
-    )
 
 
 def _curves(history: Sequence[dict[str, Any]]) -> str:

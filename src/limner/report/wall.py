@@ -1,30 +1,21 @@
 """Pictures with what the model says of them, what people say, and how well the two agree."""
 
-import base64
-import io
 from collections.abc import Sequence
 from html import escape
-from pathlib import Path
 
 import numpy as np
 
 from limner.arrays import Array, Float, Int
 from limner.data.dataset import Dataset
-from limner.data.images import load_image
-from limner.errors import InputError
+from limner.data.look import open_picture
 from limner.evaluation import Evaluation
+from limner.report.thumbnail import SIDE, thumbnail
 
 MOST = 200
 """Pictures on a page, at most."""
 
 EXTREMES = 50
 """So many of the best, and of the worst, where not all can be shown."""
-
-THUMBNAILS = ((256, 75), (256, 50), (192, 50), (128, 50))
-"""Longer side in pixels and JPEG quality, tried until the picture is small enough."""
-
-THUMBNAIL_BYTES = 16_000
-"""200 of these, in base64, are 4.3 MB."""
 
 
 def choose(scores: Float[Array, " N"]) -> Int[Array, " M"]:
@@ -57,34 +48,19 @@ def wall(shown: Sequence[int] | Int[Array, " M"], evaluation: Evaluation, datase
 
 def _card(image: str, index: int, evaluation: Evaluation, dataset: Dataset) -> str:
     scores = {name: float(values[index]) for name, values in evaluation.table.per_image.items()}
-    caption = escape(evaluation.captions[image]) or "(no words)"
+    said = evaluation.captions[image] or "(no words)"
     references = "".join(f"<li>{escape(text)}</li>" for text in evaluation.references[image])
     table = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{value:.1f}</dd></div>" for name, value in scores.items()
     )
+    shown = thumbnail(
+        lambda: open_picture(dataset.picture(image), size_hint=SIDE), f"described as: {said}"
+    )
     return (
         f'<li class="card" data-score="{scores["CIDEr"]:.3f}">'
-        f"{_picture(dataset.image_path(image), caption)}"
-        f'<p class="caption">{caption}</p>'
+        f"{shown}"
+        f'<p class="caption">{escape(said)}</p>'
         f'<p class="score">CIDEr <b>{scores["CIDEr"]:.0f}</b></p>'
         f"<details><summary>What people say</summary><ul>{references}</ul>"
         f"<dl>{table}</dl></details></li>\n"
-    )
-
-
-def _picture(path: Path, caption: str) -> str:
-    try:
-        image = load_image(path, size_hint=THUMBNAILS[0][0])
-    except InputError:
-        return '<div class="picture gone">The picture is gone.</div>'
-    for side, quality in THUMBNAILS:
-        image.thumbnail((side, side))
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=quality, optimize=True)
-        if buffer.tell() <= THUMBNAIL_BYTES:
-            break
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return (
-        f'<img class="picture" src="data:image/jpeg;base64,{data}" width="{image.width}" '
-        f'height="{image.height}" alt="described as: {caption}">'
     )

@@ -1,0 +1,59 @@
+"""Pictures of equal content, by whatever tells contents apart: bytes, or rows of features."""
+
+from collections.abc import Hashable, Iterable, Sequence
+
+NAMED = 10
+"""Names that a line of the terminal gives of each kind."""
+
+Same = dict[str, list[str]]
+"""{split: ids}, all of one picture."""
+
+
+def find_same(pictures: Iterable[tuple[str, str, Hashable]]) -> list[Same]:
+    """The pictures that stand there more than once.
+
+    Args:
+        pictures: split, id and content of each.
+
+    >>> find_same([("train", "a", 1), ("train", "b", 2), ("dev", "c", 1)])
+    [{'train': ['a'], 'dev': ['c']}]
+    """
+    owners: dict[Hashable, Same] = {}
+    for split, image, content in pictures:
+        owners.setdefault(content, {}).setdefault(split, []).append(image)
+    return [ids for ids in owners.values() if sum(map(len, ids.values())) > 1]
+
+
+def leaks(same: Iterable[Same]) -> list[Same]:
+    """Those in several splits: a model is scored on what it has seen."""
+    return [ids for ids in same if len(ids) > 1]
+
+
+def repeats(same: Iterable[Same]) -> list[list[str]]:
+    """Those that one split has more than once."""
+    return [images for ids in same for images in ids.values() if len(images) > 1]
+
+
+def tell_same(same: Sequence[Same]) -> list[str]:
+    """Both, in a line each for a person; none where there are none."""
+    across = [
+        " = ".join(f"{image} ({split})" for split, images in ids.items() for image in images)
+        for ids in leaks(same)
+    ]
+    within = [" = ".join(images) for images in repeats(same)]
+    return [
+        *named("the same picture in several splits (a model is tested on it, too)", across),
+        *named("the same picture twice in a split", within),
+    ]
+
+
+def named(what: str, names: Sequence[str]) -> list[str]:
+    """A line that counts names and gives the first of them; none where there are none.
+
+    >>> named("pictures without captions", ["a.jpg", "b.jpg"])
+    ['pictures without captions: 2: a.jpg, b.jpg']
+    """
+    if not names:
+        return []
+    more = f", and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return [f"{what}: {len(names):,}: {', '.join(names[:NAMED])}{more}"]

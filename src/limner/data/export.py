@@ -1,0 +1,184 @@
+"""A dataset in the formats that others read: COCO's JSON, JSON lines, WebDataset.
+
+The same dataset gives the same bytes.
+"""
+
+import io
+import json
+import re
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from limner.data.dataset import Dataset
+from limner.errors import InputError
+from limner.files import atomic_folder, write_atomically
+
+SHARD_SIZE = 1000
+"""Pictures in a shard of WebDataset."""
+
+_COCO_NAME = re.compile(r"(?:^|[_/])(\d{12})\.\w+$")
+
+
+def export_coco(dataset: Dataset, out: Path) -> list[Path]:
+    """Write `captions_{split}.json` as COCO's annotations are, into a folder.
+
+    Where all pictures have COCO's own names, they keep COCO's numbers; otherwise they are counted
+    from 1, through all splits.
+
+    Raises:
+        InputError: if `out` is there already, or the dataset has no raw captions.
+        LimnerError: if it cannot be written.
+    """
+    _check(dataset, out)
+    numbers = _numbers(dataset.references)
+    annotations = 0
+    names = []
+    with atomic_folder(out) as folder:
+        for split, captions in dataset.references.items():
+            rows = []
+            for image, texts in captions.items():
+                for text in texts:
+                    annotations += 1
+                    rows.append({"id": annotations, "image_id": numbers[image], "caption": text})
+            content = {
+                "info": {
+                    "description": f"{dataset.path.resolve().name}, {split}; limner "
+                    f"{version('limner')}"
+                },
+                "licenses": [],
+                "images": [{"id": numbers[image], "file_name": image} for image in captions],
+                "annotations": rows,
+            }
+            names.append(f"captions_{split}.json")
+            (folder / names[-1]).write_text(json.dumps(content, ensure_ascii=False), "utf-8")
+    return [out / name for name in names]
+
+
+def _numbers(references: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    images = [image for captions in references.values() for image in captions]
+    found = [int(match[1]) for image in images if (match := _COCO_NAME.search(image))]
+    if len(set(found)) < len(images):
+        found = list(range(1, len(images) + 1))
+    return dict(zip(images, found, strict=True))
+
+
+def export_jsonl(dataset: Dataset, out: Path) -> list[Path]:
+    """Write a file with a picture a line: image, split, captions.
+
+    Raises:
+        InputError: if `out` is there already, or the dataset has no raw captions.
+        LimnerError: if it cannot be written.
+    """
+    _check(dataset, out)
+    rows = (
+        {"image": image, "split": split, "captions": texts}
+        for split, captions in dataset.references.items()
+        for image, texts in captions.items()
+    )
+    write_atomically(out, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
+    return [out]
+
+
+def export_webdataset(
+    dataset: Dataset, out: Path, shard_size: int = SHARD_SIZE
+) -> tuple[list[Path], dict[str, str]]:
+    """Write `{split}-000000.tar` into a folder: pictures as they are, KEY.jpg, and KEY.json.
+
+    A key is the picture's name without its ending; a dot inside, which would end it, becomes `_`.
+    Where only features were given, they stand in the pictures' place as KEY.npy.
+
+    Returns:
+        The shards, and {image id: why its picture could not be read}; those are left out.
+
+    Raises:
+        InputError: if `out` is there already, no picture is, or the dataset has no raw captions.
+        LimnerError: if it cannot be written.
+    """
+    _check(dataset, out)
+    gone: dict[str, str] = {}
+    names: list[str] = []
+    with atomic_folder(out) as folder:
+        for split in dataset.splits:
+            samples = _samples(dataset, split, gone)
+            first = next(samples, None)
+            while first is not None:
+                names.append(f"{split}-{sum(n.startswith(f'{split}-') for n in names):06d}.tar")
+                with tarfile.open(folder / names[-1], "w", format=tarfile.PAX_FORMAT) as tar:
+                    for _ in range(shard_size):
+                        if first is None:
+                            break
+                        _add(tar, first)
+                        first = next(samples, None)
+        if not names:
+            raise InputError(f"{next(iter(gone.values()))}; none of the pictures is there any more")
+    return [out / name for name in names], gone
+
+
+def _samples(
+    dataset: Dataset, split: str, gone: dict[str, str]
+) -> Iterator[list[tuple[str, bytes]]]:
+    """Name and bytes of the files of each picture, sorted by key; fills `gone`."""
+    part = dataset.splits[split]
+    keys = _keys(part.image_ids)
+    for row in sorted(range(len(keys)), key=lambda row: keys[row]):
+        image, key = part.image_ids[row], keys[row]
+        try:
+            content = _content(dataset, split, row)
+        except InputError as error:
+            gone[image] = str(error)
+            continue
+        facts = {"image": image, "captions": dataset.references[split][image]}
+        text = json.dumps(facts, ensure_ascii=False).encode()
+        yield [*((f"{key}{ending}", data) for ending, data in content), (f"{key}.json", text)]
+
+
+def _content(dataset: Dataset, split: str, row: int) -> list[tuple[str, bytes]]:
+    """Endings and bytes of a picture's file; or of its features, where there was no picture."""
+    image = dataset.splits[split].image_ids[row]
+    if dataset.origins.have_pictures:
+        picture = dataset.picture(image)
+        try:
+            content = picture.read_bytes() if isinstance(picture, Path) else picture.open().read()
+        except OSError as error:
+            raise InputError(f"{picture}: cannot be read ({error.strerror})") from None
+        return [(PurePosixPath(image).suffix.lower(), content)]
+    buffer = io.BytesIO()
+    np.save(buffer, np.asarray(dataset.splits[split].features[row]))
+    return [(".npy", buffer.getvalue())]
+
+
+def _keys(images: Sequence[str]) -> list[str]:
+    """Names without endings, without dots, each once.
+
+    >>> _keys(["a/1.jpg", "a/1.png", "b.c.jpg"])
+    ['a/1', 'a/1_png', 'b_c']
+    """
+    taken: dict[str, None] = {}
+    for image in images:
+        path = PurePosixPath(image.lstrip("/"))
+        key = str(path.with_name(path.stem.replace(".", "_")))
+        whole = str(path.with_name(path.name.replace(".", "_")))
+        key = whole if key in taken else key
+        while key in taken:
+            key += "_"
+        taken[key] = None
+    return list(taken)
+
+
+def _add(tar: tarfile.TarFile, files: Sequence[tuple[str, bytes]]) -> None:
+    for name, content in files:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
+
+
+def _check(dataset: Dataset, out: Path) -> None:
+    if not dataset.references:
+        raise InputError(f"{dataset.path}: has no captions as people wrote them, only word ids")
+    if out.exists():
+        raise InputError(f"{out}: is there already; choose another --out, or delete it first")

@@ -1,0 +1,77 @@
+"""What a dataset is, in numbers: the one source of what `limner info` says and JSON holds."""
+
+from typing import Any
+
+import numpy as np
+
+from limner.arrays import Array, Int
+from limner.data.backbone import backbone_title
+from limner.data.dataset import Dataset
+from limner.vocabulary import NULL, UNK, Vocabulary
+
+
+def facts_of(dataset: Dataset) -> dict[str, Any]:
+    """Everything that can be told of it without its pictures; fit for JSON."""
+    info, words = dataset.info, dataset.vocabulary
+    train = dataset.splits["train"]
+    return {
+        "dataset": str(dataset.path),
+        "splits": {
+            name: {
+                "pictures": len(split.image_ids),
+                "captions": len(split.captions),
+                "words_a_caption": _lengths(split.captions, words),
+                "unknown": _unknown(split.captions, words),
+            }
+            for name, split in dataset.splits.items()
+        },
+        "vocabulary": {
+            "size": len(words),
+            "unit": words.unit,
+            "min_count": info.get("min_count"),
+            "max_words": info.get("max_words"),
+        },
+        "features": {
+            "kept": info.get("features", "grid" if dataset.has_grid else "pooled"),
+            "shapes": {part: list(shape) for part, shape in shapes_of(dataset).items()},
+            "dtype": train.features.dtype.name,
+            "views": len(train.views),
+            "backbone": info.get("backbone"),
+        },
+        "bytes": sum(file.stat().st_size for file in dataset.path.iterdir() if file.is_file()),
+        "sources": [dict(origin.source) for origin in dataset.origins.all],
+        "left_out": info.get("skipped", {}),
+        "fingerprint": dataset.fingerprint,
+    }
+
+
+def shapes_of(dataset: Dataset) -> dict[str, tuple[int, ...]]:
+    """{part: shape of a picture's features}; parts as `limner.data.writing.Features` has them."""
+    parts = {"features": dataset.splits, "grid": dataset.others}
+    return {part: splits["train"].features.shape[1:] for part, splits in parts.items() if splits}
+
+
+def features_title(dataset: Dataset) -> str:
+    """What its features are, in words: two datasets with one title can be put together."""
+    info, train = dataset.info, dataset.splits["train"]
+    facts = info.get("backbone") or {}
+    shapes = [" x ".join(map(str, shape)) for shape in shapes_of(dataset).values()]
+    numbers = f"{' and '.join(shapes)} numbers as {train.features.dtype.name}"
+    views = f", {len(train.views)} altered views" if train.views else ""
+    components = "".join(
+        f", components {found['sha256'][:12]}" for found in facts.get("pca", {}).values()
+    )
+    return f"{numbers} of {backbone_title(facts)}{components}{views}"
+
+
+def _lengths(captions: Int[Array, "M T"], words: Vocabulary) -> dict[str, Any]:
+    """In words, or characters, as they are kept: those that were too long are cut."""
+    lengths = (captions != words.word_to_idx[NULL]).sum(axis=1) - 2  # <START> and <END>
+    low, middle, high = np.percentile(lengths, [5, 50, 95]).astype(int).tolist()
+    return {"middle": middle, "from": low, "to": high, "most": int(lengths.max())}
+
+
+def _unknown(captions: Int[Array, "M T"], words: Vocabulary) -> float:
+    """The share of `<UNK>` among what is said."""
+    said = int((captions != words.word_to_idx[NULL]).sum()) - 2 * len(captions)
+    return float((captions == words.word_to_idx[UNK]).sum() / max(said, 1))

@@ -1,0 +1,74 @@
+"""Which source a picture is looked for in."""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from limner.data.opening import open_dataset
+from limner.data.origins import Origin, Origins, noted
+from limner.data.sources import FORMATS, Member
+from limner.errors import InputError
+
+TWO = {
+    "sources": [
+        {"source": {"images": "a"}, "pictures": {"train": 2, "dev": 1}, "renamed": {}},
+        {"source": {"images": "b"}, "pictures": {"train": 1}, "renamed": {"B/1.jpg": "1.jpg"}},
+    ]
+}
+IDS = {"train": ["1.jpg", "2.jpg", "B/1.jpg"], "dev": ["3.jpg"]}
+
+
+def test_a_picture_of_each_of_two_sources():
+    origins = Origins(TWO, IDS)
+    places = [origins.find(image).as_posix() for images in IDS.values() for image in images]
+    assert places == ["a/1.jpg", "a/2.jpg", "b/1.jpg", "a/3.jpg"]
+
+
+def test_some_rows_keep_their_sources():
+    origins = Origins(TWO, IDS)
+    cut = origins.cut({"train": np.array([1, 2])})
+    assert [(one.source["images"], one.pictures) for one in cut] == [
+        ("a", {"train": 1}),
+        ("b", {"train": 1}),
+    ]
+    again = Origins(noted(cut), {"train": ["2.jpg", "B/1.jpg"]})
+    assert again.find("2.jpg") == Path("a/2.jpg")
+    assert again.find("B/1.jpg") == Path("b/1.jpg")
+    [first] = origins.cut({"train": np.array([0])})
+    assert (first.source["images"], first.pictures, first.renamed) == ("a", {"train": 1}, {})
+
+
+def test_features_alone_have_no_picture():
+    origins = Origins(noted([Origin({"format": "features"}, {"train": 1})]), {"train": ["x"]})
+    assert not origins.have_pictures
+    with pytest.raises(InputError, match="x: only its features were given"):
+        origins.find("x")
+
+
+def test_a_shard_that_is_gone(tmp_path):
+    info = {"source": {"format": "webdataset", "path": str(tmp_path / "gone.tar")}}
+    with pytest.raises(InputError, match=r"gone\.tar: the picture a\.jpg is not in it any more"):
+        Origins(info, {"train": ["a.jpg"]}).find("a.jpg")
+
+
+@pytest.mark.skipif("webdataset" not in FORMATS, reason="this limner does not read WebDataset")
+def test_a_picture_in_a_shard(tiny_dataset, drawn, tmp_path):
+    data = open_dataset(tiny_dataset)
+    image = data.splits["dev"].image_ids[0]
+    content = (drawn / "images" / image).read_bytes()
+    with tarfile.open(tmp_path / "dev.tar", "w") as tar:
+        for name, part in (
+            (image, content),
+            (f"{Path(image).stem}.json", json.dumps({"caption": "a"}).encode()),
+        ):
+            member = tarfile.TarInfo(name)
+            member.size = len(part)
+            tar.addfile(member, io.BytesIO(part))
+    data.info["source"] = {"format": "webdataset", "path": str(tmp_path / "dev.tar")}
+    found = data.picture(image)
+    assert isinstance(found, Member)
+    assert found.open().read() == content

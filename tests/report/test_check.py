@@ -1,0 +1,156 @@
+"""What was found, on a page: every trouble with its names, its reasons and its pictures."""
+
+import shutil
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from limner.data.check import find
+from limner.data.cost import Cost
+from limner.data.prepare import nothing
+from limner.data.sources import Source, read_source
+from limner.report.check import ABREAST, SHOWN, write_check
+
+EVIL = '<script>alert(1)</script> & "$title"'
+VOID = {"meta", "img", "line", "path", "link", "input", "rect", "circle", "br"}
+
+
+class Sections(HTMLParser):
+    """Text and number of pictures below each heading; raises where tags do not match."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.texts, self.pictures, self.heading = [], {}, {}, ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        if tag in ("h1", "h2", "h3"):
+            self.heading = ""
+        if tag == "img":
+            self.pictures[self.heading] = self.pictures.get(self.heading, 0) + 1
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] in ("h1", "h2", "h3"):
+            self.heading += data
+        elif self.open and data.strip():
+            self.texts[self.heading] = self.texts.get(self.heading, "") + f"{data.strip()}\n"
+
+
+def sections_of(findings, tmp_path, cost=None):
+    write_check(tmp_path / "page.html", findings, cost)
+    text = (tmp_path / "page.html").read_text("utf-8")
+    assert "<script" not in text
+    assert 'src="http' not in text
+    return Sections(text)
+
+
+@pytest.fixture(scope="module")
+def messy(drawn, tmp_path_factory):
+    """Of 24 drawn pictures two are broken, two are copies, one has no caption; 40 are not there."""
+    folder = shutil.copytree(drawn, tmp_path_factory.mktemp("messy") / "drawn")
+    images = folder / "images"
+    names = sorted(path.name for path in images.iterdir())
+    (images / names[0]).write_bytes(b"")
+    (images / names[1]).write_text("no picture")
+    shutil.copy(images / names[2], images / "leak.jpg")
+    shutil.copy(images / names[3], images / "twice.jpg")
+    shutil.copy(images / names[4], images / "silent.jpg")
+    lines = (folder / "captions.csv").read_text().splitlines()
+    quoted = EVIL.replace('"', '""')
+    lines += [f'leak.jpg,"{quoted}"', "twice.jpg,twice", "leak.jpg,一只狗在跑"]
+    lines += [f"gone{number}.jpg,gone" for number in range(40)]
+    lines += [f"{names[5]},  "]
+    (folder / "captions.csv").write_text("\n".join(lines))
+    source = read_source(images, captions=folder / "captions.csv")
+    splits = {"train": [*names[:20], "twice.jpg"], "dev": [*names[20:], "leak.jpg", "silent.jpg"]}
+    return find(source, splits, nothing)
+
+
+def test_every_trouble_has_its_part(messy, tmp_path):
+    page = sections_of(messy, tmp_path, Cost(2_000_000, 0, 75))
+    texts, pictures = page.texts, page.pictures
+    assert "about 75 seconds, 2 MB" in texts["What it is"]
+    assert "a blank caption for shapes-000005.jpg" in texts["Noted while reading"]
+    unreadable = texts["Pictures that cannot be read: 2"]
+    assert "shapes-000000.jpg: empty, 0 bytes" in unreadable
+    assert "shapes-000001.jpg: not a picture" in unreadable
+    leak = "The same picture in several splits: 1"
+    assert pictures[leak] == 2
+    assert "shapes-000002.jpg (train)\nleak.jpg (dev)\n" in texts[leak]
+    assert pictures["The same picture twice in a split: 1"] == 2
+    gone = texts["Captions without pictures: 40"]
+    assert all(f"gone{number}.jpg\n" in gone for number in range(40))
+    assert "30 more" in gone
+    assert pictures["Pictures without captions: 1"] == 1
+    assert "一只狗在跑" in texts["Writing whose words are not found: 1"]
+    assert f"{EVIL}\n" in texts["Some pictures"]
+    assert pictures["Some pictures"] == 24
+
+
+def test_words_are_counted(messy, tmp_path):
+    texts = sections_of(messy, tmp_path).texts
+    table = texts["How long the captions are"].split("in the other splits\n")[1].split("\n")
+    for row, one in enumerate(messy.vocabulary):
+        assert table[4 * row : 4 * row + 4] == [
+            str(one.min_count),
+            f"{one.words:,}",
+            f"{one.unknown:.1%}",
+            f"{one.unknown_elsewhere:.1%}",
+        ]
+
+
+def test_nothing_wrong(drawn, tmp_path):
+    source = read_source(drawn / "images", captions=drawn / "captions.csv")
+    findings = find(source, {"train": list(source.pictures)}, nothing)
+    texts = sections_of(findings, tmp_path).texts
+    assert texts["What is wrong"] == "Nothing.\n"
+    assert "–" in texts["How long the captions are"]
+
+
+def test_nothing_to_train_on(drawn, tmp_path):
+    source = read_source(drawn / "images", captions=drawn / "captions.csv")
+    findings = find(source, {"train": ["a.jpg", "b.jpg"]}, nothing)
+    page = sections_of(findings, tmp_path)
+    assert "It cannot be prepared: nothing to train on is left." in page.texts["images"]
+    assert "Words" not in page.texts
+
+
+def test_features_without_pictures(tmp_path, rng):
+    captions = {f"{number}": ["a dog", "a cat"] for number in range(5)}
+    source = Source(
+        tmp_path / "f.npy",
+        "features",
+        "the features of f.npy",
+        captions,
+        features=rng.random((6, 4), dtype=np.float32),
+        feature_ids=tuple("012345"),
+    )
+    page = sections_of(find(source, {"train": list("012345")}, nothing), tmp_path)
+    assert page.pictures == {}
+    assert "The picture is gone" not in str(page.texts)
+    assert page.texts["Features without captions: 1"].endswith("5\n")
+    assert page.texts["Some pictures"].count("a dog") == 5
+
+
+def test_thousands_of_troubles_are_a_page_still(drawn, tmp_path):
+    """Sizes are bounded: the rest are names."""
+    name = min(path.name for path in (drawn / "images").iterdir())
+    source = Source(drawn, "table", "a table", root=drawn)
+    ids = [f"{number}.jpg" for number in range(3000)]
+    source.pictures = dict.fromkeys([*ids, name], drawn / "images" / name)
+    source.captions = {i: ["a dog"] for i in (*ids[:10], name)}
+    findings = find(source, {"train": [*ids[:10], name]}, nothing)
+    page = sections_of(findings, tmp_path)
+    assert page.pictures["Pictures without captions: 2,990"] == SHOWN
+    assert page.texts["Pictures without captions: 2,990"].count(".jpg") == 2990
+    assert page.pictures["The same picture twice in a split: 1"] == ABREAST
+    assert " = ".join([*ids[:10], name]) in page.texts["The same picture twice in a split: 1"]
+    assert (tmp_path / "page.html").stat().st_size < 1_500_000
