@@ -33,7 +33,7 @@ check: lint test
 
 bench:
 	@$(MAKE) --no-print-directory setup EXTRAS=coco,torch
-	@for script in train_step decode memory load metrics; do \
+	@for script in train_step decode memory load metrics opening pca; do \
 		echo "benchmarks/$$script.py" && $(BIN)/python benchmarks/$$script.py || exit; done
 
 clean:

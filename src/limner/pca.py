@@ -121,11 +121,7 @@ def fit(blocks: Blocks, dim: int) -> Projection:
         rows = block.reshape(-1, block.shape[-1])
         count += len(rows)
         total = total + rows.sum(axis=0, dtype=np.float64)
-    if dim > total.size:
-        raise InputError(
-            f"--pca {dim}: features of {total.size} numbers have no more principal components than "
-            "that; ask for fewer"
-        )
+    check_dim(dim, total.size)
     mean = (total / count).astype(np.float32)
     covariance = np.zeros((mean.size, mean.size))
     for block in blocks():
@@ -137,3 +133,12 @@ def fit(blocks: Blocks, dim: int) -> Projection:
     components = np.ascontiguousarray(components * np.sign(largest), dtype=np.float32)
     whole = max(float(np.trace(covariance)), np.finfo(np.float64).tiny)
     return Projection(mean, components, variances[::-1][:dim].clip(0) / whole)
+
+
+def check_dim(dim: int, numbers: int) -> None:
+    """Raise InputError if features of so many numbers have not so many components."""
+    if dim > numbers:
+        raise InputError(
+            f"--pca {dim}: features of {numbers} numbers have no more principal components than "
+            "that; ask for fewer"
+        )

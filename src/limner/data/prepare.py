@@ -6,6 +6,7 @@ was stopped goes on where it was. The dataset's files follow (`limner.data.writi
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict
@@ -21,6 +22,7 @@ from limner.data.sources import read_source, split_by_ratio
 from limner.data.writing import project, write_dataset
 from limner.errors import InputError
 from limner.files import locked, read_json
+from limner.pca import check_dim
 
 Report = Callable[[str], None]
 
@@ -77,8 +79,10 @@ def prepare(job: Job, report: Report = print, progress: Progress = nothing) -> D
         raise InputError(f"{job.out}: a file; --out takes a folder")
     findings = look_before(job, report, progress)
     check_training(findings)
-    job.words.vocabulary(findings.references)  # raises now, not after an hour
+    job.words.vocabulary(findings.references)  # what cannot be is told now, not after an hour
     features = feature_rows(job, findings)
+    if job.pca:
+        check_dim(job.pca, min(features.facts["dim"], features.facts.get("grid_dim", math.inf)))
     fingerprint = _fingerprint(job, findings, features.facts)
     partial = job.out / "partial"
     if _is_done(job.out, fingerprint, report):
