@@ -61,10 +61,16 @@ def describe_dataset(dataset: Dataset) -> dict[str, str]:
         "features": _features(dataset),
         "on disk": f"{facts['bytes'] / 1e6:,.1f} MB, features in {facts['features']['dtype']}",
         "pictures": ", ".join(source.get("images", "unknown") for source in sources),
-        "captions": ", ".join(source.get("captions", "unknown") for source in sources),
+        "captions": ", ".join(map(_captions, sources)),
         "left out": f"{len(facts['left_out'])} pictures",
         "fingerprint": dataset.fingerprint[:12],
     }
+
+
+def _captions(source: dict[str, Any]) -> str:
+    """The files of captions; shards may be thousands."""
+    key = "path" if source.get("format") == "webdataset" else "captions"
+    return str(source.get(key, "unknown"))
 
 
 def _split(facts: dict[str, Any], unit: str) -> str:

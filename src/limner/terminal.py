@@ -157,7 +157,7 @@ def print_row(dataset: Dataset, split: str, row: int, picture: bool = True) -> N
         if picture and in_colour:
             stdout.print(draw(loaded, min(WIDTH, stdout.width)))
     except InputError as error:
-        print(f"  no picture: {error}")
+        print(f"  {error}")
     for text in dataset.texts(split, row):
         line = Text("  ")
         for piece, unknown in dataset.vocabulary.marked(" ".join(text.split())):

@@ -103,7 +103,7 @@ def test_head_says_what_is_gone(run, tiny_dataset, tmp_path):
     (moved / "dataset.json").write_text(json.dumps(info))
     status, out, _ = run("dataset", "head", moved, "--number", 1)
     assert status == 0
-    assert f"  no picture: {tmp_path / 'nowhere'}" in out
+    assert f"  {tmp_path / 'nowhere'}" in out
     assert "no such file" in out
 
 
@@ -134,9 +134,27 @@ def test_cut_merged_and_exported(run, tiny_dataset, tmp_path):
     file = tmp_path / "all.jsonl"
     status, printed, said = run("dataset", "export", whole.path, "--format", "jsonl", "--out", file)
     assert (status, printed) == (0, f"{file}\n")
-    assert "its pictures are in 2 places, and jsonl only names them" in said
+    assert said == ""
     expected = {i: texts for images in whole.references.values() for i, texts in images.items()}
     assert read_references(file) == expected
+
+
+def test_pictures_in_several_places_are_said(run, tiny_dataset, tmp_path):
+    """COCO's JSON names files below one folder."""
+    moved = shutil.copytree(tiny_dataset, tmp_path / "moved")
+    info = json.loads((moved / "dataset.json").read_text())
+    counts = ({"train": 20}, {"dev": 2, "test": 2})
+    info["sources"] = [{"source": info["source"], "pictures": some} for some in counts]
+    (moved / "dataset.json").write_text(json.dumps(info))
+    for format, line in {
+        "coco": f"{moved}: its pictures are in 2 places, and coco only names them; ",
+        "webdataset": "",
+    }.items():
+        out = tmp_path / format
+        status, _, said = run("dataset", "export", moved, "--format", format, "--out", out)
+        assert status == 0
+        assert said.startswith(line)
+        assert bool(said) == bool(line)
 
 
 def test_exported_without_the_pictures_that_are_gone(run, drawn, tiny_dataset, tmp_path):

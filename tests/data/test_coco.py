@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
+from limner.cli import main
 from limner.data.coco import load_coco_data, sample_coco_minibatch
 from limner.data.opening import open_dataset
 from limner.errors import InputError
@@ -252,3 +253,17 @@ def test_a_half_prepared_dataset_says_how_to_go_on(tmp_path):
     (tmp_path / "partial").mkdir()
     with pytest.raises(InputError, match="half-prepared"):
         load_coco_data(tmp_path)
+
+
+def test_it_is_described_and_shown_in_the_words_that_it_has(course, capsys):
+    arrays, _ = course_arrays()
+    assert main(["dataset", "info", str(course)]) == 0
+    out = capsys.readouterr().out
+    assert f"train: {IMAGES['train']} pictures, {CAPTIONS['train']} captions of " in out
+    assert main(["dataset", "head", str(course), "--number", "99"]) == 0
+    out = capsys.readouterr().out
+    for row in arrays["train_captions"]:
+        caption = " ".join(WORDS[i] for i in row[1:] if i > 2)
+        assert f"  {caption}\n" in out.replace("[", "").replace("]", "")
+    assert main(["dataset", "subset", str(course), "--out", str(course / "new")]) == 2
+    assert "no captions as people wrote them" in capsys.readouterr().err

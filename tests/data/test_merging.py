@@ -167,3 +167,30 @@ def test_other_features_are_refused(first, drawn, tmp_path, change):
     assert f"and {first.path} has 1280 numbers as float32 of efficientnet_lite0" in line
     assert "\n" not in line
     assert not (tmp_path / "out").exists()
+
+
+def test_halves_with_components_and_views_become_one_again(drawn, tmp_path):
+    job = Job(
+        drawn / "images",
+        tmp_path / "whole",
+        captions=drawn / "captions.csv",
+        words=Captions(2),
+        keep="both",
+        size=64,
+        views=1,
+        pca=5,
+    )
+    whole = prepare(job, lambda line: None)
+    train = whole.splits["train"].image_ids
+    parts = [
+        subset(whole, tmp_path / f"{n}", Captions(1), images=some, report=lambda line: None)
+        for n, some in enumerate((train[:8], train[8:]))
+    ]
+    joined = merge(parts, tmp_path / "joined", Captions(2), lambda line: None)
+    assert joined.splits["train"].image_ids == train
+    for before, after in ((whole.splits, joined.splits), (whole.others, joined.others)):
+        np.testing.assert_array_equal(after["train"].features, before["train"].features)
+        np.testing.assert_array_equal(after["train"].views[0], before["train"].views[0])
+    np.testing.assert_array_equal(joined.splits["train"].captions, whole.splits["train"].captions)
+    assert joined.projection.sha256 == whole.projection.sha256
+    assert joined.info["source"] == whole.info["source"]

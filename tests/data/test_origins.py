@@ -42,6 +42,19 @@ def test_some_rows_keep_their_sources():
     assert (first.source["images"], first.pictures, first.renamed) == ("a", {"train": 1}, {})
 
 
+def test_two_halves_of_one_source_are_one():
+    first = Origin({"images": "a"}, {"train": 2})
+    second = Origin({"images": "a"}, {"train": 1, "dev": 4})
+    other = Origin({"images": "b"}, {"train": 1})
+    assert noted([first, second]) == {"source": {"images": "a"}}
+    counts = [one["pictures"] for one in noted([first, other, second])["sources"]]
+    assert counts == [first.pictures, other.pictures, second.pictures]
+    renamed = Origin({"images": "a"}, {"train": 1}, {"B/1": "1"})
+    assert noted([first, renamed])["sources"] == [
+        {"source": {"images": "a"}, "pictures": {"train": 3}, "renamed": {"B/1": "1"}}
+    ]
+
+
 def test_features_alone_have_no_picture():
     origins = Origins(noted([Origin({"format": "features"}, {"train": 1})]), {"train": ["x"]})
     assert not origins.have_pictures

@@ -5,6 +5,7 @@ the order of its rows: of each how many pictures of a split it gave, and which o
 otherwise here.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -123,6 +124,7 @@ def noted(origins: Sequence[Origin]) -> dict[str, Any]:
     >>> noted([Origin({"path": "a"}, {"train": 2})])
     {'source': {'path': 'a'}}
     """
+    origins = _joined(origins)
     first = {"source": dict(origins[0].source)}
     if len(origins) == 1 and not origins[0].renamed:
         return first
@@ -133,3 +135,17 @@ def noted(origins: Sequence[Origin]) -> dict[str, Any]:
             for o in origins
         ],
     }
+
+
+def _joined(origins: Sequence[Origin]) -> list[Origin]:
+    """Neighbours of one source, such as two halves that were merged, as one."""
+    joined: list[Origin] = []
+    for origin in origins:
+        if joined and joined[-1].source == origin.source:
+            last = joined.pop()
+            counts = Counter(last.pictures)
+            counts.update(origin.pictures)
+            joined.append(Origin(origin.source, counts, {**last.renamed, **origin.renamed}))
+        else:
+            joined.append(origin)
+    return joined
