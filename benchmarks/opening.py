@@ -2,9 +2,9 @@
 
     python benchmarks/opening.py [--pictures 123287] [--captions 5]
 
-Writes a dataset of as many pictures and captions as COCO 2014 has into a temporary folder, and opens
-it five times. Features are mapped, so how many numbers a picture has does not matter: here it is
-four. What was just written is in the page cache.
+Writes a dataset of as many pictures and captions as COCO 2014 has into a temporary folder, and
+opens it five times. Features are mapped, so how many numbers a picture has does not matter: here
+it is four. What was just written is in the page cache.
 """
 
 import argparse

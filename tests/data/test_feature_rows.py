@@ -50,6 +50,13 @@ def test_rows_by_their_ids(folder, features):
     assert reports[-1].endswith("prepared already, nothing to do")
 
 
+def test_a_folder_with_them(folder):
+    """The folder in the place of the file is the same source."""
+    by_name = prepare(job(folder), lambda line: None)
+    by_folder = Job(folder, folder / "again", words=Captions(min_count=2))
+    assert prepare(by_folder, lambda line: None).fingerprint == by_name.fingerprint
+
+
 def test_other_numbers_are_another_dataset(folder, features):
     prepare(job(folder), lambda line: None)
     np.save(folder / "features.npy", features + 1)

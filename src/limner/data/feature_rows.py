@@ -132,23 +132,24 @@ class FromFile:
 
     def __init__(self, job: Job, findings: Findings) -> None:
         source = findings.source
-        features = source.features
+        features, file = source.features, source.feature_file
         assert features is not None
         self._features = features
         self._place = {image: row for row, image in enumerate(source.feature_ids)}
         shape = features.shape[1:]
         if job.views or job.size or (job.keep == "pooled") != (len(shape) == 1):
             raise InputError(
-                f"{source.path}: has {' x '.join(map(str, shape))} numbers a picture, and no "
+                f"{file}: has {' x '.join(map(str, shape))} numbers a picture, and no "
                 "pictures to make others of; leave --views and --size out, and say --features "
                 f"{'pooled' if len(shape) == 1 else 'grid'}"
             )
-        self.facts = {"name": source.path.name, "sha256": sha256_of(source.path), "dim": shape[-1]}
+        digest = sha256_of(file)
+        self.facts = {"name": file.name, "sha256": digest, "dim": shape[-1]}
         if job.backbone:
-            self.facts = job.open_backbone().describe()
+            self.facts = {**job.open_backbone().describe(), "features_sha256": digest}
             if self.facts["dim"] != shape[-1]:
                 raise InputError(
-                    f"{source.path}: has {shape[-1]} numbers a picture, and {self.facts['name']} "
+                    f"{file}: has {shape[-1]} numbers a picture, and {self.facts['name']} "
                     f"gives {self.facts['dim']}; name the backbone they were made with"
                 )
 

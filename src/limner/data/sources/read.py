@@ -156,5 +156,6 @@ def _features(
             raise InputError(f"{files[0]}: no captions beside it; name them by --captions")
         finding = Finding(found[0].format, one_of(found[0], folder.path))
     source = Source(path, "features", f"the features of {files[0].name} with ")
-    source.root, source.features, source.feature_ids = files[0].parent, features, ids
+    source.root, source.feature_file = files[0].parent, files[0]
+    source.features, source.feature_ids = features, ids
     return captioned(source, finding, ids, split_files)

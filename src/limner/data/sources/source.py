@@ -62,6 +62,7 @@ class Source:
         features: (N, D) numbers in the place of pictures, or of every place (N, L, D); a row for
             each id of `feature_ids`.
         feature_ids: their ids.
+        feature_file: the file that they are in.
     """
 
     path: Path
@@ -75,3 +76,4 @@ class Source:
     problems: list[str] = field(default_factory=list)
     features: Float[Array, "N *_ D"] | None = None
     feature_ids: tuple[str, ...] = ()
+    feature_file: Path = Path()
