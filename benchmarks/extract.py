@@ -19,10 +19,10 @@ from statistics import median
 import numpy as np
 import onnxruntime
 
-from limner.data.backbone import cores
-from limner.data.features import BATCH, extract
-from limner.data.images import load_image
-from limner.data.onnx_backbone import OnnxBackbone
+from limner.data.backbones.backbone import cores
+from limner.data.backbones.features import BATCH, extract
+from limner.data.pictures.images import load_image
+from limner.data.backbones.onnx_backbone import OnnxBackbone
 from limner.pictures import SUFFIXES
 
 

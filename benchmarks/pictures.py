@@ -2,9 +2,10 @@
 
     python benchmarks/pictures.py
 
-Makes a picture of every kind, as large as `limner.data.limits` allows for its format, or 50 million
-pixels where more are allowed, and opens it in a fresh process: whole, and with the size hint that
-captioning gives. Counted is the process's largest resident set, with Python and all its imports.
+Makes a picture of every kind, as large as `limner.data.pictures.limits` allows for its format, or
+50 million pixels where more are allowed, and opens it in a fresh process: whole, and with the size
+hint that captioning gives. Counted is the process's largest resident set, with Python and all its
+imports.
 """
 
 import setting  # first: it sets the threads
@@ -23,7 +24,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from limner.data.images import load_image
+from limner.data.pictures.images import load_image
 from limner.errors import InputError
 
 HINT = 448

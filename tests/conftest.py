@@ -49,8 +49,8 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_dataset(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `prepare` makes of `drawn`: for reading alone, copy it to break it."""
-    from limner.data.job import Job
-    from limner.data.prepare import prepare
+    from limner.data.preparing.job import Job
+    from limner.data.preparing.prepare import prepare
     from limner.data.writing import Captions
 
     out = tmp_path_factory.mktemp("prepared") / "dataset"

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from limner.cli import main
-from limner.data.images import load_image
-from limner.data.open_backbone import open_backbone
+from limner.data.backbones.open_backbone import open_backbone
 from limner.data.opening import open_dataset
+from limner.data.pictures.images import load_image
 
 TRAIN, DEV = 160, 40
 

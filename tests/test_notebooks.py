@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from limner.data.job import Job
-from limner.data.prepare import prepare
+from limner.data.preparing.job import Job
+from limner.data.preparing.prepare import prepare
 from limner.data.shapes import write_folder
 from limner.data.writing import Captions
 

@@ -21,9 +21,9 @@ import limner.run
 from limner.captioner import Captioner
 from limner.checkpoint import load_checkpoint, save_checkpoint
 from limner.cli import main
-from limner.data.job import Job
 from limner.data.opening import open_dataset
-from limner.data.prepare import prepare
+from limner.data.preparing.job import Job
+from limner.data.preparing.prepare import prepare
 from limner.data.writing import Captions
 from limner.decoding import Decoding
 from limner.errors import InputError, LimnerError

@@ -1,5 +1,5 @@
-"""Pictures by address, under the course's path: see `limner.data.remote`."""
+"""Pictures by address, under the course's path: see `limner.data.pictures.remote`."""
 
-from limner.data.remote import image_from_url
+from limner.data.pictures.remote import image_from_url
 
 __all__ = ["image_from_url"]

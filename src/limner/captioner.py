@@ -11,17 +11,17 @@ import numpy as np
 
 from limner.arrays import Array, Float
 from limner.checkpoint import Checkpoint, load_checkpoint
-from limner.data.backbone import (
+from limner.data.backbones.backbone import (
     Backbone,
     Keep,
     backbone_title,
     made_ready_otherwise,
     same_backbone,
 )
-from limner.data.features import extract
-from limner.data.images import Source, load_image, source_name
-from limner.data.open_backbone import open_backbone
-from limner.data.torch_networks import is_torch_name
+from limner.data.backbones.features import extract
+from limner.data.backbones.open_backbone import open_backbone
+from limner.data.backbones.torch_networks import is_torch_name
+from limner.data.pictures.images import Source, load_image, source_name
 from limner.decoding import USUAL, Decoding
 from limner.errors import InputError
 from limner.models import CaptioningModel, Ensemble, WordModel
@@ -146,7 +146,7 @@ class Captioner:
             pictures: paths, or bytes.
             how: how the captions are chosen, and how many of each.
             batch_size: pictures decoded at once.
-            max_pixels: larger pictures are refused; None as in `limner.data.images.load_image`.
+            max_pixels: larger pictures are refused; None as in `load_image`.
         """
         load = partial(load_image, max_pixels=max_pixels)
         found = extract(self.backbone, pictures, batch_size=batch_size, load=load)

@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 
 from limner.captioner import Captioner
-from limner.data.job import Job
-from limner.data.prepare import prepare
+from limner.data.preparing.job import Job
+from limner.data.preparing.prepare import prepare
 from limner.data.shapes import write_folder
 from limner.data.writing import Captions
 from limner.errors import InputError

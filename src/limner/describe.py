@@ -10,11 +10,11 @@ import numpy as np
 
 from limner.captioner import BUNDLED_CAPTIONER, checkpoint_path
 from limner.checkpoint import load_checkpoint
-from limner.data.backbone import backbone_title
+from limner.data.backbones.backbone import backbone_title
+from limner.data.backbones.open_backbone import open_backbone
 from limner.data.course_folder import is_course_folder
 from limner.data.dataset import Dataset
 from limner.data.facts import facts_of, shapes_of
-from limner.data.open_backbone import open_backbone
 from limner.data.opening import open_dataset
 from limner.errors import InputError
 from limner.settings import TrainConfig

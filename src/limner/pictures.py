@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from limner.data.images import SUFFIXES, Source, check_picture
+from limner.data.pictures.images import SUFFIXES, Source, check_picture
 from limner.errors import InputError
 
 MAX_BYTES = 100_000_000
@@ -20,7 +20,7 @@ def find_pictures(
             in order; a pattern (``photos/*.jpg``, ``**/*.png``), for the pictures and folders that
             match, unless a file has that very name; ``-`` for a picture on standard input; an
             http(s) address, which is fetched.
-        allow_private: as for `limner.data.remote.fetch_bytes`.
+        allow_private: as for `limner.data.pictures.remote.fetch_bytes`.
         max_pixels: as for `load_image`; what comes from a file is not opened here.
     """
     found: list[tuple[str, Source]] = []
@@ -32,7 +32,7 @@ def find_pictures(
             if name == "-":
                 found.append((name, _standard_input(max_pixels)))
             elif name.lower().startswith(("http://", "https://")):
-                from limner.data.remote import fetch_bytes  # noqa: PLC0415 (slow: it brings ssl)
+                from limner.data.pictures.remote import fetch_bytes  # noqa: PLC0415 (slow: it brings ssl)
 
                 content = fetch_bytes(name, allow_private=allow_private, max_pixels=max_pixels)
                 found.append((name, content))

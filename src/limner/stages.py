@@ -9,7 +9,7 @@ from pathlib import Path
 from limner.assessment import Assessment, assess
 from limner.captioner import checkpoint_path
 from limner.checkpoint import Checkpoint, load_checkpoint
-from limner.data.backbone import backbone_title, same_features
+from limner.data.backbones.backbone import backbone_title, same_features
 from limner.data.dataset import Dataset
 from limner.data.opening import open_dataset
 from limner.errors import InputError, LimnerError

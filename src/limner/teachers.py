@@ -13,7 +13,7 @@ from safetensors.numpy import save
 
 from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
-from limner.data.backbone import backbone_title, same_features
+from limner.data.backbones.backbone import backbone_title, same_features
 from limner.data.dataset import Dataset
 from limner.distillation import teach
 from limner.errors import InputError

@@ -20,8 +20,8 @@ from rich.text import Text
 
 from limner.assessment import Row
 from limner.data.dataset import Dataset
-from limner.data.images import source_name
-from limner.data.look import open_picture
+from limner.data.pictures.images import source_name
+from limner.data.preparing.look import open_picture
 from limner.errors import InputError
 from limner.metrics import Difference, Scores
 from limner.terminal_picture import WIDTH, draw

@@ -89,8 +89,17 @@ def paths(server):
     return [path for path, _ in server.asked]
 
 
+# A shell's job in the background is started deaf to Ctrl-C, and so are its children.
+HEEDING_CTRL_C = """
+import signal, sys
+from limner.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main())
+"""
+
+
 def process(tmp_path, *options, **how):
-    command = [sys.executable, "-m", "limner", "download", "cats", *options]
+    command = [sys.executable, "-c", HEEDING_CTRL_C, "download", "cats", *options]
     command += ["--catalog", "mine.toml", "--out", "got"]
     return subprocess.Popen(command, cwd=tmp_path, text=True, **how)
 

@@ -6,9 +6,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from limner.data.check import find
-from limner.data.cost import Cost
-from limner.data.prepare import nothing
+from limner.data.preparing.check import find
+from limner.data.preparing.cost import Cost
+from limner.data.preparing.prepare import nothing
 from limner.data.sources import Source, read_source
 from limner.report.check import ABREAST, SHOWN, write_check
 

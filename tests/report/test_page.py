@@ -9,8 +9,8 @@ from PIL import Image
 from limner.assessment import assess
 from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
-from limner.data.images import load_image
 from limner.data.opening import open_dataset
+from limner.data.pictures.images import load_image
 from limner.report import write_report
 from limner.report.thumbnail import THUMBNAIL_BYTES, thumbnail
 from limner.report.wall import EXTREMES, MOST, choose

@@ -9,14 +9,14 @@ import typer
 
 from limner.cli.preparing import Tokens
 from limner.data.dataset import Dataset
-from limner.data.duplicates import named
-from limner.data.export import SHARD_SIZE, export_coco, export_jsonl, export_webdataset
+from limner.data.editing.export import SHARD_SIZE, export_coco, export_jsonl, export_webdataset
+from limner.data.editing.merging import merge as merge_datasets
+from limner.data.editing.picking import open_captioned, same_words
+from limner.data.editing.subset import subset as cut_dataset
 from limner.data.facts import facts_of
-from limner.data.merging import merge as merge_datasets
 from limner.data.opening import open_dataset
-from limner.data.picking import open_captioned, same_words
+from limner.data.preparing.duplicates import named
 from limner.data.sources import read_text
-from limner.data.subset import subset as cut_dataset
 from limner.data.writing import Captions
 from limner.describe import describe_dataset
 from limner.errors import InputError

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from limner.data.catalog import Download, RemoteFile, read_catalog
-from limner.data.download import bytes_there, fetch_file
-from limner.data.unpack import unpack
+from limner.data.downloads.catalog import Download, RemoteFile, read_catalog
+from limner.data.downloads.download import bytes_there, fetch_file
+from limner.data.downloads.unpack import unpack
 from limner.errors import InputError
 from limner.files import check_space
 from limner.terminal import progress_bar, say

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from limner.data.feature_rows import FromPictures
-from limner.data.job import Job
-from limner.data.prepare import check_training, look_before
-from limner.data.prepare import prepare as prepare_dataset
+from limner.data.preparing.feature_rows import FromPictures
+from limner.data.preparing.job import Job
+from limner.data.preparing.prepare import check_training, look_before
+from limner.data.preparing.prepare import prepare as prepare_dataset
 from limner.data.sources import FORMATS
 from limner.data.writing import Captions
 from limner.errors import InputError

@@ -10,7 +10,7 @@ import typer
 
 from limner.attention_map import SIZE, attention_map
 from limner.captioner import Caption, Captioner
-from limner.data.images import Source, load_image, source_name
+from limner.data.pictures.images import Source, load_image, source_name
 from limner.decoding import USUAL, Decoding
 from limner.describe import describe
 from limner.errors import InputError

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from limner.arrays import Array, Int
-from limner.data.backbone import backbone_title
+from limner.data.backbones.backbone import backbone_title
 from limner.data.dataset import Dataset
 from limner.vocabulary import NULL, UNK, Vocabulary
 

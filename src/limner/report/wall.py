@@ -7,7 +7,7 @@ import numpy as np
 
 from limner.arrays import Array, Float, Int
 from limner.data.dataset import Dataset
-from limner.data.look import open_picture
+from limner.data.preparing.look import open_picture
 from limner.evaluation import Evaluation
 from limner.report.thumbnail import SIDE, thumbnail
 

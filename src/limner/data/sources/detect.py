@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from limner.data.images import SUFFIXES
+from limner.data.pictures.images import SUFFIXES
 from limner.data.sources.encoding import read_bytes
 from limner.data.sources.features import ENDINGS
 from limner.data.sources.folder import Folder

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from limner.data.images import SUFFIXES
+from limner.data.pictures.images import SUFFIXES
 from limner.data.sources.problems import Problems
 from limner.errors import InputError
 

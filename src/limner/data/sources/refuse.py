@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from limner.data.images import SUFFIXES
+from limner.data.pictures.images import SUFFIXES
 from limner.data.sources.folder import Folder
 from limner.errors import InputError
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from limner.data.images import SUFFIXES
+from limner.data.pictures.images import SUFFIXES
 from limner.data.sources.columns import CAPTION_COLUMNS, first_of
 from limner.data.sources.encoding import read_bytes
 from limner.data.sources.folder import can_be_listed, is_meant

@@ -1,0 +1,163 @@
+"""Backbones: networks that turn pictures into the features that a captioner reads.
+
+What all of them have in common stands here; `onnx_backbone` and `torch_backbone` run the networks,
+and `open_backbone` chooses between them.
+
+    N: pictures    S: side of the network's input in pixels    D: length of a feature vector
+    L: places of a picture    G: length of a place's feature vector    F: numbers of a picture
+"""
+
+import math
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from limner.arrays import Array, Float
+from limner.data.backbones.preprocessing import SINCE, Preprocessing, preprocessing_facts, to_pixels
+
+DIMENSIONS = {"features": 2, "grid": 3}
+"""Of what is kept of N pictures: (N, D) and (N, L, G)."""
+
+Keep = Literal["pooled", "grid", "both"]
+"""What is kept of a picture: one vector, a vector of every place, or both in one row."""
+
+
+class Backbone(ABC):
+    """A network, with what its input has to look like.
+
+    Attributes:
+        name: says which network it is to people.
+        sha256: in hexadecimal; tells two backbones of one name apart.
+        preprocessing: how pictures are made ready for it.
+        shapes: of what is kept of a picture: "features" (D,), "grid" (L, G), or both.
+        threads: that may run it at once, each on a batch of its own (`extract`).
+    """
+
+    name: str
+    sha256: str
+    preprocessing: Preprocessing
+    shapes: dict[str, tuple[int, ...]]
+    threads: int
+
+    @abstractmethod
+    def run(self, pixels: Float[Array, "N 3 S S"]) -> dict[str, Float[Array, "N ..."]]:
+        """Return what is kept of pictures from `preprocess`, by name, from one run of the network.
+
+        "features" is (N, D), "grid" (N, L, G).
+        """
+
+    @property
+    def dim(self) -> int:
+        """D, the length of a picture's vector; G where the grid alone is kept."""
+        return self.shapes.get("features", self.shapes.get("grid", ()))[-1]
+
+    @property
+    def places(self) -> int | None:
+        """L, how many places of a picture have features of their own; None without a grid."""
+        return self.shapes["grid"][0] if "grid" in self.shapes else None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a picture's row: (D,), (L, G), or for both (D + L G,)."""
+        if len(self.shapes) == 1:
+            [shape] = self.shapes.values()
+            return shape
+        return (sum(map(math.prod, self.shapes.values())),)
+
+    def preprocess(self, image: Image.Image) -> Float[Array, "3 S S"]:
+        """Return an RGB picture of any size as the network's input, channels first."""
+        return to_pixels(image, self.preprocessing)
+
+    def features(self, pixels: Float[Array, "N 3 S S"]) -> Float[Array, "N *_ F"]:
+        """Return a row of features for each of the pictures from `preprocess`, of `shape`.
+
+        Raises:
+            ValueError: ``pixels`` is not of shape (N, 3, S, S).
+        """
+        expected = (3, self.preprocessing.size, self.preprocessing.size)
+        if pixels.shape[1:] != expected:
+            raise ValueError(f"pixels: expected shape (N, {expected}), got {pixels.shape}")
+        found = self.run(pixels)
+        flat = [found[name].reshape(-1, math.prod(shape)) for name, shape in self.shapes.items()]
+        return np.concatenate(flat, axis=1).reshape(-1, *self.shape)
+
+    def parts(self, rows: Float[Array, "N *_ F"]) -> dict[str, Float[Array, "N ..."]]:
+        """Return views of such rows by what they hold: "features" (N, D), "grid" (N, L, G).
+
+        Example:
+            >>> from limner.data.backbones.open_backbone import open_backbone
+            >>> backbone = open_backbone(keep="both")
+            >>> {name: part.shape for name, part in backbone.parts(np.zeros((2, 90411))).items()}
+            {'features': (2, 1280), 'grid': (2, 49, 1819)}
+        """
+        flat = rows.reshape(len(rows), math.prod(self.shape))
+        ends = np.cumsum([math.prod(shape) for shape in self.shapes.values()])
+        parts = zip(self.shapes.items(), np.split(flat, ends[:-1], axis=1), strict=True)
+        return {name: part.reshape(len(rows), *shape) for (name, shape), part in parts}
+
+    def describe(self) -> dict[str, Any]:
+        """Return name, sha256, preprocessing, dim, as datasets and checkpoints do.
+
+        With a grid, ``places`` too; with both, ``grid_dim``.
+        """
+        facts = {
+            "name": self.name,
+            "sha256": self.sha256,
+            "preprocessing": preprocessing_facts(self.preprocessing),
+            "dim": self.dim,
+        }
+        if self.places is not None:
+            facts["places"] = self.places
+        if len(self.shapes) > 1:
+            facts["grid_dim"] = self.shapes["grid"][-1]
+        return facts
+
+
+def backbone_title(facts: Mapping[str, Any]) -> str:
+    """A backbone, in words, from what `Backbone.describe` says of it.
+
+    >>> backbone_title({"name": "net", "sha256": "0123456789abcdef", "preprocessing": {"size": 64}})
+    'net (0123456789ab, pictures of 64 x 64)'
+    """
+    size = facts.get("preprocessing", {}).get("size")
+    pictures = f", pictures of {size} x {size}" if size else ""
+    return f"{facts.get('name')} ({str(facts.get('sha256'))[:12]}{pictures})"
+
+
+def same_backbone(facts: Mapping[str, Any] | None, others: Mapping[str, Any] | None) -> bool:
+    """Whether features mean the same: one network, its pictures made ready in one way.
+
+    Args:
+        facts, others: what `Backbone.describe` said; what is not known is taken to be the same.
+    """
+    if not facts or not others:
+        return True
+    return facts.get("sha256") == others.get("sha256") and not made_ready_otherwise(facts, others)
+
+
+def made_ready_otherwise(facts: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
+    """Return the keys of `Preprocessing` in which two backbones differ, of those known of both.
+
+    >>> made_ready_otherwise({"preprocessing": {"size": 64}}, {"preprocessing": {"size": 96}})
+    ['size']
+    """
+    ours, theirs = facts.get("preprocessing"), others.get("preprocessing")
+    if not ours or not theirs:
+        return []
+    ours, theirs = {**SINCE, **ours}, {**SINCE, **theirs}
+    return sorted(key for key in ours.keys() & theirs.keys() if ours[key] != theirs[key])
+
+
+def same_features(facts: Mapping[str, Any] | None, others: Mapping[str, Any] | None) -> bool:
+    """Whether two datasets' features, or a model's, mean the same: backbone and components."""
+    components = [(one or {}).get("pca", {}) for one in (facts, others)]
+    return same_backbone(facts, others) and components[0] == components[1]
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

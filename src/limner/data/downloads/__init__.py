@@ -1,0 +1,1 @@
+"""What `limner download` does."""

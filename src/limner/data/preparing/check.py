@@ -1,0 +1,214 @@
+"""The look before the work: everything that is wrong with a source, or odd, while it costs nothing.
+
+limner check photos/        counts, what is missing, what cannot be read, leaks, words, cost
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+from limner.data.preparing.duplicates import (
+    NAMED,
+    Same,
+    find_same,
+    leaks,
+    named,
+    repeats,
+    tell_same,
+)
+from limner.data.preparing.look import Seen, look
+from limner.data.preparing.scripts import Mangled, mangled
+from limner.data.sources import Source
+from limner.vocabulary import tokenize
+
+THRESHOLDS = (1, 2, 3, 5, 10, 20)
+"""Values of --min-count that the vocabulary is shown for."""
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Words:
+    """The vocabulary that a threshold makes.
+
+    Attributes:
+        min_count: words that stand less often in the training captions are `<UNK>`.
+        words: how many are left.
+        unknown: the share of `<UNK>` in the training captions.
+        unknown_elsewhere: in the captions of the other splits; None where there are none.
+    """
+
+    min_count: int
+    words: int
+    unknown: float
+    unknown_elsewhere: float | None
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found.
+
+    Attributes:
+        source: what was looked at.
+        splits: {split: ids of its pictures that have captions and can be read}.
+        seen: what every captioned picture's look told.
+        without_captions: pictures that no caption is about.
+        without_pictures: ids in captions or splits that no picture is there for.
+        unreadable: {id: why it cannot be read}.
+    """
+
+    source: Source
+    splits: dict[str, list[str]]
+    seen: dict[str, Seen]
+    without_captions: list[str]
+    without_pictures: list[str]
+    unreadable: dict[str, str]
+
+    @property
+    def references(self) -> dict[str, dict[str, list[str]]]:
+        """{split: {image id: raw captions}}"""
+        captions = self.source.captions
+        return {split: {i: captions[i] for i in images} for split, images in self.splits.items()}
+
+    @cached_property
+    def same(self) -> list[Same]:
+        """Pictures of equal bytes: for each, the ids by split."""
+        return find_same(
+            (split, image, self.seen[image].sha256)
+            for split, images in self.splits.items()
+            for image in images
+            if image in self.seen
+        )
+
+    @cached_property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Pictures and captions of each split."""
+        return {
+            split: {"pictures": len(images), "captions": len(list(self._texts(split)))}
+            for split, images in self.splits.items()
+        }
+
+    @cached_property
+    def lengths(self) -> Counter[int]:
+        """How many captions have how many words."""
+        return Counter(len(words) for split in self.splits for words in self._words(split))
+
+    @cached_property
+    def vocabulary(self) -> list[Words]:
+        """What each of `THRESHOLDS` makes of the words."""
+        counts = Counter(word for words in self._words("train") for word in words)
+        others = [split for split in self.splits if split != "train"]
+        elsewhere = Counter(w for split in others for words in self._words(split) for w in words)
+        return [_words(counts, elsewhere, min_count) for min_count in THRESHOLDS]
+
+    @cached_property
+    def mangled(self) -> list[Mangled]:
+        """Scripts in which the tokenizer does not find the words."""
+        return mangled(text for split in self.splits for text in self._texts(split))
+
+    def _texts(self, split: str) -> Iterable[str]:
+        return (text for i in self.splits.get(split, ()) for text in self.source.captions[i])
+
+    def _words(self, split: str) -> Iterable[list[str]]:
+        return (tokenize(text) for text in self._texts(split))
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, for machines."""
+        source = self.source
+        return {
+            "source": str(source.path),
+            "format": source.format,
+            "taken_for": source.title,
+            "can_be_prepared": "train" in self.splits,
+            "splits": self.counts,
+            "problems": source.problems,
+            "pictures_without_captions": self.without_captions,
+            "captions_without_pictures": self.without_pictures,
+            "unreadable": self.unreadable,
+            "same_picture_across_splits": leaks(self.same),
+            "same_picture_within_a_split": repeats(self.same),
+            "caption_lengths": dict(sorted(self.lengths.items())),
+            "vocabulary": [asdict(one) for one in self.vocabulary],
+            "mangled": [{**asdict(one), "advice": str(one)} for one in self.mangled],
+        }
+
+
+def find(
+    source: Source,
+    splits: Mapping[str, Sequence[str]],
+    progress: Progress,
+    max_pixels: int | None = None,
+) -> Findings:
+    """Look at a source that is to be split so.
+
+    Args:
+        source: what somebody has.
+        splits: {split: picture ids}; those without captions, or that cannot be read, are found.
+        progress: takes a stage's name, how many pictures are done, and of how many.
+        max_pixels: larger pictures cannot be read; see `load_image`.
+    """
+    named = list(dict.fromkeys(image for images in splits.values() for image in images))
+    there = set(source.pictures) | set(source.feature_ids)
+    captioned = [image for image in named if image in source.captions]
+    pictures = {i: source.pictures[i] for i in captioned if i in source.pictures}
+    seen = look(pictures, partial(progress, "looking at pictures"), max_pixels)
+    unreadable = {image: one.problem for image, one in seen.items() if one.problem}
+    kept = {
+        name: [i for i in images if i in source.captions and i in there and i not in unreadable]
+        for name, images in splits.items()
+    }
+    return Findings(
+        source,
+        {name: images for name, images in kept.items() if images},
+        seen,
+        sorted(there - source.captions.keys()),
+        [image for image in dict.fromkeys([*named, *source.captions]) if image not in there],
+        unreadable,
+    )
+
+
+def _words(counts: Counter[str], elsewhere: Counter[str], min_count: int) -> Words:
+    known = {word for word, count in counts.items() if count >= min_count}
+    shares = []
+    for some in (counts, elsewhere):
+        unknown = sum(count for word, count in some.items() if word not in known)
+        shares.append(unknown / some.total() if some else None)
+    return Words(min_count, len(known), shares[0] or 0.0, shares[1])
+
+
+def summary(findings: Findings) -> list[str]:
+    """Lines for a person at the terminal: counts, what is wrong by name, and the words."""
+    lines = [
+        f"{split}: {count['pictures']:,} pictures, {count['captions']:,} captions"
+        for split, count in findings.counts.items()
+    ]
+    lines += findings.source.problems
+    lines += named("pictures without captions", findings.without_captions)
+    lines += named("captions without pictures", findings.without_pictures)
+    lines += [f"{reason} (left out)" for reason in list(findings.unreadable.values())[:NAMED]]
+    if len(findings.unreadable) > NAMED:
+        lines.append(f"and {len(findings.unreadable) - NAMED:,} more pictures that cannot be read")
+    lines += tell_same(findings.same)
+    if findings.lengths:
+        lengths = np.array(sorted(findings.lengths.elements()))
+        low, middle, high = np.percentile(lengths, [5, 50, 95]).astype(int)
+        lines.append(
+            f"captions: {middle} words in the middle, {low} to {high} mostly, {lengths[-1]} at most"
+        )
+        lines += _vocabulary(findings.vocabulary)
+    return lines + [str(one) for one in findings.mangled]
+
+
+def _vocabulary(words: Sequence[Words]) -> list[str]:
+    """A small table, a line for each threshold."""
+    others = words[0].unknown_elsewhere is not None
+    head = f"{'--min-count':>11} {'words':>9} {'<UNK> in train':>15}"
+    return [head + "  <UNK> elsewhere" * others] + [
+        f"{one.min_count:>11} {one.words:>9,} {one.unknown:>15.1%}"
+        + (f"{one.unknown_elsewhere:>17.1%}" if one.unknown_elsewhere is not None else "")
+        for one in words
+    ]

@@ -1,0 +1,108 @@
+"""What the work will take: bytes on the disk, and seconds, measured on a few of the pictures."""
+
+import math
+import shutil
+import time
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from limner.data.backbones.backbone import Backbone
+from limner.data.backbones.features import extract
+from limner.data.preparing.check import Findings
+from limner.data.preparing.job import Job
+from limner.data.preparing.look import open_picture
+from limner.errors import LimnerError
+
+TRIED = 8
+"""Pictures a core that are timed, after as many that are not."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What is still to come.
+
+    Attributes:
+        bytes: of the features, as they are kept.
+        while_working: bytes more, that are given back at the end.
+        seconds: of extraction.
+    """
+
+    bytes: int
+    while_working: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"{_duration(self.seconds)}, {_size(self.bytes)} of features on disk, and "
+            f"{_size(self.while_working)} more until it is done"
+        )
+
+    def check_room(self, folder: Path) -> None:
+        """Raise LimnerError, before an hour of work, where the disk has no room for it."""
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        free, needed = shutil.disk_usage(there).free, self.bytes + self.while_working
+        if free < needed:
+            raise LimnerError(
+                f"{folder}: needs {needed / 1e6:,.0f} MB of room, and {free / 1e6:,.0f} MB are "
+                "free; make room, take --dtype float16 or --pca, or choose another --out"
+            )
+
+
+def cost_of(
+    job: Job, findings: Findings, backbone: Backbone, rows: int, missing: int | None = None
+) -> Cost:
+    """What so many rows of features cost, of which some are missing (None: all)."""
+    missing = rows if missing is None else missing
+    row = job.numbers.itemsize * math.prod(backbone.shape)
+    dims = {shape[-1]: math.prod(shape) for shape in backbone.shapes.values()}
+    kept = sum(size // dim * (job.pca or dim) for dim, size in dims.items())
+    return Cost(
+        rows * job.numbers.itemsize * kept,
+        missing * row,
+        missing * seconds_a_picture(findings, backbone, job.max_pixels),
+    )
+
+
+def seconds_a_picture(findings: Findings, backbone: Backbone, max_pixels: int | None) -> float:
+    """Of opening and extraction, on all cores."""
+    pictures = findings.source.pictures
+    some = (
+        pictures[image]
+        for images in findings.splits.values()
+        for image in images
+        if image in pictures
+    )
+    tried = list(islice(some, TRIED * backbone.threads))
+    load = partial(open_picture, max_pixels=max_pixels)
+    for _ in range(2):  # the first run finds its memory
+        started = time.perf_counter()
+        for _ in extract(backbone, tried, batch_size=TRIED, load=load):
+            pass
+        seconds = time.perf_counter() - started
+    return seconds / max(len(tried), 1)
+
+
+def _size(count: int) -> str:
+    """In the unit that fits.
+
+    >>> _size(800), _size(123_456), _size(12_345_678_900)
+    ('1 kB', '123 kB', '12.3 GB')
+    """
+    if count < 1e6:
+        return f"{max(round(count / 1e3), 1)} kB"
+    return f"{count / 1e6:,.0f} MB" if count < 1e9 else f"{count / 1e9:,.1f} GB"
+
+
+def _duration(seconds: float) -> str:
+    """In words.
+
+    >>> _duration(0.4), _duration(75), _duration(600), _duration(9000)
+    ('about 1 second', 'about 75 seconds', 'about 10 minutes', 'about 2.5 hours')
+    """
+    if seconds < 120:
+        return f"about {max(round(seconds), 1)} second{'s' * (seconds >= 1.5)}"
+    if seconds < 7200:
+        return f"about {round(seconds / 60)} minutes"
+    return f"about {seconds / 3600:.1f} hours"

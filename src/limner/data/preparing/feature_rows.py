@@ -1,0 +1,168 @@
+"""Where a dataset's features come from: a backbone that looks at pictures, or a file with them.
+
+L: places    D: length of a feature vector
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from limner.arrays import Array, Int
+from limner.data.opening import sha256_of
+from limner.data.preparing.check import Findings, Progress
+from limner.data.preparing.cost import Cost, cost_of
+from limner.data.preparing.extraction import Extraction, Key, View, key_of
+from limner.data.preparing.job import Job
+from limner.data.writing import Features, Rows
+from limner.errors import InputError
+
+Report = Callable[[str], None]
+
+
+class FeatureRows(Protocol):
+    """Features of a source's pictures.
+
+    Attributes:
+        facts: of the backbone, as `Backbone.describe` gives them.
+    """
+
+    facts: dict[str, Any]
+
+    def make(self, folder: Path, report: Report, progress: Progress) -> dict[str, str]:
+        """Do the work, into a folder of its own.
+
+        Returns:
+            {image id: why its picture cannot be read any more}.
+        """
+
+    def rows(self, splits: Mapping[str, Sequence[str]]) -> Features:
+        """The features of these pictures."""
+
+
+class FromPictures:
+    """Features that a backbone gives of pictures; see `FeatureRows`."""
+
+    def __init__(self, job: Job, findings: Findings) -> None:
+        self._job = job
+        self._findings = findings
+        self._backbone = job.open_backbone()
+        self.facts = self._backbone.describe()
+
+    def make(self, folder: Path, report: Report, progress: Progress) -> dict[str, str]:
+        """Extract what is missing; a picture that fails in any view is lost."""
+        wanted = self._wanted()
+        self._extraction = Extraction(
+            folder, self._backbone, self._job.numbers, report, self._job.max_pixels
+        )
+        missing = len(wanted) - len(self._extraction.rows_of(wanted))
+        if missing:
+            cost = self.cost(missing)
+            report(f"extracting features: {cost}")
+            cost.check_room(folder)
+        failed = self._extraction.run(wanted, lambda *n: progress("extracting features", *n))
+        lost = {}
+        for image, view in self._images_and_views():
+            if self._key(image, view) in failed:
+                lost[image] = failed[self._key(image, view)]
+        for reason in lost.values():
+            report(f"{reason} (left out)")
+        return lost
+
+    def cost(self, missing: int | None = None) -> Cost:
+        """What the work takes, or what so many missing pictures of it take."""
+        return cost_of(self._job, self._findings, self._backbone, len(self._wanted()), missing)
+
+    def rows(self, splits: Mapping[str, Sequence[str]]) -> Features:
+        """Parts of the extraction's rows."""
+        place, rows = self._extraction.rows_of(self._wanted()), self._extraction.rows()
+        features: Features = {}
+        start = 0
+        for part, shape in self._backbone.shapes.items():
+            name = part if self._job.keep == "both" else "features"
+            features[name] = {
+                split: [
+                    [Rows(rows, self._places(place, images, view), shape, start)]
+                    for view in self._views(split)
+                ]
+                for split, images in splits.items()
+            }
+            start += math.prod(shape)
+        return features
+
+    def _views(self, split: str) -> range:
+        return range(1 + (self._job.views if split == "train" else 0))
+
+    def _images_and_views(self) -> list[tuple[str, int]]:
+        """All pictures as they are, and then the training pictures in every view."""
+        splits = self._findings.splits
+        return [
+            (image, view)
+            for view in range(1 + self._job.views)
+            for split, images in splits.items()
+            if view in self._views(split)
+            for image in images
+        ]
+
+    def _wanted(self) -> dict[Key, View]:
+        pictures = self._findings.source.pictures
+        return {
+            self._key(image, view): View(pictures[image], view)
+            for image, view in self._images_and_views()
+        }
+
+    def _key(self, image: str, view: int) -> Key:
+        name = self._findings.source.pictures[image].name
+        return key_of(self._findings.seen[image].sha256, view, name)
+
+    def _places(
+        self, place: Mapping[Key, int], images: Sequence[str], view: int
+    ) -> Int[Array, " M"]:
+        return np.array([place[self._key(image, view)] for image in images], dtype=np.int64)
+
+
+class FromFile:
+    """Features that somebody has made before; see `FeatureRows`.
+
+    Raises:
+        InputError: if they are not those that are asked for.
+    """
+
+    def __init__(self, job: Job, findings: Findings) -> None:
+        source = findings.source
+        features, file = source.features, source.feature_file
+        assert features is not None
+        self._features = features
+        self._place = {image: row for row, image in enumerate(source.feature_ids)}
+        shape = features.shape[1:]
+        if job.views or job.size or (job.keep == "pooled") != (len(shape) == 1):
+            raise InputError(
+                f"{file}: has {' x '.join(map(str, shape))} numbers a picture, and no "
+                "pictures to make others of; leave --views and --size out, and say --features "
+                f"{'pooled' if len(shape) == 1 else 'grid'}"
+            )
+        digest = sha256_of(file)
+        self.facts = {"name": file.name, "sha256": digest, "dim": shape[-1]}
+        if job.backbone:
+            self.facts = {**job.open_backbone().describe(), "features_sha256": digest}
+            if self.facts["dim"] != shape[-1]:
+                raise InputError(
+                    f"{file}: has {shape[-1]} numbers a picture, and {self.facts['name']} "
+                    f"gives {self.facts['dim']}; name the backbone they were made with"
+                )
+
+    def make(self, folder: Path, report: Report, progress: Progress) -> dict[str, str]:
+        """Nothing: they are there."""
+        return {}
+
+    def rows(self, splits: Mapping[str, Sequence[str]]) -> Features:
+        """Rows of the file."""
+        shape = self._features.shape[1:]
+        return {
+            "features": {
+                split: [[Rows(self._features, np.array([self._place[i] for i in images]), shape)]]
+                for split, images in splits.items()
+            }
+        }

@@ -1,0 +1,89 @@
+"""A look at every picture before the work: what it holds, and whether it can be read at all.
+
+It reads each file once and decodes it at the smallest size that its format gives, which for JPEG is
+an eighth: a small part of what the features will cost.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+
+from limner.data.backbones.backbone import cores
+from limner.data.pictures.images import load_image
+from limner.data.sources import Picture
+from limner.errors import InputError
+
+AT_ONCE = 512
+"""Pictures that are looked at between two signs of progress."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a look at a picture told.
+
+    Attributes:
+        sha256: of its bytes; empty where it cannot be read.
+        problem: why it cannot be read, in one line that names it; None where it can.
+    """
+
+    sha256: str
+    problem: str | None = None
+
+
+def look(
+    pictures: Mapping[str, Picture],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    max_pixels: int | None = None,
+) -> dict[str, Seen]:
+    """Look at pictures, by their ids; in threads, in bounded memory.
+
+    Args:
+        pictures: {id: picture}.
+        progress: takes how many are done, and of how many.
+        max_pixels: larger pictures cannot be read; see `load_image`.
+
+    >>> seen = look({"absent": Path("absent.jpg")})
+    >>> seen["absent"].problem
+    'absent.jpg: no such file; check the name and the folder'
+    """
+    seen: dict[str, Seen] = {}
+    items = list(pictures.items())
+    with ThreadPoolExecutor(cores()) as pool:
+        for start in range(0, len(items), AT_ONCE):
+            some = items[start : start + AT_ONCE]
+            found = pool.map(partial(look_at, max_pixels=max_pixels), [one for _, one in some])
+            seen.update(zip([name for name, _ in some], found, strict=True))
+            progress(len(seen), len(items))
+    return seen
+
+
+def look_at(picture: Picture, max_pixels: int | None = None) -> Seen:
+    """Look at one picture."""
+    try:
+        open_picture(picture, size_hint=1, max_pixels=max_pixels)
+        content = picture.read_bytes() if isinstance(picture, Path) else picture.open().read()
+        return Seen(hashlib.sha256(content).hexdigest())
+    except InputError as error:
+        return Seen("", str(error))
+    except OSError as error:  # gone since
+        return Seen("", f"{picture}: cannot be read ({error.strerror}); check the file")
+
+
+def open_picture(picture: Picture, *, size_hint: int, max_pixels: int | None = None) -> Image.Image:
+    """An upright RGB picture, wherever it is.
+
+    Raises:
+        InputError: as `load_image` does.
+    """
+    if isinstance(picture, Path):
+        return load_image(picture, size_hint=size_hint, max_pixels=max_pixels)
+    try:
+        file = picture.open()
+    except OSError as error:
+        raise InputError(f"{picture}: cannot be read ({error.strerror}); check the file") from None
+    return load_image(file, size_hint=size_hint, max_pixels=max_pixels)

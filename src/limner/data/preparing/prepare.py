@@ -1,0 +1,200 @@
+"""From whatever somebody has to a dataset: a look at it, and then the work.
+
+The slow part is kept in `OUT/partial` (`limner.data.preparing.extraction`), so that a run that was
+stopped goes on where it was. The dataset's files follow (`limner.data.writing`).
+"""
+
+import hashlib
+import json
+import math
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from limner.data.dataset import Dataset
+from limner.data.opening import SCHEMA_VERSION, open_dataset
+from limner.data.preparing.check import Findings, Progress, find, summary
+from limner.data.preparing.feature_rows import FeatureRows, FromFile, FromPictures
+from limner.data.preparing.job import Job
+from limner.data.sources import read_source, split_by_ratio
+from limner.data.writing import project, write_dataset
+from limner.errors import InputError
+from limner.files import locked, read_json
+from limner.pca import check_dim
+
+Report = Callable[[str], None]
+
+
+def nothing(stage: str, done: int, total: int) -> None:
+    """The progress that nobody sees."""
+
+
+def look_before(job: Job, report: Report = print, progress: Progress = nothing) -> Findings:
+    """What the source is, and everything that is wrong with it or odd.
+
+    Args:
+        job: its source, captions, images, format, splits, ratio and seed.
+        report: takes a line for the user.
+        progress: takes a stage's name, how many pictures are done, and of how many.
+
+    Raises:
+        InputError: if no captions can be found in it.
+    """
+    source = read_source(
+        job.source,
+        format=job.format,
+        captions=job.captions,
+        images=job.images,
+        split_files=job.split_files or None,
+    )
+    report(f"{job.source}: taken for {source.title} (--format {source.format})")
+    splits = source.splits or split_by_ratio(list(source.captions), job.ratio, job.seed)
+    ordered = dict(sorted(splits.items(), key=_train_first))
+    findings = find(source, ordered, progress, job.max_pixels)
+    for line in summary(findings):
+        report(line)
+    return findings
+
+
+def _train_first(split: tuple[str, Any]) -> bool:
+    return split[0] != "train"
+
+
+def prepare(job: Job, report: Report = print, progress: Progress = nothing) -> Dataset:
+    """Make a dataset, or go on making it; open it if it is there already.
+
+    Args:
+        job: what to do.
+        report: takes a line for the user, e.g. the name of a picture that cannot be read.
+        progress: takes a stage's name, how many pictures are done, and of how many.
+
+    Raises:
+        InputError: if the source, the splits or the backbone cannot be used, no picture can be
+            read, or `job.out` holds something else.
+        LimnerError: if the disk is full, or would be.
+    """
+    if job.out.exists() and not job.out.is_dir():
+        raise InputError(f"{job.out}: a file; --out takes a folder")
+    findings = look_before(job, report, progress)
+    check_training(findings)
+    job.words.vocabulary(findings.references)  # what cannot be is told now, not after an hour
+    features = feature_rows(job, findings)
+    if job.pca:
+        check_dim(job.pca, min(features.facts["dim"], features.facts.get("grid_dim", math.inf)))
+    fingerprint = _fingerprint(job, findings, features.facts)
+    partial = job.out / "partial"
+    if _is_done(job.out, fingerprint, report):
+        report(f"{job.out}: prepared already, nothing to do")
+    else:
+        with locked(partial / "lock"):
+            lost = features.make(partial, report, progress)
+            _write(job, findings, features, lost, fingerprint, report)
+    shutil.rmtree(partial, ignore_errors=True)
+    return open_dataset(job.out)
+
+
+def feature_rows(job: Job, findings: Findings) -> FeatureRows:
+    """What the features of a source come from."""
+    given = findings.source.features is not None
+    return FromFile(job, findings) if given else FromPictures(job, findings)
+
+
+def check_training(findings: Findings) -> None:
+    """Raise InputError where there is nothing to train on; say why."""
+    if "train" in findings.splits:
+        return
+    source = findings.source
+    if source.splits and "train" not in source.splits:
+        raise InputError(
+            f"{source.path}: has the splits {', '.join(source.splits)} and no train; name one with "
+            "--split train=FILE"
+        )
+    if findings.unreadable:
+        which = "training" if findings.splits else f"{len(findings.unreadable)}"
+        raise InputError(f"{source.root}: none of its {which} pictures can be read")
+    name = next(iter(source.captions), "")
+    raise InputError(
+        f"{source.path}: none of the training pictures is in {source.root}; names in the captions, "
+        f"such as {name!r}, must be files there"
+    )
+
+
+def _fingerprint(job: Job, findings: Findings, backbone: dict[str, Any]) -> str:
+    """A hash of all that the dataset depends on; pictures count by what they hold."""
+    captions, seen = findings.source.captions, findings.seen
+    facts = {
+        "pictures": {
+            split: [(i, seen[i].sha256 if i in seen else "", captions[i]) for i in images]
+            for split, images in findings.splits.items()
+        },
+        "words": asdict(job.words),
+        "backbone": backbone,
+        "features": [job.keep, job.numbers.name, job.views, job.pca],
+        "schema_version": SCHEMA_VERSION,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _is_done(out: Path, fingerprint: str, report: Report) -> bool:
+    """Whether this very dataset stands there; raises if another one does."""
+    if not (out / "dataset.json").exists():
+        return False
+    try:
+        info = read_json(out / "dataset.json", "delete it")
+    except InputError:
+        info = None
+    if not isinstance(info, dict) or info.get("fingerprint") != fingerprint:
+        raise InputError(
+            f"{out}: holds a dataset from other captions, pictures or settings, or a damaged one; "
+            "choose another --out, or delete it first"
+        )
+    try:
+        open_dataset(out)
+    except InputError as error:
+        report(f"{error}: making it again")
+        return False
+    return True
+
+
+def _write(
+    job: Job,
+    findings: Findings,
+    features: FeatureRows,
+    lost: dict[str, str],
+    fingerprint: str,
+    report: Report,
+) -> None:
+    source = findings.source
+    kept = {
+        split: [image for image in images if image not in lost]
+        for split, images in findings.splits.items()
+    }
+    kept = {split: images for split, images in kept.items() if images}
+    if "train" not in kept:
+        raise InputError(f"{source.root}: none of its training pictures can be read")
+    rows, facts = features.rows(kept), features.facts
+    projections = None
+    if job.pca:
+        rows, projections = project(rows, job.pca)
+        facts = {**facts, "pca": {part: one.describe() for part, one in projections.items()}}
+        for part, one in projections.items():
+            report(
+                f"{part}: {one.dim} components explain {one.explained.sum():.1%} of the variance"
+            )
+    info = {
+        "fingerprint": fingerprint,
+        "backbone": facts,
+        "features": job.keep,
+        "views": job.views,
+        "source": {
+            "path": str(source.path.resolve()),
+            "format": source.format,
+            "images": str(source.root.resolve()),
+            "captions": ", ".join(str(file.resolve()) for file in source.files),
+        },
+        "skipped": findings.unreadable | lost,
+    }
+    references = {split: {i: source.captions[i] for i in images} for split, images in kept.items()}
+    write_dataset(job.out, references, job.words, rows, job.numbers, info, projections)

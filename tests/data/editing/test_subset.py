@@ -1,0 +1,116 @@
+import json
+
+import numpy as np
+import pytest
+
+from limner.data.editing.picking import open_captioned, same_words
+from limner.data.editing.subset import subset
+from limner.data.opening import open_dataset
+from limner.data.preparing.job import Job
+from limner.data.preparing.prepare import prepare
+from limner.data.writing import Captions
+from limner.errors import InputError
+from limner.vocabulary import UNK, tokenize
+
+
+@pytest.fixture(scope="module")
+def rich(drawn, tmp_path_factory):
+    """Both kinds of features, a view, components."""
+    out = tmp_path_factory.mktemp("rich") / "dataset"
+    words = Captions(min_count=2)
+    table = drawn / "captions.csv"
+    job = Job(
+        drawn / "images", out, captions=table, words=words, keep="both", size=64, views=1, pca=5
+    )
+    return prepare(job, lambda line: None)
+
+
+def rows_by_id(splits):
+    return {
+        image: [array[row] for array in (split.features, *split.views)]
+        for split in splits.values()
+        for row, image in enumerate(split.image_ids)
+    }
+
+
+def test_features_grid_and_views_go_with_their_pictures(rich, tmp_path):
+    cut = subset(rich, tmp_path / "cut", same_words(rich), counts={"train": 6, "dev": 1})
+    assert {name: len(split.image_ids) for name, split in cut.splits.items()} == {
+        "train": 6,
+        "dev": 1,
+        "test": len(rich.splits["test"].image_ids),
+    }
+    for whole, part in ((rich.splits, cut.splits), (rich.others, cut.others)):
+        assert len(part["train"].views) == 1
+        before, after = rows_by_id(whole), rows_by_id(part)
+        for image, arrays in after.items():
+            for array, expected in zip(arrays, before[image], strict=True):
+                np.testing.assert_array_equal(array, expected)
+    assert cut.projection.sha256 == rich.projection.sha256
+    assert cut.info["backbone"] == rich.info["backbone"]
+    order = [rich.splits["train"].image_ids.index(image) for image in cut.splits["train"].image_ids]
+    assert order == sorted(order)
+
+
+def test_the_vocabulary_is_made_anew(tiny_dataset, tmp_path):
+    data = open_captioned(tiny_dataset)
+    cut = subset(data, tmp_path / "cut", Captions(3, 8), counts={"train": 5})
+    texts = [text for several in cut.references["train"].values() for text in several]
+    words = [word for text in texts for word in tokenize(text)]
+    assert set(cut.vocabulary.idx_to_word[4:]) == {w for w in words if words.count(w) >= 3}
+    assert cut.splits["train"].captions.shape[1] == 10
+    for row, text in zip(cut.splits["train"].captions, texts, strict=True):
+        known = cut.vocabulary.word_to_idx
+        expected = [word if word in known else UNK for word in tokenize(text)[:8]]
+        assert cut.vocabulary.decode(row) == " ".join(expected)
+    for name, images in cut.references.items():
+        assert images == {image: data.references[name][image] for image in images}
+
+
+def test_the_seed_decides(tiny_dataset, tmp_path):
+    data = open_captioned(tiny_dataset)
+    drawn = [
+        subset(data, tmp_path / f"{number}", same_words(data), counts={"train": 9}, seed=seed)
+        for number, seed in enumerate((0, 0, 1))
+    ]
+    ids = [one.splits["train"].image_ids for one in drawn]
+    assert ids[0] == ids[1] != ids[2]
+    assert drawn[0].fingerprint == drawn[1].fingerprint != drawn[2].fingerprint
+    assert drawn[0].fingerprint != data.fingerprint
+
+
+def test_a_list_of_pictures(tiny_dataset, tmp_path):
+    data = open_captioned(tiny_dataset)
+    train, dev = data.splits["train"].image_ids, data.splits["dev"].image_ids
+    reports = []
+    wanted = [train[7], "nowhere.jpg", dev[0], train[2]]
+    cut = subset(data, tmp_path / "cut", Captions(1), images=wanted, report=reports.append)
+    assert cut.splits["train"].image_ids == (train[2], train[7])
+    assert cut.splits["dev"].image_ids == (dev[0],)
+    assert "test" not in cut.splits
+    assert reports == [f"not in {tiny_dataset}: 1: nowhere.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"counts": {"train": 21}}, "--split train=21: .* has 20 such pictures in train"),
+        ({"counts": {"train": 0}}, "no picture to train on would be left"),
+        ({"counts": {"fold": 1}}, "no split fold; it has train, dev, test"),
+        ({"images": ["nowhere.jpg"]}, "no picture to train on would be left"),
+    ],
+)
+def test_what_cannot_be_cut(tiny_dataset, tmp_path, how, message):
+    data = open_captioned(tiny_dataset)
+    with pytest.raises(InputError, match=message):
+        subset(data, tmp_path / "cut", same_words(data), report=lambda line: None, **how)
+    assert not (tmp_path / "cut").exists()
+
+
+def test_another_dataset_is_not_overwritten(tiny_dataset, tmp_path):
+    data = open_captioned(tiny_dataset)
+    first = subset(data, tmp_path / "cut", same_words(data), counts={"train": 5})
+    with pytest.raises(InputError, match="holds a dataset already"):
+        subset(data, tmp_path / "cut", same_words(data))
+    kept = json.loads((tmp_path / "cut" / "dataset.json").read_text())
+    assert kept["fingerprint"] == first.fingerprint == open_dataset(first.path).fingerprint

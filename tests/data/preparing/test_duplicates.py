@@ -1,0 +1,29 @@
+from limner.data.preparing.duplicates import NAMED, find_same, leaks, named, repeats, tell_same
+
+PICTURES = [
+    ("train", "a", "1"),
+    ("train", "b", "2"),
+    ("train", "c", "1"),
+    ("dev", "d", "2"),
+    ("dev", "e", "3"),
+]
+
+
+def test_across_splits_and_within_one():
+    same = find_same(PICTURES)
+    assert leaks(same) == [{"train": ["b"], "dev": ["d"]}]
+    assert repeats(same) == [["a", "c"]]
+    across, within = tell_same(same)
+    assert across.endswith(": 1: b (train) = d (dev)")
+    assert within == "the same picture twice in a split: 1: a = c"
+
+
+def test_nothing_is_told_of_nothing():
+    assert tell_same(find_same(PICTURES[-1:])) == []
+    assert named("gone", []) == []
+
+
+def test_thousands_are_one_line():
+    [line] = named("gone", [f"{number}.jpg" for number in range(5000)])
+    assert line.startswith("gone: 5,000: 0.jpg, 1.jpg")
+    assert line.endswith(f"{NAMED - 1}.jpg, and 4,990 more")

@@ -1,0 +1,118 @@
+"""Datasets of features that somebody has made before, without a picture."""
+
+import h5py
+import numpy as np
+import pytest
+
+from limner.captioner import Captioner
+from limner.data.opening import open_dataset
+from limner.data.preparing.job import Job
+from limner.data.preparing.prepare import prepare
+from limner.data.writing import Captions
+from limner.errors import InputError
+from limner.run import TrainingRun
+from limner.settings import TrainConfig
+
+
+@pytest.fixture
+def features(rng):
+    return rng.standard_normal((30, 6)).astype(np.float32)
+
+
+@pytest.fixture
+def folder(tmp_path, features):
+    """features.npy, ids.txt and captions.csv; the last picture has no caption."""
+    np.save(tmp_path / "features.npy", features)
+    (tmp_path / "ids.txt").write_text("".join(f"p{number}\n" for number in range(30)))
+    lines = [f'p{number},"a dog, number {number}"\n' for number in range(29)]
+    (tmp_path / "captions.csv").write_text("image,caption\n" + "".join(lines))
+    return tmp_path
+
+
+def job(folder, **more):
+    more = {"words": Captions(min_count=2), **more}
+    return Job(folder / "features.npy", folder / "dataset", **more)
+
+
+def test_rows_by_their_ids(folder, features):
+    reports = []
+    dataset = prepare(job(folder), reports.append)
+    assert any("pictures without captions: 1: p29" in report for report in reports)
+    found = {}
+    for split in dataset.splits.values():
+        found |= dict(zip(split.image_ids, split.features, strict=True))
+    assert len(found) == 29
+    for image, row in found.items():
+        np.testing.assert_array_equal(row, features[int(image[1:])])
+    assert dataset.info["backbone"]["name"] == "features.npy"
+    assert dataset.info["backbone"]["dim"] == 6
+    assert prepare(job(folder), reports.append).fingerprint == dataset.fingerprint
+    assert reports[-1].endswith("prepared already, nothing to do")
+
+
+def test_a_folder_with_them(folder):
+    """The folder in the place of the file is the same source."""
+    by_name = prepare(job(folder), lambda line: None)
+    by_folder = Job(folder, folder / "again", words=Captions(min_count=2))
+    assert prepare(by_folder, lambda line: None).fingerprint == by_name.fingerprint
+
+
+def test_other_numbers_are_another_dataset(folder, features):
+    prepare(job(folder), lambda line: None)
+    np.save(folder / "features.npy", features + 1)
+    with pytest.raises(InputError, match="holds a dataset from other"):
+        prepare(job(folder), lambda line: None)
+
+
+def test_components_of_a_grid(folder, rng):
+    grid = rng.standard_normal((30, 4, 6)).astype(np.float16)
+    with h5py.File(folder / "grid.h5", "w") as file:
+        file["features"] = grid
+        file["ids"] = [f"p{number}" for number in range(30)]
+    given = Job(
+        folder / "grid.h5",
+        folder / "dataset",
+        captions=folder / "captions.csv",
+        words=Captions(min_count=2),
+        keep="grid",
+        pca=3,
+    )
+    dataset = prepare(given, lambda line: None)
+    assert dataset.has_grid
+    train = dataset.splits["train"]
+    rows = np.array([int(image[1:]) for image in train.image_ids])
+    expected = dataset.projection.project(grid[rows])
+    np.testing.assert_allclose(train.features, expected, atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"keep": "grid"}, "has 6 numbers a picture, and no pictures .* say --features pooled"),
+        ({"views": 1}, "leave --views and --size out"),
+        ({"size": 224}, "leave --views and --size out"),
+        ({"pca": 7}, "--pca 7: features of 6 numbers have no more"),
+    ],
+)
+def test_what_they_cannot_be(folder, change, message):
+    with pytest.raises(InputError, match=message):
+        prepare(job(folder, **change), lambda line: None)
+    assert not (folder / "dataset" / "dataset.json").exists()
+
+
+def test_a_backbone_that_did_not_make_them(folder, tmp_path):
+    from limner.data.backbones.onnx_backbone import _BUNDLED
+
+    with pytest.raises(InputError, match="6 numbers a picture, and efficientnet_lite0 gives 1280"):
+        prepare(job(folder, backbone=_BUNDLED), lambda line: None)
+
+
+def test_a_model_of_them_names_both_when_it_is_to_look_at_a_picture(folder):
+    dataset = prepare(job(folder), lambda line: None)
+    config = TrainConfig(wordvec_dim=4, hidden_dim=4, epochs=1, batch_size=8)
+    TrainingRun(dataset, folder / "run", config, report=lambda line: None).train()
+    with pytest.raises(InputError) as error:
+        Captioner.load(folder / "run")
+    assert "a model trained on features of features.npy (" in str(error.value)
+    assert "the backbone here is efficientnet_lite0 (" in str(error.value)
+    assert open_dataset(folder / "dataset").fingerprint == dataset.fingerprint

@@ -1,0 +1,65 @@
+"""A look at pictures: what they hold, and what is wrong with them."""
+
+import hashlib
+import io
+import tarfile
+
+import pytest
+from PIL import Image
+
+from limner.data.preparing.look import AT_ONCE, look, open_picture
+from limner.data.sources import Member
+from limner.errors import InputError
+
+
+@pytest.fixture
+def three(tmp_path):
+    """{name: picture}: a JPEG, the same in a tar file, and one that is cut short."""
+    buffer = io.BytesIO()
+    Image.effect_noise((200, 100), 60).convert("RGB").save(buffer, "JPEG")
+    content = buffer.getvalue()
+    (tmp_path / "a.jpg").write_bytes(content)
+    (tmp_path / "short.jpg").write_bytes(content[: len(content) // 2])
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(tmp_path / "a.jpg", "in/a.jpg")
+    with tarfile.open(tmp_path / "a.tar") as archive:
+        info = archive.getmember("in/a.jpg")
+    member = Member(tmp_path / "a.tar", "in/a.jpg", info.offset_data, info.size)
+    return {"file": tmp_path / "a.jpg", "member": member, "short": tmp_path / "short.jpg"}
+
+
+def test_what_is_seen(three):
+    seen = look(three)
+    digest = hashlib.sha256(three["file"].read_bytes()).hexdigest()
+    assert (seen["file"].sha256, seen["file"].problem) == (digest, None)
+    assert (seen["member"].sha256, seen["member"].problem) == (digest, None)
+    assert seen["short"].sha256 == ""
+    assert seen["short"].problem.startswith(f"{three['short']}: the picture is truncated")
+
+
+def test_a_picture_in_a_tar_file_is_the_picture(three):
+    one, other = (open_picture(three[name], size_hint=1000) for name in ("file", "member"))
+    assert one.tobytes() == other.tobytes()
+
+
+def test_one_in_a_tar_file_is_named_with_it(three):
+    member = three["member"]
+    short = Member(member.archive, member.name, member.offset, member.size // 2)
+    with pytest.raises(InputError, match=r"a\.tar: in/a\.jpg: the picture is truncated"):
+        open_picture(short, size_hint=100)
+    member.archive.unlink()
+    for sight in (look({"": member})[""].problem, look({"": short})[""].problem):
+        assert sight.startswith(f"{member}: cannot be read (No such file")
+
+
+def test_a_limit_on_pixels(three):
+    seen = look(three, max_pixels=19_999)
+    assert "200 x 100 pixels" in seen["file"].problem
+    assert look(three, max_pixels=20_000)["file"].problem is None
+
+
+def test_progress(three):
+    counts = []
+    many = {str(number): three["file"] for number in range(AT_ONCE + 5)}
+    look(many, lambda *count: counts.append(count))
+    assert counts == [(AT_ONCE, AT_ONCE + 5), (AT_ONCE + 5, AT_ONCE + 5)]

@@ -1,0 +1,525 @@
+"""From pictures, captions and some trouble to a dataset; stopped at every moment, and gone on."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+
+from limner.data.backbones.open_backbone import open_backbone
+from limner.data.opening import open_dataset
+from limner.data.pictures.images import load_image
+from limner.data.pictures.views import view_of
+from limner.data.preparing.job import Job
+from limner.data.preparing.prepare import prepare
+from limner.data.sources import read_captions
+from limner.data.writing import Captions
+from limner.errors import InputError
+from limner.files import locked
+from limner.vocabulary import tokenize
+
+
+@pytest.fixture(scope="module", autouse=True)
+def batches_of_four():
+    """So that there are some to stop between."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("limner.data.preparing.extraction.BATCH", 4)
+        yield
+
+
+NAMES = [f"shapes-{number:06d}.jpg" for number in range(24)]
+TRUNCATED, EMPTY, TEXT, UNCAPTIONED = NAMES[2], NAMES[5], NAMES[9], NAMES[23]
+BAD = {TRUNCATED, EMPTY, TEXT}
+
+
+@pytest.fixture(scope="session")
+def troubled(drawn, tmp_path_factory):
+    """The drawn pictures, three of them broken, one without captions; a caption without picture."""
+    folder = shutil.copytree(drawn, tmp_path_factory.mktemp("troubled") / "drawn")
+    images = folder / "images"
+    (images / TRUNCATED).write_bytes((images / TRUNCATED).read_bytes()[:600])
+    (images / EMPTY).write_bytes(b"")
+    (images / TEXT).write_text("not a picture")
+    table = (folder / "captions.csv").read_text()
+    lines = [line for line in table.splitlines() if not line.startswith(UNCAPTIONED)]
+    lines.append("gone.jpg,A picture that is not there")
+    lines.append(f"{NAMES[0]},  ")
+    lines.append(f"{NAMES[1]},A zyzzyva sees " + "one more " * 20)
+    (folder / "captions.csv").write_text("\n".join(lines))
+    (folder / "train.txt").write_text("\n".join([*NAMES[:18], "gone.jpg"]))
+    (folder / "dev.txt").write_text("\n".join([*NAMES[18:], "unknown.jpg"]))
+    return folder
+
+
+def job_for(troubled, out):
+    split_files = {name: troubled / f"{name}.txt" for name in ("train", "dev")}
+    return Job(
+        troubled / "images",
+        out,
+        captions=troubled / "captions.csv",
+        split_files=split_files,
+        words=Captions(min_count=2, max_words=8),
+    )
+
+
+@pytest.fixture
+def job(troubled, tmp_path):
+    return job_for(troubled, tmp_path / "dataset")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(troubled, tmp_path_factory):
+    """(the dataset that an undisturbed run makes, what it reported)."""
+    out = tmp_path_factory.mktemp("undisturbed") / "dataset"
+    reports = []
+    return prepare(job_for(troubled, out), reports.append), reports
+
+
+def files_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_every_trouble_is_reported_by_name(undisturbed, troubled):
+    dataset, reports = undisturbed
+    images, table = troubled / "images", troubled / "captions.csv"
+    number = len(table.read_text().splitlines()) - 1
+    expected = [
+        ("train: 15 pictures, 76 captions", ""),
+        ("dev: 5 pictures, 25 captions", ""),
+        (f"{table}, line {number}: ", f"a blank caption for {NAMES[0]}"),
+        ("pictures without captions: 1: ", UNCAPTIONED),
+        ("captions without pictures: 2: ", "gone.jpg, unknown.jpg"),
+        (f"{images / TRUNCATED}: ", "truncated"),
+        (f"{images / EMPTY}: ", "empty, 0 bytes"),
+        (f"{images / TEXT}: ", "not a picture"),
+    ]
+    for report, (start, reason) in zip(reports[1:], expected, strict=False):
+        assert report.startswith(start)
+        assert reason in report
+    assert dataset.info["skipped"] == {
+        name: report.removesuffix(" (left out)")
+        for name, report in zip((TRUNCATED, EMPTY, TEXT), reports[6:9], strict=True)
+    }
+
+
+def test_rows_are_the_good_pictures_in_order(undisturbed, troubled):
+    dataset, _ = undisturbed
+    backbone = open_backbone()
+    train, dev = dataset.splits["train"], dataset.splits["dev"]
+    assert list(train.image_ids) == [name for name in NAMES[:18] if name not in BAD]
+    assert list(dev.image_ids) == NAMES[18:23]
+    assert dataset.info["splits"] == {
+        "train": {"images": 15, "captions": 76},
+        "dev": {"images": 5, "captions": 25},
+    }
+    for split in (train, dev):
+        assert len(split.features) == len(split.image_ids)
+        for image, row in zip(split.image_ids, split.features, strict=True):
+            picture = load_image(troubled / "images" / image, size_hint=448)
+            (expected,) = backbone.features(backbone.preprocess(picture)[None])
+            np.testing.assert_allclose(row, expected, atol=1e-4)
+    apart = np.linalg.norm(train.features[:, None] - train.features, axis=2)
+    assert apart[~np.eye(15, dtype=bool)].min() > 0.1  # no row could stand for another
+
+
+def test_captions_are_cut_and_rare_words_unknown(undisturbed, troubled):
+    dataset, _ = undisturbed
+    texts = read_captions(troubled / "captions.csv").captions
+    train = dataset.splits["train"]
+    words = [tokenize(text) for image in train.image_ids for text in texts[image]]
+    flat = [word for caption in words for word in caption]
+    known = set(dataset.vocabulary.idx_to_word[4:])
+    assert known == {word for word in flat if flat.count(word) >= 2}
+    expected = [" ".join(w if w in known else "<UNK>" for w in caption[:8]) for caption in words]
+    assert [dataset.vocabulary.decode(row) for row in train.captions] == expected
+    assert "a <UNK> <UNK> one more one more one" in expected
+    assert train.captions.shape == (76, 10)
+    owners = [row for row, image in enumerate(train.image_ids) for _ in texts[image]]
+    assert train.image_idxs.tolist() == owners
+
+
+def test_references_are_raw(undisturbed, troubled):
+    dataset, _ = undisturbed
+    texts = read_captions(troubled / "captions.csv").captions
+    for name, split in dataset.splits.items():
+        assert dataset.references[name] == {image: texts[image] for image in split.image_ids}
+    assert dataset.references["train"][NAMES[1]][-1].endswith("one more one more")
+
+
+@pytest.mark.parametrize("count", [None, 4, 24, 48])
+def test_views_of_the_training_pictures(undisturbed, job, count):
+    """After all pictures, their mirror images, then crops; stopped, it goes on with any."""
+    more = replace(job, views=2)
+    if count:
+        stopped_after(more, count, 50)
+    dataset = prepare(more, lambda line: None)
+    plain, train = undisturbed[0].splits["train"], dataset.splits["train"]
+    np.testing.assert_array_equal(train.features, plain.features)
+    backbone = open_backbone()
+    for number, view in enumerate(train.views, start=1):
+        assert view.shape == train.features.shape
+        for row in (0, 7):
+            name = train.image_ids[row]
+            image = view_of(load_image(dataset.picture(name), size_hint=448), number, name)
+            expected = backbone.features(backbone.preprocess(image)[None])[0]
+            np.testing.assert_allclose(view[row], expected, atol=1e-4)
+            assert np.abs(view[row] - train.features[row]).max() > 0.01
+    assert len(train.views) == 2
+    assert dataset.splits["dev"].views == ()
+    assert dataset.fingerprint != undisturbed[0].fingerprint
+
+
+def test_larger_pictures(job):
+    dataset = prepare(replace(job, keep="grid", size=96), lambda line: None)
+    assert dataset.splits["dev"].features.shape == (5, 9, 1819)
+    assert dataset.info["backbone"]["preprocessing"]["size"] == 96
+
+
+def test_prepared_already(undisturbed, job, monkeypatch):
+    dataset, _ = undisturbed
+    shutil.copytree(dataset.path, job.out)
+    monkeypatch.setattr("limner.data.preparing.extraction.extract", None)  # must not be called
+    reports = []
+    assert prepare(job, reports.append).fingerprint == dataset.fingerprint
+    assert reports[-1] == f"{job.out}: prepared already, nothing to do"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"words": Captions(3, 8)},
+        {"words": Captions(2, 9)},
+        {"dtype": "float16"},
+        {"pca": 4},
+        {"keep": "both"},
+    ],
+)
+def test_another_dataset_is_not_overwritten(undisturbed, job, change):
+    dataset, _ = undisturbed
+    shutil.copytree(dataset.path, job.out)
+    with pytest.raises(InputError, match="holds a dataset from other captions, pictures or sett"):
+        prepare(replace(job, **change), lambda line: None)
+    assert files_of(job.out) == files_of(dataset.path)
+
+
+def test_other_pictures_are_another_dataset(drawn, tmp_path):
+    """Even of as many bytes."""
+    images = shutil.copytree(drawn / "images", tmp_path / "images")
+    job = Job(
+        images, tmp_path / "out", captions=drawn / "captions.csv", words=Captions(min_count=2)
+    )
+    first = prepare(job, lambda line: None).fingerprint
+    content = bytearray((images / NAMES[3]).read_bytes())
+    content[-30] ^= 1
+    (images / NAMES[3]).write_bytes(content)
+    with pytest.raises(InputError, match="holds a dataset from other"):
+        prepare(job, lambda line: None)
+    assert open_dataset(job.out).fingerprint == first
+
+
+class Stop(BaseException):
+    """As KeyboardInterrupt, which pytest would take for its own."""
+
+
+def stopped_after(job, count, pictures=20):
+    """Stop when so many pictures, in whole batches, are done."""
+
+    def stop(stage, done, total):
+        if stage == "extracting features":
+            assert total == pictures
+            if done == count:
+                raise Stop
+
+    with pytest.raises(Stop):
+        prepare(job, lambda line: None, stop)
+
+
+def extracted(job, report=lambda line: None):
+    """Prepare; returns how many pictures were done after each batch of this run."""
+    counts = []
+    prepare(job, report, lambda stage, done, _: stage[0] == "e" and counts.append(done))
+    return counts
+
+
+@pytest.mark.parametrize("count", [4, 16, 20])
+def test_stopped_it_goes_on(undisturbed, job, count):
+    stopped_after(job, count)
+    with pytest.raises(InputError, match=r"half-prepared; run the same `limner prepare` again"):
+        open_dataset(job.out)
+    reports = []
+    counts = extracted(job, reports.append)
+    assert counts == list(range(count + 4, 21, 4))  # the rest, and nothing twice
+    assert (f"going on after {count} of 20 pictures" in reports) == (count < 20)
+    assert files_of(job.out) == files_of(undisturbed[0].path)
+
+
+def test_a_batch_cut_short_is_made_anew(undisturbed, job):
+    stopped_after(job, 12)
+    with (job.out / "partial" / "features.f32").open("rb+") as file:
+        file.truncate(4 * 1280 * 10 + 1001)
+    assert extracted(job) == [12, 16, 20]
+    assert files_of(job.out) == files_of(undisturbed[0].path)
+
+
+@pytest.mark.parametrize("change", [{"words": Captions(1, 9)}, {"pca": 3}])
+def test_features_outlive_other_changes(job, tmp_path, change):
+    """Half-done work stands when captions, splits or words become others."""
+    stopped_after(job, 12)
+    counts = extracted(replace(job, **change))
+    assert counts[0] == 16
+    once = prepare(replace(job, out=tmp_path / "once", **change), lambda line: None)
+    again = open_dataset(job.out)
+    for name, split in once.splits.items():
+        np.testing.assert_allclose(again.splits[name].features, split.features, atol=1e-4)
+    assert again.fingerprint == once.fingerprint
+
+
+def test_a_changed_picture_is_noticed_and_no_other_made_again(troubled, job, tmp_path):
+    folder = shutil.copytree(troubled, tmp_path / "changing")
+    mine = job_for(folder, tmp_path / "mine")
+    stopped_after(mine, 12)
+    first = folder / "images" / NAMES[0]
+    first.write_bytes((folder / "images" / NAMES[20]).read_bytes())
+    (folder / "images" / NAMES[1]).unlink()
+    reports = []
+    assert extracted(mine, reports.append) == [14, 18]
+    assert any("captions without pictures: 3: " in report for report in reports)
+    assert any(f"{NAMES[0]} (train) = {NAMES[20]} (dev)" in report for report in reports)
+    split = open_dataset(mine.out).splits
+    np.testing.assert_array_equal(split["train"].features[0], split["dev"].features[2])
+    assert NAMES[1] not in split["train"].image_ids
+
+
+@pytest.mark.parametrize("change", [{"size": 96}, {"keep": "grid"}, {"dtype": "float16"}])
+def test_features_of_another_backbone_are_not_mixed(undisturbed, job, change):
+    stopped_after(job, 12)
+    before = files_of(job.out / "partial")
+    with pytest.raises(InputError) as error:
+        prepare(replace(job, **change), lambda line: None)
+    message = str(error.value)
+    assert message.startswith(
+        f"{job.out / 'partial'}: half of a preparation with efficientnet_lite0"
+    )
+    assert "pictures of 224 x 224) in float32, and this one is with efficientnet_lite0" in message
+    assert files_of(job.out / "partial") == before
+    prepare(job, lambda line: None)
+    assert files_of(job.out) == files_of(undisturbed[0].path)
+
+
+def test_a_folder_partial_that_is_not_ours_is_left_alone(job):
+    (job.out / "partial").mkdir(parents=True)
+    (job.out / "partial" / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="partial: holds files that are not limner's"):
+        prepare(job, lambda line: None)
+    assert (job.out / "partial" / "thesis.txt").read_text() == "years of work"
+
+
+def test_two_at_once(job):
+    with (
+        locked(job.out / "partial" / "lock"),
+        pytest.raises(InputError, match="partial: another limner is at work there"),
+    ):
+        prepare(job, lambda line: None)
+
+
+def test_out_is_a_file(job):
+    job.out.write_text("mine")
+    with pytest.raises(InputError, match="dataset: a file; --out takes a folder"):
+        prepare(job, lambda line: None)
+    assert job.out.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"words": Captions(10_000)}, "no word stands 10000 times.*lower --min-count"),
+        ({"source": "nowhere"}, "nowhere: no such f"),
+        ({"source": "elsewhere"}, "elsewhere"),
+    ],
+)
+def test_what_cannot_be_prepared(job, tmp_path, change, message):
+    (tmp_path / "elsewhere").mkdir()
+    if "source" in change:
+        change = {"source": tmp_path / change["source"]}
+    with pytest.raises(InputError, match=message):
+        prepare(replace(job, **change), lambda line: None)
+    assert not (job.out / "dataset.json").exists()
+
+
+def test_no_picture_can_be_read(job, tmp_path):
+    (tmp_path / "images").mkdir()
+    for name in NAMES:
+        (tmp_path / "images" / name).write_text("not a picture")
+    with pytest.raises(InputError, match="none of its 23 pictures can be read"):
+        prepare(replace(job, source=tmp_path / "images"), lambda line: None)
+
+
+def test_a_picture_that_goes_while_it_works(troubled, job, tmp_path):
+    folder = shutil.copytree(troubled, tmp_path / "vanishing")
+    mine = job_for(folder, tmp_path / "mine")
+
+    def vanish(stage, done, total):
+        if stage == "looking at pictures" and done == total:
+            (folder / "images" / NAMES[7]).unlink()
+
+    reports = []
+    dataset = prepare(mine, reports.append, vanish)
+    assert any(NAMES[7] in report and "(left out)" in report for report in reports)
+    assert NAMES[7] in dataset.info["skipped"]
+    assert len(dataset.splits["train"].features) == 14
+    assert np.isfinite(dataset.splits["train"].features).all()
+
+
+@pytest.mark.parametrize("keep", ["pooled", "grid", "both"])
+def test_principal_components(job, keep):
+    """Of the training pictures alone; kept with the dataset."""
+    job = replace(job, keep=keep, size=96, dtype="float32")
+    reports = []
+    dataset = prepare(replace(job, pca=5), reports.append)
+    raw = prepare(replace(job, out=job.out.with_name("raw")), lambda line: None)
+    for grid in {"pooled": [False], "grid": [True], "both": [False, True]}[keep]:
+        ours, theirs = dataset.reading(grid), raw.reading(grid)
+        assert ours.has_grid == theirs.has_grid == grid
+        train = np.asarray(theirs.splits["train"].features, np.float64)
+        rows = train.reshape(-1, train.shape[-1])
+        variance = np.linalg.svd(rows - rows.mean(axis=0), compute_uv=False) ** 2
+        kept = np.asarray(ours.splits["train"].features, np.float64).reshape(-1, 5)
+        np.testing.assert_allclose((kept**2).sum(axis=0), variance[:5], rtol=1e-3)
+        part = "grid" if grid and keep == "both" else "features"
+        share = variance[:5].sum() / variance.sum()
+        assert f"{part}: 5 components explain {share:.1%} of the variance" in reports
+        dev = ours.projection.project(theirs.splits["dev"].features)
+        np.testing.assert_allclose(ours.splits["dev"].features, dev, atol=1e-3)
+
+
+def test_both_kinds_of_features_from_one_look(job):
+    dataset = prepare(replace(job, keep="both", size=96, views=1), lambda line: None)
+    for grid, keep in ((False, "pooled"), (True, "grid")):
+        ours = dataset.reading(grid)
+        alone = prepare(
+            replace(job, out=job.out.with_name(keep), keep=keep, size=96, views=1),
+            lambda line: None,
+        )
+        assert ours.has_grid == grid
+        for name, split in alone.splits.items():
+            found = ours.splits[name]
+            np.testing.assert_allclose(found.features, split.features, atol=0.02, rtol=2e-3)
+            assert len(found.views) == len(split.views)
+            for view, expected in zip(found.views, split.views, strict=True):
+                np.testing.assert_allclose(view, expected, atol=0.02, rtol=2e-3)
+    assert dataset.splits["train"].features.dtype == np.float16
+
+
+# A second process: `limner` as people start it, with what happens to processes.
+LIMNER = "import sys; from limner.cli import main; sys.exit(main())"
+SLOWLY = (
+    "import time; import limner.data.backbones.features as f; once = f._ahead\n"
+    "f._ahead = lambda *a: (time.sleep(0.1) or found for found in once(*a))\n"
+)
+SMALL_FILES = (
+    "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    "resource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0}))\n"
+)
+
+
+BATCHES_OF_FOUR = "import limner.data.preparing.extraction as e; e.BATCH = 4\n"
+
+
+def command(job, before=""):
+    options = [f"--split={name}={path}" for name, path in job.split_files.items()]
+    numbers = ["--min-count", str(job.words.min_count), "--max-words", str(job.words.max_words)]
+    paths = [str(job.source), "--captions", str(job.captions), "--out", str(job.out)]
+    code = BATCHES_OF_FOUR + before + LIMNER
+    return [sys.executable, "-c", code, "prepare", *paths, *options, *numbers]
+
+
+def test_killed_twenty_times_at_random_moments(undisturbed, job):
+    """In any phase; whenever it is whole, it is the same, byte for byte, and it begins again."""
+    rng = np.random.default_rng(int(time.time()))  # other moments every day
+    started = time.monotonic()
+    subprocess.run(command(job), check=True, capture_output=True)
+    whole = time.monotonic() - started
+    expected = files_of(undisturbed[0].path)
+    finished, kept = 0, set()
+    for _ in range(20):
+        if (job.out / "dataset.json").exists():
+            assert files_of(job.out) == expected
+            shutil.rmtree(job.out)
+            finished += 1
+        process = subprocess.Popen(command(job, SLOWLY), stderr=subprocess.DEVNULL)
+        time.sleep(rng.uniform(0.3, 1.2) * whole)
+        process.kill()
+        process.wait()
+        rows = job.out / "partial" / "features.f32"
+        kept.add(rows.stat().st_size // (4 * 1280) if rows.exists() else None)
+    subprocess.run(command(job), check=True, capture_output=True)
+    assert files_of(job.out) == expected
+    assert finished + len(kept) > 2, "all kills came at one moment"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits on the size of a file are POSIX's")
+@pytest.mark.parametrize(
+    ("size", "file"),
+    [
+        (20, "partial/plan.json"),
+        (31_000, "partial/features.f32"),  # six rows and a bit
+        (4 * 1280 * 20 - 1, "partial/features.f32"),
+    ],
+)
+def test_a_full_disk_while_extracting(undisturbed, job, size, file):
+    failed = subprocess.run(
+        command(job, SMALL_FILES.format(size)), capture_output=True, text=True, check=False
+    )
+    assert failed.returncode == 1
+    (line,) = [line for line in failed.stderr.splitlines() if "cannot be written" in line]
+    assert failed.stderr.splitlines()[-1] == line
+    assert line.startswith(f"limner: {job.out / file}: cannot be written (File too large)")
+    assert "Traceback" not in failed.stderr
+    assert failed.stdout == ""
+    assert not list(job.out.glob("*.*"))
+    prepare(job, lambda line: None)
+    assert files_of(job.out) == files_of(undisturbed[0].path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits on the size of a file are POSIX's")
+@pytest.mark.parametrize(
+    ("size", "file"),
+    [
+        (100, "vocab.json"),
+        (3000, "references.json"),
+        (6000, "captions.h5"),
+        (40_000, "train_features.h5"),
+        (78_199, "train_features.h5"),  # a byte too few
+    ],
+)
+def test_a_full_disk_while_writing_the_dataset(undisturbed, job, size, file):
+    stopped_after(job, 20)
+    failed = subprocess.run(
+        command(job, SMALL_FILES.format(size)), capture_output=True, text=True, check=False
+    )
+    assert failed.returncode == 1, failed.stderr
+    line = failed.stderr.splitlines()[-1]
+    assert line.startswith(f"limner: {job.out / file}: cannot be written (")
+    assert failed.stderr.count("cannot be written") == 1
+    assert "Traceback" not in failed.stderr
+    assert not (job.out / file).exists()
+    assert not (job.out / "dataset.json").exists()
+    assert not list(job.out.glob(".*"))
+    whole = files_of(undisturbed[0].path)
+    written = {path.name: path.read_bytes() for path in job.out.glob("*.*")}
+    assert written == {name: whole[name] for name in written}
+    prepare(job, lambda line: None)
+    assert files_of(job.out) == whole
+
+
+def test_features_lie_in_one_piece(undisturbed):
+    with h5py.File(undisturbed[0].path / "train_features.h5") as file:
+        assert file["features"].chunks is None
+        assert file["features"].dtype == np.float32
+    info = json.loads((undisturbed[0].path / "dataset.json").read_text())
+    assert info["tokenizer"] == "limner.vocabulary.tokenize"
