@@ -1,12 +1,14 @@
+import io
 import subprocess
 import sys
+import tracemalloc
 
 import h5py
 import numpy as np
 import pytest
 
-from limner.data.hdf5 import h5_writer
-from limner.errors import LimnerError
+from limner.data.hdf5 import h5_writer, map_features
+from limner.errors import InputError, LimnerError
 
 ARRAYS = {f"array {number}": np.arange(480).reshape(60, 8) + number for number in range(4)}
 
@@ -58,8 +60,8 @@ FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 import numpy as np
-from limner.data.hdf5 import h5_writer
-from limner.errors import LimnerError
+from limner.data.hdf5 import h5_writer, map_features
+from limner.errors import InputError, LimnerError
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 size = int(sys.argv[2])
@@ -89,3 +91,92 @@ def test_a_full_disk_is_an_error(tmp_path, share):
     assert result.stderr == ""
     assert result.stdout.startswith(f"{path}: cannot be written (File too large)")
     assert [path.name for path in tmp_path.iterdir()] == ["whole.h5"]
+
+
+@pytest.mark.parametrize("dtype", ["f2", "<f4", ">f4", "f8"])
+def test_any_float_is_mapped(tmp_path, rng, dtype):
+    expected = rng.standard_normal((7, 5)).astype(dtype)
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        file["features"] = expected
+    features = map_features(tmp_path / "f.h5")
+    assert isinstance(features, np.memmap)
+    np.testing.assert_array_equal(features, expected)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "<f4", ">f4"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"chunks": (3, 2)},
+        {"compression": "gzip"},
+        {"chunks": (7, 5), "shuffle": True},
+        {"chunks": (1, 5), "compression": "gzip"},
+    ],
+)
+@pytest.mark.parametrize("unpacked", [1, 45, 4_000_000])
+def test_features_in_chunks_are_unpacked_and_mapped(
+    tmp_path, rng, how, dtype, unpacked, monkeypatch
+):
+    monkeypatch.setattr("limner.data.hdf5.UNPACKED", unpacked)
+    expected = rng.standard_normal((7, 5)).astype(dtype)
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        file.create_dataset("features", data=expected, **how)
+    before = sorted(tmp_path.iterdir())
+    features = map_features(tmp_path / "f.h5")
+    assert isinstance(features, np.memmap)
+    assert not features.flags.writeable
+    assert features.dtype == dtype
+    np.testing.assert_array_equal(features, expected)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_unpacking_leaves_no_file_and_keeps_one_row_of_chunks_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    N, D = 4000, 1000  # 16 MB
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        file.create_dataset("features", (N, D), "f4", fillvalue=0.5, chunks=(50, D))
+    tracemalloc.start()
+    features = map_features(tmp_path / "f.h5")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 9e6
+    assert features.shape == (N, D)
+    assert features.min() == features.max() == 0.5
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_a_disk_too_full_to_unpack(tmp_path, monkeypatch):
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        file.create_dataset("features", (100, 5), "f4", compression="gzip")
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+
+    def full(self, *args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", type("Full", (io.BytesIO,), {"write": full}))
+    with pytest.raises(LimnerError) as error:
+        map_features(tmp_path / "f.h5")
+    assert str(error.value).startswith(f"{place}: cannot be written (No space left on device)")
+    assert "\n" not in str(error.value)
+
+
+def test_damaged_chunks(tmp_path, rng):
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        features = file.create_dataset(
+            "features", data=rng.standard_normal((40, 50)), chunks=(10, 50), compression="gzip"
+        )
+        place = features.id.get_chunk_info(2).byte_offset
+    with (tmp_path / "f.h5").open("rb+") as raw:
+        raw.seek(place)
+        raw.write(bytes(200))
+    with pytest.raises(InputError, match=r"f\.h5: damaged or truncated .*; prepare the dataset"):
+        map_features(tmp_path / "f.h5")
+
+
+def test_features_of_no_picture(tmp_path):
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        file.create_dataset("features", (0, 5), "f4")
+    assert map_features(tmp_path / "f.h5").shape == (0, 5)

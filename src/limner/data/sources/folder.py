@@ -34,12 +34,16 @@ class Folder:
         shared = posixpath.commonpath([posixpath.dirname(name) for name in self.pictures] or [""])
         if not shared:
             return self
-        start = len(shared) + 1
-        return Folder(
-            self.path / shared,
-            {name[start:]: path for name, path in self.pictures.items()},
-            problems=self.problems,
+        start = f"{shared}/"
+        pictures, others = (
+            {
+                name.removeprefix(start): path
+                for name, path in files.items()
+                if name.startswith(start)
+            }
+            for files in (self.pictures, self.others)
         )
+        return Folder(self.path / shared, pictures, others, self.problems)
 
 
 def look_into(path: Path) -> Folder:

@@ -1,0 +1,79 @@
+"""prepare and check from outside: what is printed where, and the status."""
+
+import json
+import shutil
+
+import pytest
+
+from limner.cli import main
+from limner.data.opening import open_dataset
+
+
+@pytest.fixture
+def mine(drawn, tmp_path):
+    """A folder as people have it: pictures and a table."""
+    return shutil.copytree(drawn, tmp_path / "mine")
+
+
+def test_check_then_prepare(mine, tmp_path, capsys):
+    assert main(["check", str(mine)]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == (
+        f"{mine}: taken for captions.csv and the pictures of {mine}/images/ (--format table)"
+    )
+    assert out[1].startswith("train: 20 pictures, 100 captions")
+    assert out[-1].startswith("preparing takes about 1 second, 123 kB of features")
+    assert list(tmp_path.iterdir()) == [mine]
+
+    assert main(["prepare", str(mine), "--out", str(tmp_path / "out"), "--min-count", "2"]) == 0
+    written = capsys.readouterr()
+    assert out[0] in written.err
+    assert written.out.splitlines() == [
+        "train: 20 pictures, 100 captions",
+        "dev: 2 pictures, 10 captions",
+        "test: 2 pictures, 10 captions",
+        f"vocabulary: {len(open_dataset(tmp_path / 'out').vocabulary)} words",
+        f"dataset: {tmp_path / 'out'}",
+    ]
+
+
+def test_check_for_machines(mine, capsys):
+    (mine / "images" / "shapes-000003.jpg").write_bytes(b"GIF89a")
+    assert main(["check", str(mine), "--json", "--features", "grid", "--views", "1"]) == 0
+    written = capsys.readouterr()
+    report = json.loads(written.out)
+    assert report["format"] == "table"
+    assert list(report["unreadable"]) == ["shapes-000003.jpg"]
+    pictures = [counts["pictures"] for counts in report["splits"].values()]
+    assert sum(pictures) == 23
+    rows = sum(pictures) + report["splits"]["train"]["pictures"]
+    assert report["cost"]["bytes"] == rows * 49 * 1819 * 2
+    assert written.err == ""
+
+
+def test_check_of_what_cannot_be_prepared(mine, capsys):
+    for picture in (mine / "images").iterdir():
+        picture.write_bytes(b"")
+    assert main(["check", str(mine)]) == 2
+    assert "none of its 24 pictures can be read" in capsys.readouterr().err
+
+
+def test_the_format_can_be_told(mine, tmp_path, capsys):
+    for picture in (mine / "images").glob("*.jpg"):
+        picture.with_suffix(".txt").write_text("a caption beside\n")
+    assert main(["check", str(mine), "--format", "text"]) == 0
+    assert "(--format text)" in capsys.readouterr().out
+    assert main(["check", str(mine), "--format", "coco"]) == 2
+    assert "captions.csv: not JSON" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("change", ["--dtype float16", "--pca 5 --features both", "--size 64"])
+def test_the_same_command_twice(mine, tmp_path, capsys, change):
+    command = ["prepare", str(mine), "--out", str(tmp_path / "out"), "--min-count", "2"]
+    command += change.split()
+    assert main(command) == 0
+    before = {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()}
+    capsys.readouterr()
+    assert main(command) == 0
+    assert "prepared already, nothing to do" in capsys.readouterr().err
+    assert {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()} == before
