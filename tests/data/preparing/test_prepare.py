@@ -327,6 +327,26 @@ def test_two_at_once(job):
         prepare(job, lambda line: None)
 
 
+def test_out_inside_the_source(troubled, tmp_path):
+    """What is made of a folder is not taken for a part of it, half done or whole."""
+    folder = shutil.copytree(troubled, tmp_path / "mine")
+    inside = Job(folder, folder / "dataset", words=Captions(min_count=2))
+    stopped_after(inside, 8)
+    dataset = prepare(inside, lambda line: None)
+    reports = []
+    assert prepare(inside, reports.append).fingerprint == dataset.fingerprint
+    assert reports[-1].endswith("prepared already, nothing to do")
+
+
+def test_out_is_the_source(job):
+    before = sorted(job.source.iterdir())
+    with pytest.raises(
+        InputError, match="images: holds the pictures; name another folder by --out"
+    ):
+        prepare(replace(job, out=job.source / "."), lambda line: None)
+    assert sorted(job.source.iterdir()) == before
+
+
 def test_out_is_a_file(job):
     job.out.write_text("mine")
     with pytest.raises(InputError, match="dataset: a file; --out takes a folder"):

@@ -77,6 +77,8 @@ def prepare(job: Job, report: Report = print, progress: Progress = nothing) -> D
     """
     if job.out.exists() and not job.out.is_dir():
         raise InputError(f"{job.out}: a file; --out takes a folder")
+    if job.out.resolve() in [p.resolve() for p in (job.source, job.images) if p]:
+        raise InputError(f"{job.out}: holds the pictures; name another folder by --out")
     findings = look_before(job, report, progress)
     check_training(findings)
     job.words.vocabulary(findings.references)  # what cannot be is told now, not after an hour

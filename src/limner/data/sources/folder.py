@@ -84,11 +84,19 @@ def _files(root: Path, problems: Problems) -> Iterator[str]:
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        folders[:] = [name for name in folders if is_meant(name)]
+        folders[:] = [
+            name for name in folders if is_meant(name) and not _is_made_of_it(Path(here) / name)
+        ]
         start = Path(here).relative_to(root).as_posix()
         for name in files:
             if is_meant(name):
                 yield name if start == "." else f"{start}/{name}"
+
+
+def _is_made_of_it(folder: Path) -> bool:
+    """Whether limner has made it: a dataset, half of one, or a run, put into what it is made of."""
+    signs = ("vocab.json", "partial/lock", "history.jsonl")  # Karpathy has a dataset.json, too
+    return any((folder / sign).exists() for sign in signs)
 
 
 def is_meant(name: str) -> bool:

@@ -36,7 +36,7 @@ def refuse_prepared(path: Path) -> None:
         what = "the course's coco_captioning folder needs no preparing"
     elif (path / "dataset.json").is_file() and (path / "captions.h5").is_file():
         what = "a dataset that is prepared already"
-    elif (path / "partial" / "job.json").exists():
+    elif (path / "partial" / "lock").exists():
         raise InputError(
             f"{path}: a dataset half prepared; name the pictures, and this folder by --out"
         )
