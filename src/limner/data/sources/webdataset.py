@@ -72,7 +72,7 @@ def read_shards(
         raise _no_captions(shards, written, classes)
     what = shards[0].name if len(shards) == 1 else f"{len(shards)} shards"
     source = Source(path, "webdataset", f"WebDataset, {what}", root=root, files=list(shards))
-    return join(source, written, pictures, split_files)
+    return join(source, written, pictures, split_files, once=False)
 
 
 def _split_of(shard: Path) -> str:
