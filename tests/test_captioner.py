@@ -55,7 +55,7 @@ def test_another_backbone_is_refused_with_both_names():
 def test_the_same_backbone_with_other_pictures_is_refused_by_what_is_different():
     checkpoint = load_checkpoint(BUNDLED_CAPTIONER)
     checkpoint.info["backbone"]["preprocessing"] |= {"fit": "crop", "share": 0.875}
-    with pytest.raises(InputError, match=r"288\), with another fit, share of its pictures; name"):
+    with pytest.raises(InputError, match=r"288\), with another fit, share; name"):
         Captioner(checkpoint)
 
 

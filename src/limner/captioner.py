@@ -105,6 +105,8 @@ class Captioner:
         chosen = None
         if backbone or weights:
             first = checkpoints[0]
+            known = (first.info.get("backbone") or {}).get("name")
+            backbone = known if backbone is None and is_torch_name(str(known)) else backbone
             keep, size = _keep(first), _input_size(first)
             chosen = open_backbone(backbone, weights=weights, keep=keep, size=size)
         try:
@@ -264,11 +266,10 @@ def _check_backbone(checkpoint: Checkpoint, backbone: Backbone) -> None:
     here = backbone.describe()
     if not same_backbone(wanted, here):
         keys = made_ready_otherwise(wanted, here)
-        other = f", with another {', '.join(keys)} of its pictures" if keys else ""
+        other = f", with another {', '.join(keys)}" if keys else ""
         raise InputError(
             f"a model trained on features of {backbone_title(wanted)}, and the backbone here is "
-            f"{backbone_title(here)}{other}; name the right one with {_option(wanted)}, and models "
-            "together that were trained on pictures of one size"
+            f"{backbone_title(here)}{other}; name the right one with {_option(wanted)}"
         )
     projection = checkpoint.projection
     dim = len(projection.mean) if projection else checkpoint.model.input_dim

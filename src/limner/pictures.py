@@ -36,6 +36,8 @@ def find_pictures(
 
                 content = fetch_bytes(name, allow_private=allow_private, max_pixels=max_pixels)
                 found.append((name, content))
+            elif "://" in name and not Path(name).exists():
+                raise InputError(f"{name}: only http and https addresses are fetched")
             else:
                 found += [(str(path), path) for path in _paths(name)]
         except InputError as error:

@@ -1,5 +1,6 @@
 """What a person at the terminal sees: results on stdout, progress and warnings on stderr."""
 
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -32,7 +33,21 @@ stdout = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 def say(message: str) -> None:
     """A line for the person at the terminal, on stderr."""
-    stderr.print(message, markup=False, emoji=False)
+    stderr.print(printable(message), markup=False, emoji=False)
+
+
+def tell(message: str) -> None:
+    """A line on stdout, with names and words of strangers in it."""
+    print(printable(message))
+
+
+def printable(text: str) -> str:
+    r"""Text that moves no cursor and changes no colour: control characters as they are written.
+
+    >>> print(printable(chr(27) + "[31mred"))
+    \x1b[31mred
+    """
+    return "".join(ascii(c)[1:-1] if unicodedata.category(c) == "Cc" else c for c in text)
 
 
 def _bar() -> Progress:
@@ -160,7 +175,7 @@ def print_row(dataset: Dataset, split: str, row: int, picture: bool = True) -> N
         print(f"  {error}")
     for text in dataset.texts(split, row):
         line = Text("  ")
-        for piece, unknown in dataset.vocabulary.marked(" ".join(text.split())):
+        for piece, unknown in dataset.vocabulary.marked(printable(" ".join(text.split()))):
             if in_colour:
                 line.append(piece, "underline red" if unknown else "")
             else:

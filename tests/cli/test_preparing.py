@@ -77,3 +77,18 @@ def test_the_same_command_twice(mine, tmp_path, capsys, change):
     assert main(command) == 0
     assert "prepared already, nothing to do" in capsys.readouterr().err
     assert {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()} == before
+
+
+def test_a_page_is_not_written_over_something_else(mine, tmp_path, capsys):
+    captions = mine / "captions.csv"
+    before = captions.read_bytes()
+    assert main(["check", str(mine), "--html", str(captions)]) == 2
+    assert "captions.csv: is there, and no page of limner's" in capsys.readouterr().err
+    assert captions.read_bytes() == before
+    for _ in range(2):  # its own it may replace
+        assert main(["check", str(mine), "--html", str(tmp_path / "page.html")]) == 0
+
+
+def test_check_refuses_what_prepare_would(mine, capsys):
+    assert main(["check", str(mine), "--min-count", "9999"]) == 2
+    assert "no word stands 9999 times" in capsys.readouterr().err

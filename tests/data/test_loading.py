@@ -7,7 +7,7 @@ import pytest
 
 from limner.data.loading import Minibatches
 from limner.data.opening import open_dataset
-from limner.errors import InputError
+from limner.errors import InputError, LimnerError
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +69,25 @@ def test_views_are_drawn_by_the_seed(tiny_dataset, in_one_process, monkeypatch):
 def test_no_such_split(tiny_dataset):
     with pytest.raises(InputError, match="no split winter; it has train, dev, test"):
         Minibatches(tiny_dataset, "winter")
+
+
+@pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"workers": -1}, {"seed": -1}])
+def test_numbers_that_make_no_sense(tiny_dataset, wrong):
+    with pytest.raises(ValueError, match="expected a batch of at least 1"):
+        Minibatches(tiny_dataset, **wrong)
+
+
+def test_no_grid(tiny_dataset):
+    with pytest.raises(InputError, match="has no grid; prepare it with --features grid"):
+        Minibatches(tiny_dataset, grid=True)
+
+
+def test_a_worker_that_is_killed(tiny_dataset, in_one_process):
+    batches = Minibatches(tiny_dataset, batch_size=16, seed=5, workers=1)
+    first = iter(batches)
+    next(first)
+    for process in batches._pool._processes.values():
+        process.kill()
+    with pytest.raises(LimnerError, match="a worker has ended"):
+        list(first)
+    assert len(all_of(batches, 0)) == 7  # begins anew

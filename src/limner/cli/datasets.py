@@ -20,6 +20,7 @@ from limner.data.sources import read_text
 from limner.data.writing import Captions
 from limner.describe import describe_dataset
 from limner.errors import InputError
+from limner.report.frame import refuse_other_files
 from limner.report.rows import write_rows
 from limner.terminal import print_counts, print_row, say
 
@@ -82,6 +83,8 @@ def head(
     ] = None,
 ) -> None:
     """Show pictures of a dataset with what people wrote; words that become <UNK> are marked."""
+    if html:
+        refuse_other_files(html)
     opened = open_dataset(dataset)
     _, part = opened.split(split)
     count = len(part.image_ids)

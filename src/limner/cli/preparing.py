@@ -11,13 +11,19 @@ import typer
 
 from limner.data.preparing.feature_rows import FromPictures
 from limner.data.preparing.job import Job
-from limner.data.preparing.prepare import check_training, look_before
+from limner.data.preparing.prepare import (
+    backbone_of,
+    check_training,
+    feature_rows,
+    look_before,
+)
 from limner.data.preparing.prepare import prepare as prepare_dataset
 from limner.data.sources import FORMATS
 from limner.data.writing import Captions
 from limner.errors import InputError
 from limner.report.check import write_check
-from limner.terminal import print_counts, say, staged_bar
+from limner.report.frame import refuse_other_files
+from limner.terminal import print_counts, say, staged_bar, tell
 
 Format = StrEnum("Format", {name: name for name in FORMATS})  # type: ignore[misc]
 
@@ -88,6 +94,16 @@ FeaturesOption = Annotated[
 NumbersOption = Annotated[
     Numbers | None, typer.Option(help="Of the features on disk [float32; with a grid float16].")
 ]
+MinCountOption = Annotated[
+    int, typer.Option(min=1, help="Words that stand less often become <UNK>.")
+]
+MaxWordsOption = Annotated[int, typer.Option(min=1, help="Longer captions are cut.")]
+TokensOption = Annotated[
+    Tokens, typer.Option(help="What a caption is a sequence of: words, or characters.")
+]
+PcaOption = Annotated[
+    int | None, typer.Option(min=1, help="Keep so many principal components of the features.")
+]
 SizeOption = Annotated[
     int | None,
     typer.Option(min=32, help="Side of the backbone's input in pixels [224]; 288 sees more."),
@@ -115,20 +131,14 @@ def prepare(
     split: SplitOption = None,
     ratio: RatioOption = "80,10,10",
     seed: SeedOption = 0,
-    min_count: Annotated[
-        int, typer.Option(min=1, help="Words that stand less often become <UNK>.")
-    ] = 5,
-    max_words: Annotated[int, typer.Option(min=1, help="Longer captions are cut.")] = 20,
-    tokens: Annotated[
-        Tokens, typer.Option(help="What a caption is a sequence of: words, or characters.")
-    ] = Tokens.word,
+    min_count: MinCountOption = 5,
+    max_words: MaxWordsOption = 20,
+    tokens: TokensOption = Tokens.word,
     backbone: BackboneOption = None,
     weights: WeightsOption = None,
     features: FeaturesOption = Features.pooled,
     dtype: NumbersOption = None,
-    pca: Annotated[
-        int | None, typer.Option(min=1, help="Keep so many principal components of the features.")
-    ] = None,
+    pca: PcaOption = None,
     size: SizeOption = None,
     views: ViewsOption = 0,
     max_pixels: PixelsOption = None,
@@ -166,10 +176,14 @@ def check(
     split: SplitOption = None,
     ratio: RatioOption = "80,10,10",
     seed: SeedOption = 0,
+    min_count: MinCountOption = 5,
+    max_words: MaxWordsOption = 20,
+    tokens: TokensOption = Tokens.word,
     backbone: BackboneOption = None,
     weights: WeightsOption = None,
     features: FeaturesOption = Features.pooled,
     dtype: NumbersOption = None,
+    pca: PcaOption = None,
     size: SizeOption = None,
     views: ViewsOption = 0,
     max_pixels: PixelsOption = None,
@@ -193,19 +207,24 @@ def check(
         _split_files(split or []),
         _ratio(ratio),
         seed,
-        backbone=backbone,
-        weights=weights,
-        keep=features.value,
-        size=size,
-        views=views,
-        dtype=dtype.value if dtype else None,
-        max_pixels=max_pixels,
+        Captions(min_count, max_words, tokens is Tokens.char),
+        backbone,
+        weights,
+        features.value,
+        size,
+        views,
+        dtype.value if dtype else None,
+        pca,
+        max_pixels,
     )
+    if html:
+        refuse_other_files(html)
     with staged_bar("pictures") as update:
-        findings = look_before(job, _quiet if as_json else print, update)
+        findings = look_before(job, _quiet if as_json else tell, update)
     cost = None
-    if findings.splits and findings.source.features is None:
-        cost = FromPictures(job, findings).cost()
+    if "train" in findings.splits:
+        rows = feature_rows(job, findings, backbone_of(job, findings.source))
+        cost = rows.cost() if isinstance(rows, FromPictures) else None
     if as_json:
         facts = {**findings.to_json(), "cost": asdict(cost) if cost else None}
         print(json.dumps(facts, ensure_ascii=False, indent=2))
@@ -216,6 +235,7 @@ def check(
         if not as_json:
             print(f"page: {html}")
     check_training(findings)
+    job.words.vocabulary(findings.references)
 
 
 def _quiet(line: str) -> None:

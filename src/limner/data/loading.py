@@ -11,6 +11,7 @@ import multiprocessing
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import numpy as np
 
 from limner.arrays import Array, Float, Int
 from limner.data.opening import open_dataset
+from limner.errors import InputError, LimnerError
 
 Batch = tuple[Int[Array, "B T"], Float[Array, "B *_ D"]]
 
@@ -35,14 +37,16 @@ class Minibatches:
         split: of it.
         batch_size: B.
         seed: of the order, and of the views.
-        workers: processes that gather batches ahead; 0 gathers them here. The batches are the same.
+        workers: processes that gather batches ahead, spawned, so that a script needs its
+            `if __name__ == "__main__":`; 0 gathers them here. The batches are the same.
         grid: give the features of every place, where a dataset has both.
 
     Attributes:
         epoch: whose order is given; count it up.
 
     Raises:
-        InputError: if the dataset cannot be opened, or has no such split.
+        InputError: if the dataset cannot be opened, or has no such split, or no grid.
+        LimnerError: while iterating, if a worker has ended.
 
     Example:
         >>> batches = Minibatches("dataset", batch_size=50, seed=1)  # doctest: +SKIP
@@ -61,12 +65,20 @@ class Minibatches:
         workers: int = 0,
         grid: bool = False,
     ) -> None:
+        if batch_size < 1 or workers < 0 or seed < 0:
+            raise ValueError(
+                f"batch_size {batch_size}, workers {workers}, seed {seed}: expected a batch of at "
+                "least 1, and no negative numbers"
+            )
         self.epoch = 0
         self._again = partial(Minibatches, dataset, split, batch_size, seed=seed, grid=grid)
         self._batch_size = batch_size
         self._seed = seed
         self._workers = workers
-        _, self._split = open_dataset(dataset).reading(grid).split(split)
+        data = open_dataset(dataset).reading(grid)
+        if grid and not data.has_grid:
+            raise InputError(f"{dataset}: has no grid; prepare it with --features grid, or both")
+        _, self._split = data.split(split)
         self._order: tuple[int, Int[Array, " M"]] = (-1, np.arange(0))
         self._pool: ProcessPoolExecutor | None = None
 
@@ -85,12 +97,19 @@ class Minibatches:
             self._workers, multiprocessing.get_context("spawn"), _begin, (self,)
         )
         waiting: deque[Future[Batch]] = deque()
-        for number in numbers:
-            waiting.append(self._pool.submit(_gather, self.epoch, number))
-            if len(waiting) > 2 * self._workers:
+        try:
+            for number in numbers:
+                waiting.append(self._pool.submit(_gather, self.epoch, number))
+                if len(waiting) > 2 * self._workers:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        except BrokenProcessPool:
+            self._pool = None
+            raise LimnerError(
+                "a worker has ended: killed, or the script that starts it does so outside "
+                "`if __name__ == '__main__':`"
+            ) from None
 
     def batch(self, epoch: int, number: int) -> Batch:
         """One batch by itself."""

@@ -115,6 +115,9 @@ def _read_info(path: Path) -> dict[str, Any]:
             f"{file}: schema version {found}, and this limner reads version {SCHEMA_VERSION}; "
             "prepare the dataset again"
         )
+    files = info.get("files", {})
+    if not isinstance(files, dict) or not all(isinstance(one, dict) for one in files.values()):
+        raise InputError(f"{file}: no table `files`; {AGAIN}")
     splits = info.get("splits")
     if not isinstance(splits, dict) or not all(_counts(facts) for facts in splits.values()):
         raise InputError(f"{file}: no table `splits` with their pictures counted; {AGAIN}")
@@ -159,7 +162,7 @@ def _check_files(path: Path, files: dict[str, dict[str, Any]]) -> None:
         size = file.stat().st_size
         if size != facts.get("bytes"):
             raise InputError(
-                f"{file}: {size:,} bytes, and {facts.get('bytes'):,} were written; copy it again, "
+                f"{file}: {size:,} bytes, and {facts.get('bytes')} were written; copy it again, "
                 "or prepare the dataset again"
             )
         if "sha256" in facts and sha256_of(file) != facts["sha256"]:

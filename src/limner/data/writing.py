@@ -197,7 +197,13 @@ def _write_features(path: Path, pieces: Sequence[Rows], dtype: np.dtype[Any]) ->
         features = file.create_dataset("features", (count, *shape), dtype)
         first = 0
         for block in _all_blocks(pieces):
-            features[first : first + len(block)] = block
+            with np.errstate(over="ignore"):
+                kept = block.astype(dtype)
+            if not np.isfinite(kept).all():
+                raise InputError(
+                    f"{path}: numbers that {dtype.name} does not hold; take --dtype float32"
+                )
+            features[first : first + len(block)] = kept
             first += len(block)
 
 

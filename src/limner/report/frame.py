@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 from string import Template
+
+from limner.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,18 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
             for one in sections
         ),
     )
+
+
+def refuse_other_files(path: Path) -> None:
+    """Raise InputError if something else than a page of limner's would be written over."""
+    if path.is_dir() or (path.exists() and not _is_a_page(path)):
+        raise InputError(f"{path}: is there, and no page of limner's; give --html another name")
+
+
+def _is_a_page(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(4096)
+    return start.startswith(b"<!doctype html>") and b"limner" in start
 
 
 def bundled(name: str) -> str:

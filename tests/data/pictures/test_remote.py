@@ -196,9 +196,9 @@ BAD_ANSWERS = {
     "says-large": "more than 20,000,000 bytes; use a smaller",
     "odd-length": "cannot be reached",
     "rubbish": "cannot be reached",
-    "loop": "302",
-    "loop-of-many": "302",
-    "to-file": "302 Found - Redirection to url 'file:///etc/hostname' is not allowed",
+    "loop": "redirected more than five times",
+    "loop-of-many": "redirected more than five times",
+    "to-file": "or to what is not fetched",
     "to-ftp": "redirected to ftp://127.0.0.1/cat.png: only http and https",
     "flickr": "the picture is gone from Flickr",
 }

@@ -112,3 +112,15 @@ def test_captions_in_other_scripts(folder):
     assert (
         "1 captions in Chinese or Japanese: a whole sentence becomes one word" in summary(found)[-1]
     )
+
+
+def test_pictures_in_no_split_and_captions_without_words(folder):
+    (folder / "captions.csv").write_text(
+        "image,caption,split\na.jpg,a dog,train\nb.jpg,!!!,train\nc.jpg,a cat,\nalone.jpg,x,dev\n"
+    )
+    found = look_before(Job(folder, folder / "out"), lambda line: None)
+    assert found.unsplit == ["c.jpg"]
+    assert found.wordless == ["b.jpg"]
+    told = summary(found)
+    assert "pictures that are in no split, and left out: 1: c.jpg" in told
+    assert "pictures with captions in which no word is found: 1: b.jpg" in told

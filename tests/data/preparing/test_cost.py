@@ -33,7 +33,7 @@ def test_bytes_are_those_that_are_written(drawn, tmp_path, change):
     captions = drawn / "captions.csv"
     job = Job(drawn / "images", tmp_path / "out", captions=captions, size=64, words=words)
     job = replace(job, **change)
-    cost = FromPictures(job, look_before(job, lambda line: None)).cost()
+    cost = FromPictures(job, look_before(job, lambda line: None), job.open_backbone()).cost()
     dataset = prepare(job, lambda line: None)
     headers = 2048 * len(list(dataset.path.glob("*.h5")))
     assert cost.bytes <= feature_bytes(dataset) <= cost.bytes + headers

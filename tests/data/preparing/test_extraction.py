@@ -7,7 +7,9 @@ import pytest
 
 import limner.data.preparing.extraction as module
 from limner.data.backbones.open_backbone import open_backbone
+from limner.data.backbones.preprocessing import Preprocessing
 from limner.data.preparing.extraction import Extraction, View, key_of
+from limner.data.preparing.look import sha256_of_picture
 from limner.errors import InputError
 
 
@@ -23,7 +25,8 @@ def batches_of_two(monkeypatch):
 
 @pytest.fixture
 def wanted(drawn):
-    return {f"{n}:0": View(drawn / "images" / f"shapes-{n:06d}.jpg") for n in range(7)}
+    paths = [drawn / "images" / f"shapes-{n:06d}.jpg" for n in range(7)]
+    return {key_of(sha256_of_picture(path), 0, ""): View(path) for path in paths}
 
 
 @pytest.fixture
@@ -109,14 +112,14 @@ def test_killed_between_plan_and_rows(start, wanted, expected, tmp_path, step):
 
 
 def test_a_picture_that_is_gone_has_no_row_and_is_tried_again(start, wanted, expected, tmp_path):
-    moved = dict(wanted)
-    moved["3:0"] = View(tmp_path / "later.jpg")
+    third = list(wanted)[3]
+    moved = {**wanted, third: View(tmp_path / "later.jpg")}
     first = start()
     failed = first.run(moved, lambda done, total: None)
-    assert list(failed) == ["3:0"]
-    assert "later.jpg: no such file" in failed["3:0"]
-    assert "3:0" not in first.rows_of(moved)
-    (tmp_path / "later.jpg").write_bytes(wanted["3:0"].picture.read_bytes())
+    assert list(failed) == [third]
+    assert "later.jpg: no such file" in failed[third]
+    assert third not in first.rows_of(moved)
+    (tmp_path / "later.jpg").write_bytes(wanted[third].picture.read_bytes())
     again = start()
     assert again.run(moved, lambda done, total: None) == {}
     np.testing.assert_allclose(rows(again, moved), expected, atol=1e-5)
@@ -136,3 +139,46 @@ def test_what_the_plan_says(start, wanted, backbone, tmp_path):
     plan = json.loads((tmp_path / "partial" / "plan.json").read_text())
     assert plan["rows"] == list(wanted)
     assert plan["backbone"] == backbone.describe()
+
+
+def test_a_picture_that_changes_after_the_look_is_not_taken(backbone, drawn, tmp_path):
+    """Or its row would stand for what it was."""
+    paths = [drawn / "images" / f"shapes-{n:06d}.jpg" for n in range(3)]
+    wanted = {key_of(sha256_of_picture(path), 0, ""): View(path) for path in paths}
+    changed = tmp_path / "changed.jpg"
+    changed.write_bytes(paths[0].read_bytes())
+    keys = list(wanted)
+    extraction = Extraction(tmp_path / "partial", backbone, np.dtype("f4"), print)
+    failed = extraction.run(wanted | {keys[1]: View(changed)}, lambda done, total: None)
+    assert list(failed) == [keys[1]]
+    assert "changed.jpg: changed since it was looked at; run the same command" in failed[keys[1]]
+    assert list(extraction.rows_of(wanted)) == [keys[0], keys[2]]
+
+
+class Odd:
+    """A backbone that gives one number too large, or none at all."""
+
+    name, threads, shape = "odd", 1, (2,)
+    preprocessing = Preprocessing(mean=0, scale=255, size=2)
+
+    def __init__(self, number):
+        self.number = number
+
+    def describe(self):
+        return {"name": self.name}
+
+    def preprocess(self, image):
+        return np.zeros((3, 2, 2), np.float32)
+
+    def features(self, pixels):
+        return np.array([[1, self.number]] * len(pixels), np.float32)
+
+
+@pytest.mark.parametrize(("number", "dtype"), [(np.nan, "f4"), (np.inf, "f4"), (1e6, "f2")])
+def test_numbers_that_cannot_be_kept(drawn, tmp_path, number, dtype):
+    path = drawn / "images" / "shapes-000000.jpg"
+    key = key_of(sha256_of_picture(path), 0, "")
+    extraction = Extraction(tmp_path / "partial", Odd(number), np.dtype(dtype), print)
+    failed = extraction.run({key: View(path)}, lambda done, total: None)
+    assert failed[key].startswith(f"{path}: odd gives numbers for it that float")
+    assert extraction.rows_of([key]) == {}

@@ -60,7 +60,7 @@ def test_a_folder_with_them(folder):
 def test_other_numbers_are_another_dataset(folder, features):
     prepare(job(folder), lambda line: None)
     np.save(folder / "features.npy", features + 1)
-    with pytest.raises(InputError, match="holds a dataset from other"):
+    with pytest.raises(InputError, match="holds a dataset with other backbone;"):
         prepare(job(folder), lambda line: None)
 
 
@@ -88,7 +88,7 @@ def test_components_of_a_grid(folder, rng):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"keep": "grid"}, "has 6 numbers a picture, and no pictures .* say --features pooled"),
+        ({"keep": "grid"}, "has 6 numbers a picture; say --features pooled"),
         ({"views": 1}, "leave --views and --size out"),
         ({"size": 224}, "leave --views and --size out"),
         ({"pca": 7}, "--pca 7: features of 6 numbers have no more"),

@@ -202,7 +202,7 @@ def test_prepared_already(undisturbed, job, monkeypatch):
 def test_another_dataset_is_not_overwritten(undisturbed, job, change):
     dataset, _ = undisturbed
     shutil.copytree(dataset.path, job.out)
-    with pytest.raises(InputError, match="holds a dataset from other captions, pictures or sett"):
+    with pytest.raises(InputError, match=r"holds a dataset with other (words|features|backbone)"):
         prepare(replace(job, **change), lambda line: None)
     assert files_of(job.out) == files_of(dataset.path)
 
@@ -217,7 +217,7 @@ def test_other_pictures_are_another_dataset(drawn, tmp_path):
     content = bytearray((images / NAMES[3]).read_bytes())
     content[-30] ^= 1
     (images / NAMES[3]).write_bytes(content)
-    with pytest.raises(InputError, match="holds a dataset from other"):
+    with pytest.raises(InputError, match="holds a dataset with other pictures;"):
         prepare(job, lambda line: None)
     assert open_dataset(job.out).fingerprint == first
 
@@ -439,7 +439,7 @@ def test_both_kinds_of_features_from_one_look(job):
 LIMNER = "import sys; from limner.cli import main; sys.exit(main())"
 SLOWLY = (
     "import time; import limner.data.backbones.features as f; once = f._ahead\n"
-    "f._ahead = lambda *a: (time.sleep(0.1) or found for found in once(*a))\n"
+    "f._ahead = lambda *a: (time.sleep(0.3) or found for found in once(*a))\n"
 )
 SMALL_FILES = (
     "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
@@ -472,14 +472,14 @@ def test_killed_twenty_times_at_random_moments(undisturbed, job):
             shutil.rmtree(job.out)
             finished += 1
         process = subprocess.Popen(command(job, SLOWLY), stderr=subprocess.DEVNULL)
-        time.sleep(rng.uniform(0.3, 1.2) * whole)
+        time.sleep(rng.uniform(0.5 * whole, whole + 1.5))
         process.kill()
         process.wait()
         rows = job.out / "partial" / "features.f32"
         kept.add(rows.stat().st_size // (4 * 1280) if rows.exists() else None)
     subprocess.run(command(job), check=True, capture_output=True)
     assert files_of(job.out) == expected
-    assert finished + len(kept) > 2, "all kills came at one moment"
+    assert finished or kept != {None}, "all kills came before the work"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits on the size of a file are POSIX's")

@@ -1,6 +1,6 @@
 import pytest
 
-from limner.data.sources import read_split_files, split_by_ratio
+from limner.data.sources import read_source, read_split_files, split_by_ratio
 from limner.data.sources.splits import split_of_file
 from limner.errors import InputError
 
@@ -89,3 +89,12 @@ def test_too_few_pictures_to_split():
 )
 def test_the_split_that_a_file_s_name_speaks_of(name, split):
     assert split_of_file(name) == split
+
+
+@pytest.mark.parametrize("name", ["../z", "x/y", "/tmp/abs", "two words", "."])
+def test_names_of_splits_that_are_no_names_of_files(tmp_path, name):
+    """A dataset's files are named for them."""
+    (tmp_path / "a.jpg").write_bytes(b"")
+    (tmp_path / "c.csv").write_text(f"image,caption,split\na.jpg,a dog,train\na.jpg,b,{name}\n")
+    with pytest.raises(InputError, match=r"c\.csv: a split named .*; name it with letters"):
+        read_source(tmp_path)

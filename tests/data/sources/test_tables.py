@@ -156,3 +156,11 @@ def test_one_picture_spelled_two_ways_is_one(tmp_path):
     (tmp_path / "train.txt").write_text("./a.jpg\na.jpg\n")
     assert read_captions(tmp_path / "t.csv").captions == {"a.jpg": ["a dog", "a cat"]}
     assert read_split_files({"train": tmp_path / "train.txt"}) == {"train": ["a.jpg"]}
+
+
+def test_quotation_marks_between_tabs_may_be_a_caption_s(tmp_path):
+    table = tmp_path / "c.tsv"
+    table.write_text('image\tcaption\na.jpg\t"Stop" reads a sign\nb.jpg\tsay "hi\n')
+    assert read_captions(table).captions == {"a.jpg": ['"Stop" reads a sign'], "b.jpg": ['say "hi']}
+    table.write_text('image\tcaption\na.jpg\t"a tab:\t, and ""quotes"""\n')
+    assert read_captions(table).captions == {"a.jpg": ['a tab: , and "quotes"']}

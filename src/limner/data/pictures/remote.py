@@ -180,7 +180,13 @@ def _checked(url: str, name: str) -> str:
     path, query = (
         quote(part, safe=string.punctuation, errors="replace") for part in (parts.path, parts.query)
     )
-    return urlunsplit((parts.scheme, parts.netloc, path, query, ""))
+    netloc = parts.netloc
+    if not netloc.isascii():
+        try:
+            netloc = host.encode("idna").decode() + (f":{parts.port}" if parts.port else "")
+        except ValueError as error:
+            raise InputError(f"{name}: not an address ({error}); check it") from None
+    return urlunsplit((parts.scheme, netloc, path, query, ""))
 
 
 class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
@@ -257,6 +263,8 @@ def _complaint(error: Exception, timeout: float) -> str:
         return str(error)
     if isinstance(error, urllib.error.HTTPError):
         error.close()
+        if error.code in range(300, 400):
+            return "redirected more than five times, or to what is not fetched; check the address"
         return f"the server answers {error.code} {error.reason}; check the address".replace(
             "\n", " "
         )

@@ -92,6 +92,24 @@ class Findings:
             for split, images in self.splits.items()
         }
 
+    @property
+    def unsplit(self) -> list[str]:
+        """Pictures with captions that the source puts into no split."""
+        named = {image for images in self.source.splits.values() for image in images}
+        there = self.source.pictures.keys() | set(self.source.feature_ids)
+        both = there & self.source.captions.keys()
+        return sorted(both - named) if named else []
+
+    @cached_property
+    def wordless(self) -> list[str]:
+        """Pictures with a caption in which the tokenizer finds no word."""
+        return [
+            image
+            for images in self.references.values()
+            for image, texts in images.items()
+            if not all(map(tokenize, texts))
+        ]
+
     @cached_property
     def lengths(self) -> Counter[int]:
         """How many captions have how many words."""
@@ -128,6 +146,8 @@ class Findings:
             "problems": source.problems,
             "pictures_without_captions": self.without_captions,
             "captions_without_pictures": self.without_pictures,
+            "pictures_in_no_split": self.unsplit,
+            "pictures_with_captions_without_words": self.wordless,
             "unreadable": self.unreadable,
             "same_picture_across_splits": leaks(self.same),
             "same_picture_within_a_split": repeats(self.same),
@@ -189,6 +209,8 @@ def summary(findings: Findings) -> list[str]:
     lines += findings.source.problems
     lines += named("pictures without captions", findings.without_captions)
     lines += named("captions without pictures", findings.without_pictures)
+    lines += named("pictures that are in no split, and left out", findings.unsplit)
+    lines += named("pictures with captions in which no word is found", findings.wordless)
     lines += [f"{reason} (left out)" for reason in list(findings.unreadable.values())[:NAMED]]
     if len(findings.unreadable) > NAMED:
         lines.append(f"and {len(findings.unreadable) - NAMED:,} more pictures that cannot be read")

@@ -25,7 +25,7 @@ from limner.arrays import Array, Float
 from limner.data.backbones.backbone import Backbone, backbone_title
 from limner.data.backbones.features import BATCH, extract
 from limner.data.pictures.views import view_of
-from limner.data.preparing.look import open_picture
+from limner.data.preparing.look import open_picture, sha256_of_picture
 from limner.data.sources import Picture
 from limner.errors import InputError
 from limner.files import cannot_write, read_json, write_atomically
@@ -128,11 +128,17 @@ class Extraction:
         with self._file.open("ab") as file:
             while batch := list(islice(found, BATCH)):
                 block = np.full((len(batch), *self._backbone.shape), np.nan, self._dtype)
-                for row, ((key, _), features) in enumerate(batch):
+                for row, ((key, view), features) in enumerate(batch):
                     if isinstance(features, InputError):
                         failed[key] = str(features)
+                    elif not np.isfinite(kept := self._narrowed(features)).all():
+                        failed[key] = (
+                            f"{view.picture}: {self._backbone.name} gives numbers for it that "
+                            f"{self._dtype.name} does not hold; take --dtype float32, or another "
+                            "backbone"
+                        )
                     else:
-                        block[row] = features
+                        block[row] = kept
                 file.write(block.data)
                 file.flush()
                 self.done += len(batch)
@@ -140,9 +146,17 @@ class Extraction:
                 progress(known, len(wanted))
         return failed
 
+    def _narrowed(self, features: Float[Array, "*_ D"]) -> Float[Array, "*_ D"]:
+        with np.errstate(over="ignore"):
+            return features.astype(self._dtype)
+
     def _load(self, item: tuple[Key, View], /, *, size_hint: int) -> Image.Image:
-        _, view = item
+        key, view = item
         image = open_picture(view.picture, size_hint=size_hint, max_pixels=self._max_pixels)
+        if sha256_of_picture(view.picture) != key.split(":")[0]:
+            raise InputError(
+                f"{view.picture}: changed since it was looked at; run the same command again"
+            )
         return view_of(image, view.number, view.picture.name)
 
     def _cut(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from limner.arrays import Array, Int
+from limner.data.backbones.backbone import Backbone
 from limner.data.opening import sha256_of
 from limner.data.preparing.check import Findings, Progress
 from limner.data.preparing.cost import Cost, cost_of
@@ -45,11 +46,11 @@ class FeatureRows(Protocol):
 class FromPictures:
     """Features that a backbone gives of pictures; see `FeatureRows`."""
 
-    def __init__(self, job: Job, findings: Findings) -> None:
+    def __init__(self, job: Job, findings: Findings, backbone: Backbone) -> None:
         self._job = job
         self._findings = findings
-        self._backbone = job.open_backbone()
-        self.facts = self._backbone.describe()
+        self._backbone = backbone
+        self.facts = backbone.describe()
 
     def make(self, folder: Path, report: Report, progress: Progress) -> dict[str, str]:
         """Extract what is missing; a picture that fails in any view is lost."""
@@ -130,23 +131,28 @@ class FromFile:
         InputError: if they are not those that are asked for.
     """
 
-    def __init__(self, job: Job, findings: Findings) -> None:
+    def __init__(self, job: Job, findings: Findings, backbone: Backbone | None) -> None:
         source = findings.source
         features, file = source.features, source.feature_file
         assert features is not None
         self._features = features
         self._place = {image: row for row, image in enumerate(source.feature_ids)}
         shape = features.shape[1:]
-        if job.views or job.size or (job.keep == "pooled") != (len(shape) == 1):
+        kind = "pooled" if len(shape) == 1 else "grid"
+        if job.keep != kind:
             raise InputError(
-                f"{file}: has {' x '.join(map(str, shape))} numbers a picture, and no "
-                "pictures to make others of; leave --views and --size out, and say --features "
-                f"{'pooled' if len(shape) == 1 else 'grid'}"
+                f"{file}: has {' x '.join(map(str, shape))} numbers a picture; say --features "
+                f"{kind}"
+            )
+        if job.views or job.size:
+            raise InputError(
+                f"{file}: has features, and no pictures to make others of; leave --views and "
+                "--size out"
             )
         digest = sha256_of(file)
         self.facts = {"name": file.name, "sha256": digest, "dim": shape[-1]}
-        if job.backbone:
-            self.facts = {**job.open_backbone().describe(), "features_sha256": digest}
+        if backbone:
+            self.facts = {**backbone.describe(), "features_sha256": digest}
             if self.facts["dim"] != shape[-1]:
                 raise InputError(
                     f"{file}: has {shape[-1]} numbers a picture, and {self.facts['name']} "

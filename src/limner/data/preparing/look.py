@@ -66,12 +66,17 @@ def look_at(picture: Picture, max_pixels: int | None = None) -> Seen:
     """Look at one picture."""
     try:
         open_picture(picture, size_hint=1, max_pixels=max_pixels)
-        content = picture.read_bytes() if isinstance(picture, Path) else picture.open().read()
-        return Seen(hashlib.sha256(content).hexdigest())
+        return Seen(sha256_of_picture(picture))
     except InputError as error:
         return Seen("", str(error))
     except OSError as error:  # gone since
         return Seen("", f"{picture}: cannot be read ({error.strerror}); check the file")
+
+
+def sha256_of_picture(picture: Picture) -> str:
+    """Of its bytes, in hexadecimal; OSError where it is gone."""
+    content = picture.read_bytes() if isinstance(picture, Path) else picture.open().read()
+    return hashlib.sha256(content).hexdigest()
 
 
 def open_picture(picture: Picture, *, size_hint: int, max_pixels: int | None = None) -> Image.Image:

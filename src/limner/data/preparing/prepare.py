@@ -8,17 +8,18 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from limner.data.backbones.backbone import Backbone
 from limner.data.dataset import Dataset
 from limner.data.opening import SCHEMA_VERSION, open_dataset
 from limner.data.preparing.check import Findings, Progress, find, summary
 from limner.data.preparing.feature_rows import FeatureRows, FromFile, FromPictures
 from limner.data.preparing.job import Job
-from limner.data.sources import read_source, split_by_ratio
+from limner.data.sources import Source, read_source, split_by_ratio
 from limner.data.writing import project, write_dataset
 from limner.errors import InputError
 from limner.files import locked, read_json
@@ -42,6 +43,10 @@ def look_before(job: Job, report: Report = print, progress: Progress = nothing) 
     Raises:
         InputError: if no captions can be found in it.
     """
+    return _look_at(_source_of(job, report), job, report, progress)
+
+
+def _source_of(job: Job, report: Report) -> Source:
     source = read_source(
         job.source,
         format=job.format,
@@ -50,6 +55,10 @@ def look_before(job: Job, report: Report = print, progress: Progress = nothing) 
         split_files=job.split_files or None,
     )
     report(f"{job.source}: taken for {source.title} (--format {source.format})")
+    return source
+
+
+def _look_at(source: Source, job: Job, report: Report, progress: Progress) -> Findings:
     splits = source.splits or split_by_ratio(list(source.captions), job.ratio, job.seed)
     ordered = dict(sorted(splits.items(), key=_train_first))
     findings = find(source, ordered, progress, job.max_pixels)
@@ -79,28 +88,42 @@ def prepare(job: Job, report: Report = print, progress: Progress = nothing) -> D
         raise InputError(f"{job.out}: a file; --out takes a folder")
     if job.out.resolve() in [p.resolve() for p in (job.source, job.images) if p]:
         raise InputError(f"{job.out}: holds the pictures; name another folder by --out")
-    findings = look_before(job, report, progress)
+    source = _source_of(job, report)
+    backbone = backbone_of(job, source)  # what is wrong with it is told before the long look
+    findings = _look_at(source, job, report, progress)
     check_training(findings)
     job.words.vocabulary(findings.references)  # what cannot be is told now, not after an hour
-    features = feature_rows(job, findings)
+    features = feature_rows(job, findings, backbone)
     if job.pca:
         check_dim(job.pca, min(features.facts["dim"], features.facts.get("grid_dim", math.inf)))
-    fingerprint = _fingerprint(job, findings, features.facts)
+        pictures = len(findings.splits["train"])
+        if job.keep != "grid" and job.pca >= pictures:
+            raise InputError(
+                f"--pca {job.pca}: {pictures} training pictures have {pictures - 1} principal "
+                "components at most; ask for fewer"
+            )
+    parts = _parts(job, findings, features.facts)
     partial = job.out / "partial"
-    if _is_done(job.out, fingerprint, report):
+    if _is_done(job.out, parts, report):
         report(f"{job.out}: prepared already, nothing to do")
     else:
         with locked(partial / "lock"):
             lost = features.make(partial, report, progress)
-            _write(job, findings, features, lost, fingerprint, report)
+            _write(job, findings, features, lost, parts, report)
     shutil.rmtree(partial, ignore_errors=True)
     return open_dataset(job.out)
 
 
-def feature_rows(job: Job, findings: Findings) -> FeatureRows:
+def backbone_of(job: Job, source: Source) -> Backbone | None:
+    """The network that features come from; None where somebody has them, and does not say."""
+    return None if source.features is not None and not job.backbone else job.open_backbone()
+
+
+def feature_rows(job: Job, findings: Findings, backbone: Backbone | None) -> FeatureRows:
     """What the features of a source come from."""
-    given = findings.source.features is not None
-    return FromFile(job, findings) if given else FromPictures(job, findings)
+    if findings.source.features is None and backbone:
+        return FromPictures(job, findings, backbone)
+    return FromFile(job, findings, backbone)
 
 
 def check_training(findings: Findings) -> None:
@@ -123,23 +146,33 @@ def check_training(findings: Findings) -> None:
     )
 
 
-def _fingerprint(job: Job, findings: Findings, backbone: dict[str, Any]) -> str:
-    """A hash of all that the dataset depends on; pictures count by what they hold."""
+def _parts(job: Job, findings: Findings, backbone: Mapping[str, Any]) -> dict[str, str]:
+    """Hashes of all that the dataset depends on, by what they are of.
+
+    Pictures count by what they hold.
+    """
     captions, seen = findings.source.captions, findings.seen
     facts = {
         "pictures": {
-            split: [(i, seen[i].sha256 if i in seen else "", captions[i]) for i in images]
+            split: [(i, seen[i].sha256 if i in seen else "") for i in images]
             for split, images in findings.splits.items()
         },
-        "words": asdict(job.words),
+        "captions": [captions[i] for images in findings.splits.values() for i in images],
+        "words (--min-count, --max-words, --tokens)": asdict(job.words),
         "backbone": backbone,
-        "features": [job.keep, job.numbers.name, job.views, job.pca],
-        "schema_version": SCHEMA_VERSION,
+        "features (--features, --dtype, --views, --pca)": [
+            *(job.keep, job.numbers.name, job.views, job.pca)
+        ],
+        "schema": SCHEMA_VERSION,
     }
+    return {name: _sha256(fact) for name, fact in facts.items()}
+
+
+def _sha256(facts: object) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _is_done(out: Path, fingerprint: str, report: Report) -> bool:
+def _is_done(out: Path, parts: Mapping[str, str], report: Report) -> bool:
     """Whether this very dataset stands there; raises if another one does."""
     if not (out / "dataset.json").exists():
         return False
@@ -147,10 +180,12 @@ def _is_done(out: Path, fingerprint: str, report: Report) -> bool:
         info = read_json(out / "dataset.json", "delete it")
     except InputError:
         info = None
-    if not isinstance(info, dict) or info.get("fingerprint") != fingerprint:
+    if not isinstance(info, dict) or info.get("fingerprint") != _sha256(parts):
+        there = info.get("made_of") if isinstance(info, dict) else None
+        other = [n for n, part in parts.items() if isinstance(there, dict) and there.get(n) != part]
         raise InputError(
-            f"{out}: holds a dataset from other captions, pictures or settings, or a damaged one; "
-            "choose another --out, or delete it first"
+            f"{out}: holds a dataset with other {', other '.join(other) or 'contents'}; choose "
+            "another --out, or delete it first"
         )
     try:
         open_dataset(out)
@@ -165,7 +200,7 @@ def _write(
     findings: Findings,
     features: FeatureRows,
     lost: dict[str, str],
-    fingerprint: str,
+    parts: Mapping[str, str],
     report: Report,
 ) -> None:
     source = findings.source
@@ -186,7 +221,8 @@ def _write(
                 f"{part}: {one.dim} components explain {one.explained.sum():.1%} of the variance"
             )
     info = {
-        "fingerprint": fingerprint,
+        "fingerprint": _sha256(parts),
+        "made_of": parts,
         "backbone": facts,
         "features": job.keep,
         "views": job.views,

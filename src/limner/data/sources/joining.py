@@ -1,5 +1,6 @@
 """Captions as they are written, and the pictures that were found: both together are a source."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def join(
     if once:
         _drop_duplicates(source, written.path)
     _add_splits(source, written.path, match, named)
-    if len(source.splits) == 1 and not split_files:  # that all of it is in train says nothing
+    if list(source.splits) == ["train"] and not split_files:  # that all of it is there says nothing
         source.splits = {}
     return source
 
@@ -92,7 +93,11 @@ def _add_splits(
     problems = Problems()
     owner: dict[str, str] = {}
     for split, names in splits.items():
-        for name in names:
+        if not re.fullmatch(r"\w[\w-]*", split):  # files are named for it
+            raise InputError(
+                f"{path}: a split named {split!a}; name it with letters, digits, - and _ alone"
+            )
+        for name in dict.fromkeys(names):
             image = match.found.get(name, name)
             first = owner.setdefault(image, split)
             if first != split:

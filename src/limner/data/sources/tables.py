@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from limner.data.sources.columns import (
     CAPTION_COLUMNS,
@@ -181,7 +181,7 @@ def _read_table(
     rows = csv.reader(
         (f"{line}\n" for line in lines),
         delimiter=delimiter,
-        quoting=csv.QUOTE_NONE if delimiter == "|" else csv.QUOTE_MINIMAL,
+        quoting=_quoting(lines, delimiter),
         strict=True,
     )
     started = 1  # the line on which the row began; rows.line_num is the one on which it ended
@@ -198,6 +198,20 @@ def _read_table(
         raise InputError(
             f"{result.path}, line {started}: not a table ({error}); is a quote missing?"
         ) from None
+
+
+def _quoting(lines: list[str], delimiter: str) -> Literal[0, 3]:
+    """Whether quotation marks are those of cells; where tabs part them, they may be a caption's."""
+    if delimiter == "|":
+        return csv.QUOTE_NONE
+    if delimiter == "\t":
+        rows = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
+        try:
+            for _ in rows:
+                pass
+        except csv.Error:
+            return csv.QUOTE_NONE
+    return csv.QUOTE_MINIMAL
 
 
 def _add_row(result: CaptionFile, row: list[str], header: Header, line: int) -> None:

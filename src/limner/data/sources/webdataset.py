@@ -155,4 +155,5 @@ def _members(shard: Path, written: CaptionFile) -> Iterator[tuple[tarfile.TarInf
 
 
 def _is_meant(name: str) -> bool:
-    return can_be_listed(name) and is_meant(posixpath.basename(name))
+    inside = not name.startswith("/") and ".." not in name.split("/")
+    return inside and can_be_listed(name) and is_meant(posixpath.basename(name))
