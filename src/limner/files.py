@@ -77,6 +77,8 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 def locked(path: Path) -> Iterator[None]:
     """Nobody else is in this block for the same file; it ends with the process, however that ends.
 
+    Who has waited for it looks again at what is there: the file goes when the block ends.
+
     Raises:
         InputError: if another process is in it.
     """
@@ -93,7 +95,10 @@ def locked(path: Path) -> Iterator[None]:
                 raise InputError(
                     f"{path.parent}: another limner is at work there; wait for it, or stop it first"
                 ) from None
-        yield
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def existing(path: Path) -> Path:

@@ -56,7 +56,11 @@ def _paths(name: str) -> list[Path]:
 
 
 def _pictures_in(folder: Path) -> list[Path]:
-    pictures = sorted(p for p in folder.rglob("*") if _is_picture(p))
+    pictures = sorted(
+        p
+        for p in folder.rglob("*")
+        if _is_picture(p) and not any(part.startswith(".") for part in p.relative_to(folder).parts)
+    )
     if not pictures:
         raise InputError(f"{folder}: no picture in it ({', '.join(sorted(SUFFIXES))})")
     return pictures

@@ -333,3 +333,21 @@ def test_features_of_another_length_are_noticed(folder):
 def test_a_dataset_from_before_files_were_known_opens(folder):
     rewrite(folder / "dataset.json", lambda info: {k: v for k, v in info.items() if k != "files"})
     assert len(open_dataset(folder).splits["train"].image_ids) == 20
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"files": []},
+        {"files": {"vocab.json": 3}},
+        {"files": {"vocab.json": {"bytds": 5}}},
+        {"views": "x"},
+        {"backbone": "x"},
+        {"source": 3},
+        {"sources": [1]},
+    ],
+)
+def test_dataset_json_that_parses_and_makes_no_sense(folder, change):
+    rewrite(folder / "dataset.json", lambda info: {**info, **change})
+    with pytest.raises(InputError, match=r"(dataset|vocab)\.json: "):
+        open_dataset(folder)

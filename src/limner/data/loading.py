@@ -89,9 +89,9 @@ class Minibatches:
         return math.ceil(len(self._split.captions) / self._batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        numbers = range(len(self))
+        epoch, numbers = self.epoch, range(len(self))
         if not self._workers:
-            yield from (self.batch(self.epoch, number) for number in numbers)
+            yield from (self.batch(epoch, number) for number in numbers)
             return
         self._pool = self._pool or ProcessPoolExecutor(
             self._workers, multiprocessing.get_context("spawn"), _begin, (self,)
@@ -99,7 +99,7 @@ class Minibatches:
         waiting: deque[Future[Batch]] = deque()
         try:
             for number in numbers:
-                waiting.append(self._pool.submit(_gather, self.epoch, number))
+                waiting.append(self._pool.submit(_gather, epoch, number))
                 if len(waiting) > 2 * self._workers:
                     yield waiting.popleft().result()
             while waiting:

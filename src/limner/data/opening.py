@@ -56,6 +56,18 @@ def open_dataset(path: Path | str) -> Dataset:
     )
 
 
+class _Info(msgspec.Struct):
+    """What dataset.json holds besides, where it is there."""
+
+    files: dict[str, dict[str, int | str]] = {}
+    views: int = 0
+    features: str = "features"
+    backbone: dict[str, Any] | None = None
+    source: dict[str, str] = {}
+    sources: list[dict[str, Any]] = []
+    skipped: dict[str, str] = {}
+
+
 def _counts(facts: Any) -> bool:
     return isinstance(facts, dict) and isinstance(facts.get("images"), int)
 
@@ -115,12 +127,13 @@ def _read_info(path: Path) -> dict[str, Any]:
             f"{file}: schema version {found}, and this limner reads version {SCHEMA_VERSION}; "
             "prepare the dataset again"
         )
-    files = info.get("files", {})
-    if not isinstance(files, dict) or not all(isinstance(one, dict) for one in files.values()):
-        raise InputError(f"{file}: no table `files`; {AGAIN}")
     splits = info.get("splits")
     if not isinstance(splits, dict) or not all(_counts(facts) for facts in splits.values()):
         raise InputError(f"{file}: no table `splits` with their pictures counted; {AGAIN}")
+    try:
+        msgspec.convert(info, _Info)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{file}: {error}; {AGAIN}") from None
     return info
 
 

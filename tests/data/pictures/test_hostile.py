@@ -166,7 +166,8 @@ def test_a_file_that_grows_while_it_is_read(opener, tmp_path):
     outcome = opener.open(path)
     done.set()
     thread.join()
-    assert "its header is too long" in outcome["refused"]
+    # the reader may be at the end before the writer is
+    assert re.search("its header is too long|the picture is damaged", outcome["refused"])
 
 
 GOOD = good_pictures()

@@ -460,7 +460,9 @@ def command(job, before=""):
 
 def test_killed_twenty_times_at_random_moments(undisturbed, job):
     """In any phase; whenever it is whole, it is the same, byte for byte, and it begins again."""
-    rng = np.random.default_rng(int(time.time()))  # other moments every day
+    seed = int(time.time())  # other moments every day
+    print("seed", seed)
+    rng = np.random.default_rng(seed)
     started = time.monotonic()
     subprocess.run(command(job), check=True, capture_output=True)
     whole = time.monotonic() - started

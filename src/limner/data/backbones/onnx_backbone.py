@@ -144,10 +144,10 @@ class OnnxBackbone(Backbone):
         return found[:, 0] if pooling == "first" else getattr(found, pooling)(axis=1)
 
     def _probe(self) -> dict[str, tuple[int, ...]]:
-        """Run one grey picture through; return the shapes, or say what does not fit."""
-        size = self.preprocessing.size
+        """Run grey pictures through, two at once; return the shapes, or say what does not fit."""
+        size, count = self.preprocessing.size, 1 if self._one_by_one else 2
         try:
-            parts = self.run(np.zeros((1, 3, size, size), np.float32))
+            parts = self.run(np.zeros((count, 3, size, size), np.float32))
         except InputError:
             raise
         except Exception as error:  # onnxruntime's own types, one for each status
@@ -157,11 +157,11 @@ class OnnxBackbone(Backbone):
                 f"check size and layout in {self._path.stem}.toml, and --size"
             ) from None
         for name, found in parts.items():
-            if found.ndim != DIMENSIONS[name] or len(found) != 1:
+            if found.ndim != DIMENSIONS[name] or len(found) != count:
                 raise InputError(
-                    f"{self._path}: output {self._outputs[name]!r} has shape {found.shape} for one "
-                    "picture, not (1, D), (1, D, H, W) or (1, L, D); name another output in the "
-                    "TOML file"
+                    f"{self._path}: output {self._outputs[name]!r} has shape {found.shape} for "
+                    f"N = {count} pictures, not (N, D), (N, D, H, W) or (N, L, D); name another "
+                    "output in the TOML file"
                 )
         return {name: found.shape[1:] for name, found in parts.items()}
 

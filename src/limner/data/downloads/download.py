@@ -11,7 +11,7 @@ from pathlib import Path
 from limner.data.downloads.catalog import RemoteFile
 from limner.data.downloads.transfer import BrokenOffError, receive, version_path
 from limner.errors import InputError, LimnerError
-from limner.files import writing
+from limner.files import locked, writing
 
 TIMEOUT = 30.0  # seconds without a byte, after which a connection counts as broken
 TRIES = 5  # in a row, none of which brought more than a trifle
@@ -56,15 +56,16 @@ def fetch_file(
         return target
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    _receive_all(file, part, update, timeout, pause)
-    if wrong := _verify(file, part, report):
-        part.unlink()
-        raise LimnerError(
-            f"{file.url}: not the file that was expected, and deleted: {wrong}; try again later, "
-            "or give the address and checksum of another copy with --catalog"
-        )
-    part.replace(target)
-    version_path(part).unlink(missing_ok=True)
+    with locked(folder / f".{file.name}.lock"):
+        _receive_all(file, part, update, timeout, pause)
+        if wrong := _verify(file, part, report):
+            part.unlink()
+            raise LimnerError(
+                f"{file.url}: not the file that was expected, and deleted: {wrong}; try again "
+                "later, or give the address and checksum of another copy with --catalog"
+            )
+        part.replace(target)
+        version_path(part).unlink(missing_ok=True)
     return target
 
 

@@ -1,7 +1,6 @@
 """What the work will take: bytes on the disk, and seconds, measured on a few of the pictures."""
 
 import math
-import shutil
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +12,7 @@ from limner.data.backbones.features import extract
 from limner.data.preparing.check import Findings
 from limner.data.preparing.job import Job
 from limner.data.preparing.look import open_picture
-from limner.errors import LimnerError
+from limner.files import check_space
 
 TRIED = 8
 """Pictures a core that are timed, after as many that are not."""
@@ -41,13 +40,7 @@ class Cost:
 
     def check_room(self, folder: Path) -> None:
         """Raise LimnerError, before an hour of work, where the disk has no room for it."""
-        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-        free, needed = shutil.disk_usage(there).free, self.bytes + self.while_working
-        if free < needed:
-            raise LimnerError(
-                f"{folder}: needs {needed / 1e6:,.0f} MB of room, and {free / 1e6:,.0f} MB are "
-                "free; make room, take --dtype float16 or --pca, or choose another --out"
-            )
+        check_space(folder, self.bytes + self.while_working)
 
 
 def cost_of(
@@ -56,8 +49,7 @@ def cost_of(
     """What so many rows of features cost, of which some are missing (None: all)."""
     missing = rows if missing is None else missing
     row = job.numbers.itemsize * math.prod(backbone.shape)
-    dims = {shape[-1]: math.prod(shape) for shape in backbone.shapes.values()}
-    kept = sum(size // dim * (job.pca or dim) for dim, size in dims.items())
+    kept = sum(math.prod(s[:-1]) * (job.pca or s[-1]) for s in backbone.shapes.values())
     return Cost(
         rows * job.numbers.itemsize * kept,
         missing * row,

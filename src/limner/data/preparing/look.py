@@ -75,8 +75,10 @@ def look_at(picture: Picture, max_pixels: int | None = None) -> Seen:
 
 def sha256_of_picture(picture: Picture) -> str:
     """Of its bytes, in hexadecimal; OSError where it is gone."""
-    content = picture.read_bytes() if isinstance(picture, Path) else picture.open().read()
-    return hashlib.sha256(content).hexdigest()
+    if isinstance(picture, Path):
+        with picture.open("rb") as file:  # whatever its length
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(picture.open().read()).hexdigest()
 
 
 def open_picture(picture: Picture, *, size_hint: int, max_pixels: int | None = None) -> Image.Image:

@@ -59,7 +59,9 @@ def _source_of(job: Job, report: Report) -> Source:
 
 
 def _look_at(source: Source, job: Job, report: Report, progress: Progress) -> Findings:
-    splits = source.splits or split_by_ratio(list(source.captions), job.ratio, job.seed)
+    there = source.pictures.keys() | set(source.feature_ids)
+    captioned = [image for image in source.captions if image in there]
+    splits = source.splits or split_by_ratio(captioned, job.ratio, job.seed)
     ordered = dict(sorted(splits.items(), key=_train_first))
     findings = find(source, ordered, progress, job.max_pixels)
     for line in summary(findings):
@@ -106,11 +108,13 @@ def prepare(job: Job, report: Report = print, progress: Progress = nothing) -> D
     partial = job.out / "partial"
     if _is_done(job.out, parts, report):
         report(f"{job.out}: prepared already, nothing to do")
-    else:
-        with locked(partial / "lock"):
+        shutil.rmtree(partial, ignore_errors=True)  # of a run that was stopped at its very end
+        return open_dataset(job.out)
+    with locked(partial / "lock"):
+        if not _is_done(job.out, parts, lambda line: None):  # by another process, meanwhile
             lost = features.make(partial, report, progress)
             _write(job, findings, features, lost, parts, report)
-    shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
     return open_dataset(job.out)
 
 

@@ -1,5 +1,6 @@
 """Features that somebody has already, with ids and captions: no pictures at all."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import h5py
 import numpy as np
 
 from limner.arrays import Array, Float
+from limner.data.blocks import blocks
 from limner.data.hdf5 import map_features
 from limner.data.sources.encoding import read_text
 from limner.errors import InputError
@@ -14,9 +16,6 @@ from limner.errors import InputError
 ENDINGS = (".h5", ".hdf5", ".npy")
 
 ID_KEYS = ("ids", "image_ids", "filenames", "file_names", "names", "image_names", "images")
-
-BLOCK = 1024
-"""Rows that are looked through at a time."""
 
 
 def read_features(path: Path) -> tuple[Float[Array, "N *_ D"], tuple[str, ...]]:
@@ -46,7 +45,7 @@ def read_features(path: Path) -> tuple[Float[Array, "N *_ D"], tuple[str, ...]]:
     if len(ids) != len(features):
         raise InputError(f"{file or path}: {len(ids)} ids for {len(features)} rows of features")
     if len(set(ids)) < len(ids):
-        twice = next(name for name in ids if ids.count(name) > 1)
+        [(twice, _)] = Counter(ids).most_common(1)
         raise InputError(f"{file or path}: the id {twice} stands there twice")
     _refuse_nan(path, features, ids)
     return features, tuple(ids)
@@ -61,8 +60,8 @@ def _refuse_other_arrays(path: Path, array: Array | h5py.Dataset) -> None:
 
 
 def _refuse_nan(path: Path, features: Array, ids: Sequence[str]) -> None:
-    for start in range(0, len(features), BLOCK):
-        block = features[start : start + BLOCK]
+    start = 0
+    for block in blocks(features):
         good = np.isfinite(block).reshape(len(block), -1).all(axis=1)
         if not good.all():
             row = start + int(np.argmin(good))
@@ -70,6 +69,7 @@ def _refuse_nan(path: Path, features: Array, ids: Sequence[str]) -> None:
                 f"{path}: the features of {ids[row]} (row {row}) are not all finite numbers; "
                 "leave it out, or compute them again"
             )
+        start += len(block)
 
 
 def _from_npy(path: Path) -> tuple[Array, None]:

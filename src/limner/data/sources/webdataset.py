@@ -119,8 +119,9 @@ def _samples(shard: Path, written: CaptionFile) -> Iterable[_Sample]:
     samples: dict[str, _Sample] = {}
     for info, content in _members(shard, written):
         folder, file = posixpath.split(info.name)
-        stem, _, ending = file.lower().partition(".")
-        sample = samples.setdefault(posixpath.join(folder, file[: len(stem)]), _Sample())
+        stem, _, ending = file.partition(".")
+        ending = ending.lower()
+        sample = samples.setdefault(posixpath.join(folder, stem), _Sample())
         if f".{ending}" in CAPTION_ENDINGS:
             sample.texts[f".{ending}"] = content
         elif f".{ending}" in SUFFIXES or (
