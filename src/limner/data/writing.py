@@ -102,19 +102,27 @@ class Captions:
         return vocabulary
 
     def encode(self, references: References, vocabulary: Vocabulary) -> dict[str, Array]:
-        """Arrays of captions.h5."""
-        tokens = {
-            split: [[self.tokens(text) for text in texts] for texts in images.values()]
-            for split, images in references.items()
-        }
-        longest = max(len(c) for images in tokens.values() for several in images for c in several)
+        """Arrays of captions.h5; words are found anew, rather than kept for all captions."""
+        longest = max(len(self.tokens(text)) for text in _texts(references))
         length = (longest if self.characters else min(longest, self.max_words)) + 2
         arrays: dict[str, Array] = {}
-        for split, images in tokens.items():
-            pairs = [(row, caption) for row, several in enumerate(images) for caption in several]
-            arrays[f"{split}_captions"] = np.stack([vocabulary.encode(c, length) for _, c in pairs])
-            arrays[f"{split}_image_idxs"] = np.array([row for row, _ in pairs], dtype=np.int32)
+        for split, images in references.items():
+            counts = [len(texts) for texts in images.values()]
+            captions = np.zeros((sum(counts), length), np.int32)
+            for row, text in enumerate(_texts({split: images})):
+                captions[row] = vocabulary.encode(self.tokens(text), length)
+            arrays[f"{split}_captions"] = captions
+            arrays[f"{split}_image_idxs"] = np.repeat(
+                np.arange(len(counts), dtype=np.int32), counts
+            )
         return arrays
+
+
+def _texts(references: References) -> Iterator[str]:
+    """All captions, in order."""
+    for images in references.values():
+        for texts in images.values():
+            yield from texts
 
 
 def write_dataset(
