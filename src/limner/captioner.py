@@ -1,5 +1,6 @@
 """From pictures to sentences: a checkpoint and its backbone, ready to use."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -147,13 +148,15 @@ class Captioner:
         Args:
             pictures: paths, or bytes.
             how: how the captions are chosen, and how many of each.
-            batch_size: pictures decoded at once.
+            batch_size: pictures in one run of the network, of which every core has one.
             max_pixels: larger pictures are refused; None as in `load_image`.
         """
         load = partial(load_image, max_pixels=max_pixels)
-        found = extract(self.backbone, pictures, batch_size=batch_size, load=load)
-        rng = how.new_rng()
-        while batch := list(islice(found, batch_size)):
+        rng, rest = how.new_rng(), iter(pictures)
+        # All cores look at some pictures, and then put them into words: at once they are slower.
+        while some := list(islice(rest, batch_size * self.backbone.threads)):
+            share = math.ceil(len(some) / self.backbone.threads)
+            batch = list(extract(self.backbone, some, batch_size=share, load=load))
             rows = [row for _, row in batch if not isinstance(row, InputError)]
             captions = iter(self.caption_features(self._read(rows), how, rng) if rows else [])
             for picture, row in batch:
