@@ -1,6 +1,7 @@
 """Writing files so that one under its final name is always whole; reading JSON."""
 
 import glob
+import hashlib
 import json
 import os
 import shutil
@@ -114,6 +115,15 @@ def read_json(path: Path, remedy: str) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: damaged JSON ({error}); {remedy}") from None
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's bytes, in hexadecimal; InputError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the file") from None
 
 
 def sweep(folder: Path, names: Iterable[str]) -> None:

@@ -4,7 +4,6 @@ Sizes, ids that must point at words and pictures, names, references; and, of all
 the SHA-256 that dataset.json has kept. Features are mapped, not read.
 """
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from limner.data.course_folder import is_course_folder, open_course_folder
 from limner.data.dataset import Dataset, Split, check_split
 from limner.data.hdf5 import map_features, read_arrays
 from limner.errors import InputError
-from limner.files import existing, read_json
+from limner.files import existing, read_json, sha256_of
 from limner.vocabulary import Vocabulary
 
 SCHEMA_VERSION = 1
@@ -183,9 +182,3 @@ def _check_files(path: Path, files: dict[str, dict[str, Any]]) -> None:
                 f"{file}: not what was written (its SHA-256 is another); copy it again, or "
                 "prepare the dataset again"
             )
-
-
-def sha256_of(file: Path) -> str:
-    """Of a file's bytes, in hexadecimal."""
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

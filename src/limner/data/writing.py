@@ -20,9 +20,9 @@ import numpy as np
 from limner.arrays import Array, Float, Int
 from limner.data.blocks import blocks
 from limner.data.hdf5 import h5_writer
-from limner.data.opening import SCHEMA_VERSION, sha256_of, view_file
+from limner.data.opening import SCHEMA_VERSION, view_file
 from limner.errors import InputError
-from limner.files import sweep, write_atomically
+from limner.files import sha256_of, sweep, write_atomically
 from limner.pca import Projection, fit
 from limner.vocabulary import Vocabulary, characters, tokenize
 

@@ -8,7 +8,6 @@ ready (`Preprocessing`). This is the only module that imports onnxruntime.
     L: places of a picture    G: length of a place's feature vector
 """
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from limner.arrays import Array, Float
 from limner.data.backbones.backbone import DIMENSIONS, Backbone, Keep, cores
 from limner.data.backbones.preprocessing import Preprocessing, read_preprocessing
 from limner.errors import InputError
+from limner.files import sha256_of
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -68,7 +68,7 @@ class OnnxBackbone(Backbone):
         """
         self.name = path.stem
         self.preprocessing = preprocessing
-        self.sha256 = _sha256(path)
+        self.sha256 = sha256_of(path)
         self._path = path
         self.threads = threads or cores()
         self._session = _open_session(path)
@@ -164,14 +164,6 @@ class OnnxBackbone(Backbone):
                     "output in the TOML file"
                 )
         return {name: found.shape[1:] for name, found in parts.items()}
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the file") from None
 
 
 def _open_session(path: Path) -> "InferenceSession":

@@ -5,6 +5,7 @@ L: places    D: length of a feature vector
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,13 +13,13 @@ import numpy as np
 
 from limner.arrays import Array, Int
 from limner.data.backbones.backbone import Backbone
-from limner.data.opening import sha256_of
 from limner.data.preparing.check import Findings, Progress
 from limner.data.preparing.cost import Cost, cost_of
 from limner.data.preparing.extraction import Extraction, Key, View, key_of
 from limner.data.preparing.job import Job
 from limner.data.writing import Features, Rows
 from limner.errors import InputError
+from limner.files import sha256_of
 
 Report = Callable[[str], None]
 
@@ -54,7 +55,7 @@ class FromPictures:
 
     def make(self, folder: Path, report: Report, progress: Progress) -> dict[str, str]:
         """Extract what is missing; a picture that fails in any view is lost."""
-        wanted = self._wanted()
+        wanted = self._wanted
         self._extraction = Extraction(
             folder, self._backbone, self._job.numbers, report, self._job.max_pixels
         )
@@ -74,11 +75,11 @@ class FromPictures:
 
     def cost(self, missing: int | None = None) -> Cost:
         """What the work takes, or what so many missing pictures of it take."""
-        return cost_of(self._job, self._findings, self._backbone, len(self._wanted()), missing)
+        return cost_of(self._job, self._findings, self._backbone, len(self._wanted), missing)
 
     def rows(self, splits: Mapping[str, Sequence[str]]) -> Features:
         """Parts of the extraction's rows."""
-        place, rows = self._extraction.rows_of(self._wanted()), self._extraction.rows()
+        place, rows = self._extraction.rows_of(self._wanted), self._extraction.rows()
         features: Features = {}
         start = 0
         for part, shape in self._backbone.shapes.items():
@@ -107,6 +108,7 @@ class FromPictures:
             for image in images
         ]
 
+    @cached_property
     def _wanted(self) -> dict[Key, View]:
         pictures = self._findings.source.pictures
         return {

@@ -10,13 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image
 
 from limner.data.backbones.backbone import cores
 from limner.data.pictures.images import load_image
-from limner.data.sources import Picture
+from limner.data.sources import Member, Picture
 from limner.errors import InputError
+from limner.files import sha256_of
 
 AT_ONCE = 512
 """Pictures that are looked at between two signs of progress."""
@@ -69,16 +71,17 @@ def look_at(picture: Picture, max_pixels: int | None = None) -> Seen:
         return Seen(sha256_of_picture(picture))
     except InputError as error:
         return Seen("", str(error))
-    except OSError as error:  # gone since
-        return Seen("", f"{picture}: cannot be read ({error.strerror}); check the file")
 
 
 def sha256_of_picture(picture: Picture) -> str:
-    """Of its bytes, in hexadecimal; OSError where it is gone."""
+    """Of its bytes, in hexadecimal.
+
+    Raises:
+        InputError: if it is gone.
+    """
     if isinstance(picture, Path):
-        with picture.open("rb") as file:  # whatever its length
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    return hashlib.sha256(picture.open().read()).hexdigest()
+        return sha256_of(picture)
+    return hashlib.sha256(_member(picture).read()).hexdigest()
 
 
 def open_picture(picture: Picture, *, size_hint: int, max_pixels: int | None = None) -> Image.Image:
@@ -87,10 +90,12 @@ def open_picture(picture: Picture, *, size_hint: int, max_pixels: int | None = N
     Raises:
         InputError: as `load_image` does.
     """
-    if isinstance(picture, Path):
-        return load_image(picture, size_hint=size_hint, max_pixels=max_pixels)
+    file = picture if isinstance(picture, Path) else _member(picture)
+    return load_image(file, size_hint=size_hint, max_pixels=max_pixels)
+
+
+def _member(picture: Member) -> BinaryIO:
     try:
-        file = picture.open()
+        return picture.open()
     except OSError as error:
         raise InputError(f"{picture}: cannot be read ({error.strerror}); check the file") from None
-    return load_image(file, size_hint=size_hint, max_pixels=max_pixels)
