@@ -1,0 +1,132 @@
+"""Configuration that is declared once.
+
+A setting is a field of a struct: its type, limits, default and help text stand there, and
+nowhere else. Files are converted to these structs, command-line options are generated from them
+(`limner.cli.options`), and a fingerprint is the hash of one.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Self, get_args, get_origin, get_type_hints
+
+import msgspec
+
+MANY = 1_000_000
+"""The limit of counts and amounts that have no smaller one: what is above is a mistake."""
+
+MAX_SEED = 2**63 - 1
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of the structs that hold options; every value is checked, however it is made.
+
+    A field is annotated with its limits and its help::
+
+        beam_size: Annotated[int, Meta(ge=1, le=10_000, description="Number of beams.")] = 3
+
+    `Meta(extra={"option": "--unk"})` names an option that is not called as its field.
+
+    Raises:
+        ValueError: for a value that does not fit its type or limits, or an option that has no
+            effect with the others (see `without_effect`).
+
+    >>> class Sampling(Config):
+    ...     temperature: Annotated[float, msgspec.Meta(gt=0, le=100)] = 1.0
+    >>> Sampling(temperature=0.5)
+    Sampling(temperature=0.5)
+    >>> Sampling(temperature=10**18)
+    Traceback (most recent call last):
+    ValueError: temperature 1000000000000000000: expected a number above 0, at most 100
+    """
+
+    def __post_init__(self) -> None:
+        for name, annotation in annotations(type(self)).items():
+            value = getattr(self, name)
+            try:
+                msgspec.convert(value, annotation)
+            except msgspec.ValidationError:
+                raise ValueError(f"{name} {value!s:.60}: expected {expected(annotation)}") from None
+        defaults = {field.name: field.default for field in msgspec.structs.fields(self)}
+        for applies, names, condition in self.without_effect():
+            for name in names if applies else ():
+                if getattr(self, name) != defaults[name]:
+                    raise ValueError(f"{name} has no effect with {condition}: leave it out")
+
+    def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
+        """Conditions, the fields that have no effect under them, and the condition in words."""
+        yield from ()
+
+    def changed(self, **fields: Any) -> Self:
+        """A copy with other values for some fields, checked."""
+        return msgspec.structs.replace(self, **fields)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of all fields, in hexadecimal."""
+        return sha256_of_json(msgspec.to_builtins(self, enc_hook=str))
+
+
+def sha256_of_json(value: object) -> str:
+    """SHA-256 of a JSON-able value, in hexadecimal; the order of keys does not matter."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def annotations(config: type[Config]) -> Mapping[str, Any]:
+    """The fields of a struct with their annotated types."""
+    hints = get_type_hints(config, include_extras=True)
+    return {field.name: hints[field.name] for field in msgspec.structs.fields(config)}
+
+
+def meta_of(annotation: Any) -> tuple[Any, msgspec.Meta]:
+    """The type inside an annotation, without None, and its limits and help.
+
+    >>> meta_of(Annotated[int, msgspec.Meta(ge=1)] | None)
+    (<class 'int'>, msgspec.Meta(ge=1))
+    """
+    if get_origin(annotation) is Annotated:
+        inner, *metas = get_args(annotation)
+        meta = next((one for one in metas if isinstance(one, msgspec.Meta)), msgspec.Meta())
+        return meta_of(inner)[0], meta
+    options = [one for one in get_args(annotation) if one is not type(None)]
+    if len(options) == 1 and len(get_args(annotation)) == 2 and options[0] is not Ellipsis:
+        return meta_of(options[0])  # X | None
+    return annotation, msgspec.Meta()
+
+
+KINDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "true or false",
+    Path: "a path",
+}
+
+
+def expected(annotation: Any) -> str:
+    """What a field takes, in words.
+
+    >>> expected(Annotated[int, msgspec.Meta(ge=1, le=10_000)])
+    'a whole number from 1 to 10,000'
+    """
+    kind, meta = meta_of(annotation)
+    choices = [one for one in get_args(kind) if isinstance(one, str)]
+    if choices:
+        return f"one of {', '.join(choices)}"
+    words = KINDS.get(kind, str(getattr(kind, "__name__", kind)))
+    if meta.ge is not None and meta.le is not None:
+        return f"{words} from {meta.ge:,} to {meta.le:,}"
+    limits = [
+        f"{word} {limit:,}"
+        for word, limit in (
+            ("from", meta.ge),
+            ("above", meta.gt),
+            ("at most", meta.le),
+            ("below", meta.lt),
+        )
+        if limit is not None
+    ]
+    return " ".join([words, ", ".join(limits)]).rstrip()
