@@ -7,10 +7,16 @@ import numpy as np
 import pytest
 from jaxtyping import install_import_hook
 
-# Before limner is imported anywhere: annotated shapes are checked at each call. (The model has
-# checks of its own, whose messages are tested.)
+# Before limner is imported anywhere: annotated shapes are checked at each call.
 install_import_hook(
-    ["limner.layers", "limner.decoding", "limner.gradcheck", "limner.optim"],
+    [
+        "limner.decoding",
+        "limner.engine",
+        "limner.gradcheck",
+        "limner.layers",
+        "limner.models",
+        "limner.optim",
+    ],
     "beartype.beartype",
 )
 
@@ -64,10 +70,12 @@ def tiny_dataset(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_run(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two epochs on `tiny_dataset`: for reading alone."""
     from limner.data.opening import open_dataset
-    from limner.run import TrainingRun
-    from limner.settings import TrainConfig
+    from limner.models import RNNConfig
+    from limner.training.config import TrainConfig
+    from limner.training.run import TrainingRun
 
     folder = tmp_path_factory.mktemp("trained") / "run"
-    config = TrainConfig(wordvec_dim=8, hidden_dim=8, learning_rate=0.01, batch_size=20, epochs=2)
+    model = RNNConfig(wordvec_dim=8, hidden_dim=8)
+    config = TrainConfig(model=model, learning_rate=0.01, batch_size=20, epochs=2)
     TrainingRun(open_dataset(tiny_dataset), folder, config, report=lambda line: None).train()
     return folder

@@ -1,7 +1,25 @@
 import numpy as np
 import pytest
 
-from limner.optim import UPDATE_RULES, adam, rmsprop, sgd, sgd_momentum
+from limner.optim import (
+    BLOCK,
+    RULES,
+    adam,
+    adamw,
+    checked_settings,
+    rmsprop,
+    sgd,
+    sgd_momentum,
+    update,
+)
+
+COURSE = {
+    "sgd": sgd,
+    "sgd_momentum": sgd_momentum,
+    "rmsprop": rmsprop,
+    "adam": adam,
+    "adamw": adamw,
+}
 
 TORCH_TWINS = {
     "sgd": ("SGD", {}),
@@ -52,11 +70,11 @@ def test_adams_formula_with_a_large_epsilon():
     assert next_w[0] == pytest.approx(1.0 - first - second, rel=1e-12)
 
 
-@pytest.mark.parametrize("name", UPDATE_RULES)
+@pytest.mark.parametrize("name", COURSE)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_contract(name, dtype):
     """Every rule: config starts as None, types stay, arrays stay, a quadratic goes down."""
-    rule, config = UPDATE_RULES[name], None
+    rule, config = COURSE[name], None
     w = np.array([3.0, -2.0], dtype=dtype)
     start = w.copy()
     for _ in range(300):
@@ -85,7 +103,7 @@ def test_equals_pytorch(name, rng):
     theirs = torch.tensor(w.copy(), requires_grad=True)
     optimizer = getattr(torch.optim, twin)([theirs], lr=0.01, **settings)
     for _ in range(10):
-        w, config = UPDATE_RULES[name](w, np.sin(w), config)
+        w, config = COURSE[name](w, np.sin(w), config)
         optimizer.zero_grad()
         theirs.grad = torch.sin(theirs.detach())
         optimizer.step()
@@ -103,3 +121,43 @@ def test_adam_equals_pytorch_where_epsilon_is_nothing(rng):
         theirs.grad = torch.sin(theirs.detach())
         optimizer.step()
     np.testing.assert_allclose(w, theirs.detach().numpy(), rtol=1e-9)
+
+
+def test_every_rule_has_the_courses_form():
+    assert COURSE.keys() == RULES.keys()
+
+
+def formula(rule, w, dw, memory, t):
+    """The textbook's formulas, out of place."""
+    c = checked_settings(rule)
+    rate = c["learning_rate"]
+    if rule == "sgd":
+        return w - rate * dw, {}
+    if rule == "sgd_momentum":
+        velocity = c["momentum"] * memory["velocity"] - rate * dw
+        return w + velocity, {"velocity": velocity}
+    if rule == "rmsprop":
+        cache = c["decay_rate"] * memory["cache"] + (1 - c["decay_rate"]) * dw**2
+        return w - rate * dw / (np.sqrt(cache) + c["epsilon"]), {"cache": cache}
+    m = c["beta1"] * memory["m"] + (1 - c["beta1"]) * dw
+    v = c["beta2"] * memory["v"] + (1 - c["beta2"]) * dw**2
+    step = rate * np.sqrt(1 - c["beta2"] ** t) / (1 - c["beta1"] ** t)
+    w = w - rate * c.get("weight_decay", 0.0) * w
+    return w - step * m / (np.sqrt(v) + c["epsilon"]), {"m": m, "v": v}
+
+
+@pytest.mark.parametrize("size", [1, BLOCK, BLOCK + 3])
+@pytest.mark.parametrize("rule", RULES)
+def test_update_in_place_is_the_formula(rule, size, rng):
+    w = rng.standard_normal(size)
+    memory = {name: np.zeros(size) for name in RULES[rule].memory}
+    expected, remembered = w.copy(), {name: a.copy() for name, a in memory.items()}
+    for t in range(1, 4):
+        dw = rng.standard_normal(size)
+        before = dw.copy()
+        expected, remembered = formula(rule, expected, dw, remembered, t)
+        update(rule, w, dw, memory, checked_settings(rule), t)
+        np.testing.assert_array_equal(dw, before)
+        np.testing.assert_allclose(w, expected, rtol=1e-12, atol=1e-14)
+    for name, array in memory.items():
+        np.testing.assert_allclose(array, remembered[name], rtol=1e-12)

@@ -8,7 +8,7 @@ from limner.decoding import Decoding
 from limner.errors import InputError, LimnerError
 from limner.evaluation import Evaluation, evaluate
 from limner.models import AttentionRNN, CaptioningRNN
-from limner.solver import CaptioningSolver
+from limner.training.captioning_solver import CaptioningSolver
 from limner.vocabulary import Vocabulary
 
 __all__ = [

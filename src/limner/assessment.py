@@ -15,6 +15,7 @@ from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from limner.arrays import Array
@@ -38,6 +39,9 @@ from limner.neighbours import consensus_captions
 
 SCALE = "0-100 (CIDEr and CIDEr-D can be more)"
 TOKENIZER = "Penn Treebank, as CoreNLP 3.4.1; punctuation dropped, as COCO does"
+
+NO_SHAPE = ("kind", "forget_bias")
+"""Options of a model that its parameters show, or that were spent when it was made."""
 
 MODEL, SHUFFLED, NEAREST, HUMAN = (
     "the model",
@@ -211,7 +215,13 @@ def fingerprint(model: WordModel) -> str:
     parts = [model.params[name].tobytes() for name in sorted(model.params)]
     parts += [model.feature_mean.tobytes(), model.feature_std.tobytes()]
     words = sorted(model.word_to_idx.items())
-    return _short(b"".join(parts) + json.dumps([model.config, words]).encode())
+    return _short(b"".join(parts) + json.dumps([_shape(model), words]).encode())
+
+
+def _shape(model: CaptioningModel) -> dict[str, Any]:
+    """What tells the shape of its parameters."""
+    shape = msgspec.to_builtins(model.config)
+    return {"input_dim": model.input_dim, **{k: v for k, v in shape.items() if k not in NO_SHAPE}}
 
 
 def _elsewhere(N: int, rng: np.random.Generator) -> list[int]:

@@ -23,7 +23,8 @@ from limner.data.backbones.features import extract
 from limner.data.backbones.open_backbone import open_backbone
 from limner.data.backbones.torch_networks import is_torch_name
 from limner.data.pictures.images import Source, load_image, source_name
-from limner.decoding import USUAL, Decoding
+from limner.decoding import USUAL, Decoding, decode
+from limner.engine.numpy import fast_decoder
 from limner.errors import InputError
 from limner.models import CaptioningModel, Ensemble, WordModel
 from limner.vocabulary import END
@@ -59,7 +60,8 @@ class Captioner:
         backbone: what the model's features come from; None takes the one that ships.
 
     Attributes:
-        model: what says the words.
+        model: the model.
+        decoder: of the model, with its parameters as they were at the beginning.
         info: of the first checkpoint.
 
     Raises:
@@ -72,6 +74,7 @@ class Captioner:
         self.model: WordModel = (
             ensemble([one.model for one in checkpoints]) if others else first.model
         )
+        self.decoder = fast_decoder(self.model)
         self.info = first.info
         self.vocabulary = first.vocabulary
         self.backbone = backbone or _bundled_for(first)
@@ -158,7 +161,7 @@ class Captioner:
             share = math.ceil(len(some) / self.backbone.threads)
             batch = list(extract(self.backbone, some, batch_size=share, load=load))
             rows = [row for _, row in batch if not isinstance(row, InputError)]
-            captions = iter(self.caption_features(self._read(rows), how, rng) if rows else [])
+            captions = iter(self._caption(self._read(rows), how, rng) if rows else [])
             for picture, row in batch:
                 if isinstance(row, InputError):
                     yield picture, row
@@ -171,14 +174,16 @@ class Captioner:
         return self._projection.project(features) if self._projection else features
 
     def caption_features(
-        self,
-        features: Float[Array, "N *_ D"],
-        how: Decoding = USUAL,
-        rng: np.random.Generator | None = None,
+        self, features: Float[Array, "N *_ D"], how: Decoding = USUAL
     ) -> list[list[Caption]]:
-        """The captions of pictures with these features; see `WordModel.decode`."""
+        """The captions of pictures with these features; see `limner.decoding.decode`."""
+        return self._caption(features, how, how.new_rng())
+
+    def _caption(
+        self, features: Float[Array, "N *_ D"], how: Decoding, rng: np.random.Generator
+    ) -> list[list[Caption]]:
         try:
-            words, log_probs = self.model.decode(features, how, rng)
+            words, log_probs = decode(self.decoder, features, how, self.model.word_to_idx, rng)
         except ValueError as error:
             raise InputError(f"{error}; use another") from None
         counts = (words != self.model.null).sum(axis=2)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
@@ -18,7 +19,7 @@ from safetensors.numpy import save
 from limner.arrays import Array
 from limner.errors import InputError
 from limner.files import write_atomically
-from limner.models import MODELS, CaptioningModel
+from limner.models import CaptioningModel, model_class
 from limner.pca import Projection
 from limner.vocabulary import SPECIAL, Vocabulary
 
@@ -79,7 +80,7 @@ def save_checkpoint(
     if projection:
         tensors |= {f"pca/{name}": value for name, value in projection.tensors().items()}
     words = Vocabulary.from_mapping(model.word_to_idx).idx_to_word
-    shape = {"kind": model.kind, **model.config}
+    shape = {"input_dim": model.input_dim, **msgspec.to_builtins(model.config)}
     header = {"schema_version": SCHEMA_VERSION, "model": shape, "vocabulary": words, **info}
     write_atomically(path, save(tensors, {"limner": json.dumps(header, ensure_ascii=False)}))
 
@@ -100,10 +101,13 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
         )
     try:
         words, config = header.pop("vocabulary"), header.pop("model")
-        model = MODELS[config.pop("kind", "rnn")](  # at first there was one kind
+        kind = model_class(config.pop("kind", "rnn"))  # at first there was one kind
+        input_dim = config.pop("input_dim")
+        model = kind.from_config(
+            kind.config_type.from_values(config),
             {word: index for index, word in enumerate(words)},
-            **config,
-            rng=np.random.default_rng(0),
+            input_dim,
+            np.random.default_rng(0),
         )
         if tuple(words[: len(SPECIAL)]) != SPECIAL:
             raise ValueError(f"the vocabulary does not begin with {' '.join(SPECIAL)}")

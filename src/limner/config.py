@@ -23,7 +23,8 @@ MAX_SEED = 2**63 - 1
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of the structs that hold options; every value is checked, however it is made.
 
-    A field is annotated with its limits and its help::
+    Subclasses are declared with `frozen=True, kw_only=True`. A field is annotated with its limits and
+    its help::
 
         beam_size: Annotated[int, Meta(ge=1, le=10_000, description="Number of beams.")] = 3
 
@@ -33,7 +34,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         ValueError: for a value that does not fit its type or limits, or an option that has no
             effect with the others (see `without_effect`).
 
-    >>> class Sampling(Config):
+    >>> class Sampling(Config, frozen=True, kw_only=True):
     ...     temperature: Annotated[float, msgspec.Meta(gt=0, le=100)] = 1.0
     >>> Sampling(temperature=0.5)
     Sampling(temperature=0.5)
@@ -48,12 +49,31 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             try:
                 msgspec.convert(value, annotation)
             except msgspec.ValidationError:
-                raise ValueError(f"{name} {value!s:.60}: expected {expected(annotation)}") from None
+                raise _misfit(name, value, annotation) from None
         defaults = {field.name: field.default for field in msgspec.structs.fields(self)}
         for applies, names, condition in self.without_effect():
             for name in names if applies else ():
                 if getattr(self, name) != defaults[name]:
                     raise ValueError(f"{name} has no effect with {condition}: leave it out")
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        """From untyped values, as a file gives them.
+
+        Raises:
+            ValueError: for a name that is no field, or a value that does not fit.
+        """
+        types = annotations(cls)
+        for name in values:
+            if name not in types:
+                raise ValueError(f"{name}: no such setting; there are {', '.join(types)}")
+        fields = {}
+        for name, value in values.items():
+            try:
+                fields[name] = msgspec.convert(value, types[name])
+            except msgspec.ValidationError:
+                raise _misfit(name, value, types[name]) from None
+        return cls(**fields)
 
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
         """Conditions, the fields that have no effect under them, and the condition in words."""
@@ -67,6 +87,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def fingerprint(self) -> str:
         """SHA-256 of all fields, in hexadecimal."""
         return sha256_of_json(msgspec.to_builtins(self, enc_hook=str))
+
+
+def _misfit(name: str, value: object, annotation: Any) -> ValueError:
+    return ValueError(f"{name} {value!s:.60}: expected {expected(annotation)}")
 
 
 def sha256_of_json(value: object) -> str:

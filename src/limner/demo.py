@@ -9,9 +9,10 @@ from limner.data.preparing.prepare import prepare
 from limner.data.shapes import write_folder
 from limner.data.writing import Captions
 from limner.errors import InputError
-from limner.settings import TrainConfig
+from limner.models import RNNConfig
 from limner.stages import report_run, train_with_progress
 from limner.terminal import progress_bar, say, staged_bar
+from limner.training.config import TrainConfig
 
 
 def run_demo(out: Path, num_pictures: int, epochs: int, seed: int) -> None:
@@ -40,8 +41,7 @@ def run_demo(out: Path, num_pictures: int, epochs: int, seed: int) -> None:
         dataset = prepare(job, say, update)
     say(f"{len(dataset.splits['train'].captions)} captions of {len(dataset.vocabulary)} words")
     config = TrainConfig(
-        wordvec_dim=128,
-        hidden_dim=256,
+        model=RNNConfig(wordvec_dim=128, hidden_dim=256),
         learning_rate=2e-3,
         batch_size=64,
         epochs=epochs,

@@ -17,7 +17,8 @@ from limner.data.dataset import Dataset
 from limner.data.facts import facts_of, shapes_of
 from limner.data.opening import open_dataset
 from limner.errors import InputError
-from limner.settings import TrainConfig
+from limner.models import CaptioningModel
+from limner.training.config import TrainConfig
 
 
 def describe(path: Path | None = None) -> dict[str, str]:
@@ -97,12 +98,11 @@ def _features(dataset: Dataset) -> str:
 def _describe_checkpoint(path: Path) -> dict[str, str]:
     checkpoint = load_checkpoint(path)
     model, info = checkpoint.model, checkpoint.info
-    usual = msgspec.to_builtins(TrainConfig())
+    usual = TrainConfig().to_flat()
     training = {k: v for k, v in info.get("training", {}).items() if usual.get(k) != v}
     facts = {
         "checkpoint": str(path),
-        "model": f"{model.title}, {model.num_parameters:,} parameters, "
-        f"hidden {model.config['hidden_dim']}, word vectors {model.config['wordvec_dim']}",
+        "model": f"{model.title}, {model.num_parameters:,} parameters{_sizes(model)}",
         "vocabulary": f"{len(model.word_to_idx)} {checkpoint.vocabulary.unit}",
         "backbone": backbone_title(info["backbone"]) if info.get("backbone") else "unknown",
         "training": _join(training),
@@ -110,6 +110,13 @@ def _describe_checkpoint(path: Path) -> dict[str, str]:
     for split, scores in info.get("scores", {}).items():
         facts[f"scores on {split}"] = _join({k: round(v, 1) for k, v in scores.items()})
     return facts
+
+
+def _sizes(model: CaptioningModel) -> str:
+    """Sizes that most kinds of models have."""
+    config = msgspec.to_builtins(model.config)
+    names = {"hidden_dim": "hidden", "wordvec_dim": "word vectors"}
+    return "".join(f", {name} {config[key]}" for key, name in names.items() if key in config)
 
 
 def _join(facts: dict[str, Any]) -> str:

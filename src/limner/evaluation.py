@@ -1,13 +1,14 @@
 """Caption a split, and score the captions against the raw references."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from limner.data.dataset import Dataset
-from limner.decoding import Decoding
+from limner.decoding import Decoder, Decoding, decode
+from limner.engine.numpy import fast_decoder
 from limner.errors import InputError
 from limner.metrics import DocumentFrequency, Scores, tokenize
 from limner.metrics import score as score_tokens
@@ -85,6 +86,7 @@ def evaluate(
     split: str | None = None,
     how: Decoding = GREEDY,
     training: DocumentFrequency | None = None,
+    decoder: Decoder | None = None,
 ) -> Evaluation:
     """Caption every picture of a split, each word after the model's own, and score the captions.
 
@@ -94,6 +96,7 @@ def evaluate(
         split: None takes the validation split, see `Dataset.split`.
         how: the captions are chosen.
         training: the training set's document frequencies, for CIDEr-D.
+        decoder: of the model; None takes its fast one.
 
     Raises:
         InputError: if the features do not fit the model, or there are no references.
@@ -106,7 +109,8 @@ def evaluate(
             "alone; the course's own files do not hold them"
         )
     check_features(dataset, model)
-    captions = caption_features(model, part.features, how)
+    decoder = decoder or fast_decoder(model)
+    captions = caption_features(decoder, model.word_to_idx, part.features, how)
     by_id = dict(zip(part.image_ids, captions, strict=True))
     return score(by_id, dataset.references[name], training)
 
@@ -128,14 +132,18 @@ def check_features(dataset: Dataset, model: WordModel) -> None:
 
 
 def caption_features(
-    model: WordModel, features: np.ndarray, how: Decoding = GREEDY, batch_size: int = 256
+    decoder: Decoder,
+    word_to_idx: Mapping[str, int],
+    features: np.ndarray,
+    how: Decoding = GREEDY,
+    batch_size: int = 256,
 ) -> list[str]:
-    """Captions in plain words of the pictures with these features, (N, D) or (N, L, D)."""
-    vocabulary = Vocabulary.from_mapping(model.word_to_idx)
+    """Captions in plain words of the images with these features, (N, D) or (N, L, D)."""
+    vocabulary = Vocabulary.from_mapping(word_to_idx)
     rng = how.new_rng()
     captions = []
     for first in range(0, len(features), batch_size):
         batch = np.asarray(features[first : first + batch_size])
-        words, _ = model.decode(batch, how, rng)
+        words, _ = decode(decoder, batch, how, word_to_idx, rng)
         captions += [vocabulary.decode(row) for row in words[:, 0]]
     return captions

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from limner.arrays import Array, Float
-from limner.decoding.limits import log_softmax
+from limner.decoding.constraints import log_softmax
 from limner.models import WordModel
 from limner.vocabulary import END, NULL, START, Vocabulary
 
@@ -62,10 +62,10 @@ def explain(
     unknown = [word for word in words if word not in ids]
     if unknown:
         raise ValueError(f"{unknown[0]!r}: the model does not know this word")
-    state = model.initial_state(features[None])
+    state = model.start(features[None])
     before, choices = np.array([ids[START]]), []
     for word in words:
-        look = model.look(state)
+        attention = model.attention_weights(state)
         scores, state = model.step(before, state)
         scores[:, [ids[NULL], ids[START]]] = -np.inf
         shares = np.exp(log_softmax(scores))[0]
@@ -76,7 +76,7 @@ def explain(
                 word,
                 float(shares[ids[word]]),
                 tuple((model.idx_to_word[i], float(shares[i])) for i in others),
-                None if look is None else look[0],
+                None if attention is None else attention[0],
             )
         )
         before = np.array([ids[word]])

@@ -1,25 +1,189 @@
-"""First-order update rules: `(w, dw, config) -> (next_w, config)`.
+"""First-order update rules: one implementation, in place; and the course's form of each.
 
-`config` holds a rule's settings and what it remembers of earlier steps; None starts it with the
-defaults. Settings that are missing are filled in, and the same dict comes back. Arrays are never
-changed in place: `next_w` is new.
+`update` changes parameters and what a rule remembers of earlier steps in place, over flat arrays of
+any length. It goes through them in blocks that stay in the cache while the rule's dozen operations
+pass over them; settings are arrays without axes, which NumPy takes twice as fast as Python's floats.
+
+The course's form is `(w, dw, config) -> (next_w, config)`: `config` holds a rule's settings and what
+it remembers; None starts it with the defaults, settings that are missing are filled in, and the same
+dict comes back. Arrays are not changed in place there: `next_w` is new.
+
+Shapes: P parameters, S of them in a block.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from limner.arrays import Array, Float
 
 Config = dict[str, Any]
-UpdateRule = Callable[[Array, Array, Config | None], tuple[Array, Config]]
+Settings = dict[str, Array]
+Memory = dict[str, Array]
+
+BLOCK = 32768
+"""Numbers in a block: 128 KiB of each float32 array."""
 
 
-def _number(config: Config, name: str, default: float) -> float:
-    """A setting as Python's float: a np.float64 would turn float32 weights into float64."""
-    return float(config.setdefault(name, default))
+def _sgd(w: Array, dw: Array, memory: Memory, scratch: Array, c: Settings) -> None:
+    np.multiply(dw, c["learning_rate"], out=scratch)
+    w -= scratch
+
+
+def _sgd_momentum(w: Array, dw: Array, memory: Memory, scratch: Array, c: Settings) -> None:
+    velocity = memory["velocity"]
+    velocity *= c["momentum"]
+    np.multiply(dw, c["learning_rate"], out=scratch)
+    velocity -= scratch
+    w += velocity
+
+
+def _rmsprop(w: Array, dw: Array, memory: Memory, scratch: Array, c: Settings) -> None:
+    cache = memory["cache"]
+    np.square(dw, out=scratch)
+    scratch *= c["1 - decay_rate"]
+    cache *= c["decay_rate"]
+    cache += scratch
+
+    np.sqrt(cache, out=scratch)
+    scratch += c["epsilon"]
+    np.divide(dw, scratch, out=scratch)
+    scratch *= c["learning_rate"]
+    w -= scratch
+
+
+def _adam(w: Array, dw: Array, memory: Memory, scratch: Array, c: Settings) -> None:
+    m, v = memory["m"], memory["v"]
+    np.multiply(dw, c["1 - beta1"], out=scratch)
+    m *= c["beta1"]
+    m += scratch
+
+    np.square(dw, out=scratch)
+    scratch *= c["1 - beta2"]
+    v *= c["beta2"]
+    v += scratch
+
+    np.sqrt(v, out=scratch)
+    scratch += c["epsilon"]
+    np.divide(m, scratch, out=scratch)
+    scratch *= c["step"]
+    w -= scratch
+
+
+def _adamw(w: Array, dw: Array, memory: Memory, scratch: Array, c: Settings) -> None:
+    w *= c["kept"]
+    _adam(w, dw, memory, scratch, c)
+
+
+class Rule(NamedTuple):
+    """An update rule.
+
+    Attributes:
+        update: one step over a block: `(w, dw, memory, scratch, constants)`, in place.
+        defaults: of its settings.
+        memory: names of what it remembers of every parameter, which starts at zero.
+    """
+
+    update: Callable[[Array, Array, Memory, Array, Settings], None]
+    defaults: dict[str, float]
+    memory: tuple[str, ...] = ()
+
+
+ADAM = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+
+RULES = {
+    "sgd": Rule(_sgd, {"learning_rate": 1e-2}),
+    "sgd_momentum": Rule(_sgd_momentum, {"learning_rate": 1e-2, "momentum": 0.9}, ("velocity",)),
+    "rmsprop": Rule(
+        _rmsprop, {"learning_rate": 1e-2, "decay_rate": 0.99, "epsilon": 1e-8}, ("cache",)
+    ),
+    "adam": Rule(_adam, ADAM, ("m", "v")),
+    "adamw": Rule(_adamw, {**ADAM, "weight_decay": 1e-2}, ("m", "v")),
+}
+
+
+def checked_settings(
+    update_rule: str, optim_config: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """A rule's settings, those that are not given with their defaults.
+
+    Raises:
+        ValueError: for an unknown rule, or a setting that the rule does not have.
+
+    >>> checked_settings("sgd_momentum", {"learning_rate": 0.1})
+    {'learning_rate': 0.1, 'momentum': 0.9}
+    """
+    if update_rule not in RULES:
+        raise ValueError(f"update_rule {update_rule!r}: expected one of {', '.join(RULES)}")
+    defaults = RULES[update_rule].defaults
+    for name in optim_config or {}:
+        if name not in defaults:
+            raise ValueError(f"optim_config: {update_rule} has no setting {name!r}")
+    return defaults | {name: float(value) for name, value in (optim_config or {}).items()}
+
+
+def update(
+    update_rule: str,
+    w: Float[Array, " P"],
+    dw: Float[Array, " P"],
+    memory: Memory,
+    settings: dict[str, float],
+    t: int,
+) -> None:
+    """One step of a rule over flat arrays; w and the memory change in place.
+
+    Args:
+        update_rule: a key of `RULES`.
+        w: parameters.
+        dw: their gradient.
+        memory: arrays as long as w, by the names in `RULES`.
+        settings: of `checked_settings`.
+        t: which step this is, from 1.
+
+    >>> w = np.array([1.0, 2.0])
+    >>> update("sgd", w, np.array([10.0, 0.0]), {}, {"learning_rate": 0.01}, t=1)
+    >>> w
+    array([0.9, 2. ])
+    """
+    rule = RULES[update_rule].update
+    constants = {name: np.array(value, w.dtype) for name, value in _constants(settings, t).items()}
+    scratch = np.empty(min(BLOCK, w.size), w.dtype)
+    for start in range(0, w.size, BLOCK):
+        block = slice(start, start + BLOCK)
+        remembered = {name: array[block] for name, array in memory.items()}
+        rule(w[block], dw[block], remembered, scratch[: len(w[block])], constants)
+
+
+def _constants(settings: dict[str, float], t: int) -> dict[str, float]:
+    """The settings, one minus each, and Adam's step with both bias corrections."""
+    constants = settings | {f"1 - {name}": 1 - value for name, value in settings.items()}
+    if "beta1" in settings:
+        correction = math.sqrt(1 - settings["beta2"] ** t) / (1 - settings["beta1"] ** t)
+        constants["step"] = settings["learning_rate"] * correction
+    if "weight_decay" in settings:
+        constants["kept"] = 1 - settings["learning_rate"] * settings["weight_decay"]
+    return constants
+
+
+def _course_step(
+    update_rule: str, w: Array, dw: Array, config: Config | None
+) -> tuple[Array, Config]:
+    """A step in the course's form: what `update` changes in place is copied first."""
+    config = {} if config is None else config
+    rule = RULES[update_rule]
+    for name, default in rule.defaults.items():
+        config.setdefault(name, default)
+    settings = {name: float(config[name]) for name in rule.defaults}
+    memory = {n: np.array(config.get(n, np.zeros_like(w)), w.dtype).ravel() for n in rule.memory}
+    t = int(config.get("t", 0)) + 1
+    next_w = np.array(w).ravel()
+    update(update_rule, next_w, np.asarray(dw, w.dtype).ravel(), memory, settings, t)
+    if "beta1" in settings:
+        config["t"] = t
+    config.update({name: array.reshape(w.shape) for name, array in memory.items()})
+    return next_w.reshape(w.shape), config
 
 
 def sgd(
@@ -34,9 +198,7 @@ def sgd(
     >>> sgd(np.array([1.0]), np.array([10.0]))[0]
     array([0.9])
     """
-    config = {} if config is None else config
-    learning_rate = _number(config, "learning_rate", 1e-2)
-    return w - learning_rate * dw, config
+    return _course_step("sgd", w, dw, config)
 
 
 def sgd_momentum(
@@ -51,13 +213,7 @@ def sgd_momentum(
 
     Source: B. T. Polyak, "Some methods of speeding up the convergence of iteration methods" (1964).
     """
-    config = {} if config is None else config
-    learning_rate = _number(config, "learning_rate", 1e-2)
-    momentum = _number(config, "momentum", 0.9)
-    velocity = config.get("velocity", np.zeros_like(w))
-
-    config["velocity"] = momentum * velocity - learning_rate * dw
-    return w + config["velocity"], config
+    return _course_step("sgd_momentum", w, dw, config)
 
 
 def rmsprop(
@@ -76,14 +232,7 @@ def rmsprop(
 
     Source: T. Tieleman and G. Hinton, Lecture 6.5, COURSERA: Neural Networks for ML (2012).
     """
-    config = {} if config is None else config
-    learning_rate = _number(config, "learning_rate", 1e-2)
-    decay_rate = _number(config, "decay_rate", 0.99)
-    epsilon = _number(config, "epsilon", 1e-8)
-    cache = config.get("cache", np.zeros_like(w))
-
-    config["cache"] = decay_rate * cache + (1 - decay_rate) * dw**2
-    return w - learning_rate * dw / (np.sqrt(config["cache"]) + epsilon), config
+    return _course_step("rmsprop", w, dw, config)
 
 
 def adam(
@@ -106,17 +255,7 @@ def adam(
     Source: D. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015; the
     efficient form at the end of section 2, which takes epsilon before the bias correction.
     """
-    config = {} if config is None else config
-    learning_rate = _number(config, "learning_rate", 1e-3)
-    beta1 = _number(config, "beta1", 0.9)
-    beta2 = _number(config, "beta2", 0.999)
-    epsilon = _number(config, "epsilon", 1e-8)
-
-    t = config["t"] = config.get("t", 0) + 1
-    m = config["m"] = beta1 * config.get("m", np.zeros_like(w)) + (1 - beta1) * dw
-    v = config["v"] = beta2 * config.get("v", np.zeros_like(w)) + (1 - beta2) * dw**2
-    step = learning_rate * math.sqrt(1 - beta2**t) / (1 - beta1**t)
-    return w - step * m / (np.sqrt(v) + epsilon), config
+    return _course_step("adam", w, dw, config)
 
 
 def adamw(
@@ -129,35 +268,4 @@ def adamw(
 
     Source: I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019.
     """
-    config = {} if config is None else config
-    learning_rate = _number(config, "learning_rate", 1e-3)
-    weight_decay = _number(config, "weight_decay", 1e-2)
-    return adam(w - learning_rate * weight_decay * w, dw, config)
-
-
-UPDATE_RULES: dict[str, UpdateRule] = {
-    "sgd": sgd,
-    "sgd_momentum": sgd_momentum,
-    "rmsprop": rmsprop,
-    "adam": adam,
-    "adamw": adamw,
-}
-
-
-def checked_settings(update_rule: str, optim_config: Config | None = None) -> dict[str, float]:
-    """A rule's settings, those that are not given with their defaults.
-
-    Raises:
-        ValueError: for an unknown rule, or a setting that the rule does not have.
-
-    >>> checked_settings("sgd_momentum", {"learning_rate": 0.1})
-    {'learning_rate': 0.1, 'momentum': 0.9}
-    """
-    if update_rule not in UPDATE_RULES:
-        raise ValueError(f"update_rule {update_rule!r}: expected one of {', '.join(UPDATE_RULES)}")
-    _, known = UPDATE_RULES[update_rule](np.zeros(1), np.zeros(1), {})
-    defaults = {name: value for name, value in known.items() if isinstance(value, float)}
-    for name in optim_config or {}:
-        if name not in defaults:
-            raise ValueError(f"optim_config: {update_rule} has no setting {name!r}")
-    return defaults | {name: float(value) for name, value in (optim_config or {}).items()}
+    return _course_step("adamw", w, dw, config)

@@ -14,9 +14,10 @@ from limner.data.dataset import Dataset
 from limner.data.opening import open_dataset
 from limner.errors import InputError, LimnerError
 from limner.report import write_report
-from limner.run import StoppedError, TrainingRun, read_history
-from limner.settings import TrainConfig
 from limner.terminal import print_rows, progress_bar, say
+from limner.training.config import TrainConfig
+from limner.training.history import read_history
+from limner.training.run import StoppedError, TrainingRun
 
 
 def train_with_progress(

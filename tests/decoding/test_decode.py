@@ -1,28 +1,31 @@
 import numpy as np
 import pytest
 
-from limner.decoding import Decoding, Limits, beam_search, decode, greedy
+from by_step import StepDecoder, beam_search, greedy
+from limner.decoding import Constraints, Decoding, decode
 
-LIMITS = Limits(start=0, end=3, max_length=40, forbidden=[0])
+WORDS = {"<START>": 0, "one": 1, "two": 2, "<END>": 3, "<NULL>": 4}
+CONSTRAINTS = Constraints(start=0, end=3, null=4, max_length=30, forbidden=[4, 0])
 
 
 def step(words, state):
     """Scores that depend on the word before and on the picture."""
     (pictures,) = state
-    table = np.random.default_rng(5).standard_normal((6, 4, 4))
+    table = np.random.default_rng(5).standard_normal((6, 5, 5))
     return table[pictures, words], state
 
 
 def run(how, N=6):
-    return decode(step, (np.arange(N),), N, LIMITS, how)
+    decoder = StepDecoder(step, (np.arange(N),))
+    return decode(decoder, np.zeros((N, 0)), how, WORDS, how.new_rng())
 
 
 def test_each_way_is_the_decoder_of_that_name():
     state = (np.arange(6),)
-    words, log_probs = greedy(step, state, 6, LIMITS)
+    words, log_probs = greedy(step, state, 6, CONSTRAINTS)
     np.testing.assert_array_equal(run(Decoding())[0][:, 0], words)
     np.testing.assert_array_equal(run(Decoding())[1][:, 0], log_probs)
-    expected = beam_search(step, state, 6, LIMITS, beam_size=3, n_best=2, length_penalty=1.0)
+    expected = beam_search(step, state, 6, CONSTRAINTS, beam_size=3, n_best=2, length_penalty=1.0)
     found = run(Decoding(beam_size=3, n_best=2, length_penalty=1.0))
     for mine, its in zip(found, expected, strict=True):
         np.testing.assert_array_equal(mine, its)
@@ -30,11 +33,13 @@ def test_each_way_is_the_decoder_of_that_name():
 
 def test_forced_words_and_groups_reach_the_search():
     state = (np.arange(6),)
-    forced = decode(step, state, 6, LIMITS, Decoding(forced=("one",)), [1])
-    expected = beam_search(step, state, 6, LIMITS, beam_size=1, forced=[1])
+    forced = run(Decoding(forced=("one",)))
+    expected = beam_search(step, state, 6, CONSTRAINTS, beam_size=1, forced=[1])
     np.testing.assert_array_equal(forced[0], expected[0])
     found = run(Decoding(n_best=4, groups=2, diversity=2.0))
-    expected = beam_search(step, state, 6, LIMITS, beam_size=4, n_best=4, groups=2, diversity=2.0)
+    expected = beam_search(
+        step, state, 6, CONSTRAINTS, beam_size=4, n_best=4, groups=2, diversity=2.0
+    )
     np.testing.assert_array_equal(found[0], expected[0])
 
 
@@ -53,14 +58,14 @@ def test_the_way_in_words(how, text):
 
 def test_more_captions_than_beams_widen_the_beam():
     words, log_probs = run(Decoding(n_best=4))
-    assert words.shape == (6, 4, 40)
+    assert words.shape == (6, 4, 30)
     assert (np.diff(log_probs, axis=1) <= 0).all()
 
 
 def test_drawn_captions_come_in_order_and_again():
     how = Decoding(temperature=1.0, n_best=5, seed=3)
     words, log_probs = run(how)
-    assert words.shape == (6, 5, 40)
+    assert words.shape == (6, 5, 30)
     assert (np.diff(log_probs, axis=1) <= 0).all()
     np.testing.assert_array_equal(run(how)[0], words)
     likeliest, _ = run(Decoding(temperature=1.0, top_k=1))

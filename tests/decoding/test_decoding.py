@@ -3,8 +3,9 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from limner.decoding import Limits, beam_search, greedy
-from limner.decoding.limits import log_softmax
+from by_step import beam_search, greedy
+from limner.decoding import Constraints
+from limner.decoding.constraints import log_softmax
 
 START, END, NULL = 1, 2, 0
 
@@ -24,7 +25,7 @@ def scripted(rows):
 
 def test_each_caption_ends_on_its_own():
     rows = [[4, 5, END], [END], [6, 7, 4, 5]]
-    words, _ = greedy(*scripted(rows), 3, Limits(START, END, max_length=4))
+    words, _ = greedy(*scripted(rows), 3, Constraints(START, END, max_length=4))
     assert words.dtype == np.int32
     assert words.tolist() == [[4, 5, END, 0], [END, 0, 0, 0], [6, 7, 4, 5]]
 
@@ -37,12 +38,12 @@ def test_captions_that_have_ended_are_not_asked_for():
         calls.append(words.tolist())
         return inner(words, state)
 
-    greedy(step, state, 2, Limits(START, END))
+    greedy(step, state, 2, Constraints(START, END))
     assert calls == [[START, START], [4], [5]]
 
 
 def test_without_an_end_it_goes_on():
-    words, _ = greedy(*scripted([[END, 4]]), 1, Limits(START, None, max_length=3))
+    words, _ = greedy(*scripted([[END, 4]]), 1, Constraints(START, None, max_length=3))
     assert words.tolist() == [[END, 4, 4]]
 
 
@@ -51,7 +52,7 @@ def test_words_and_states_are_handed_on():
         total = state[0] + words
         return np.eye(8)[total % 8] * 50, (total,)
 
-    words, _ = greedy(step, (np.array([0, 3]),), 2, Limits(1, None, max_length=3))
+    words, _ = greedy(step, (np.array([0, 3]),), 2, Constraints(1, None, max_length=3))
     # totals: 1, 1+1, 2+2 ; and 3+1, 4+4, 8+0
     assert words.tolist() == [[1, 2, 4], [4, 0, 0]]
 
@@ -62,7 +63,7 @@ def test_log_probability_is_the_sum_over_the_words_said(rng):
     def step(words, state):
         return table[words], state
 
-    words, total = greedy(step, (), 1, Limits(START, END, max_length=6))
+    words, total = greedy(step, (), 1, Constraints(START, END, max_length=6))
     said = [int(w) for w in words[0] if w != NULL or w == END]
     path = [START, *said]
     expected = sum(log_softmax(table)[a, b] for a, b in pairwise(path))
@@ -73,7 +74,7 @@ def test_forbidden_words_are_never_said():
     def step(words, state):
         return np.tile([9.0, 0, 0, 8, 7, 6, 0, 0], (len(words), 1)), state
 
-    words, total = greedy(step, (), 1, Limits(START, END, max_length=2, forbidden=[0, 3]))
+    words, total = greedy(step, (), 1, Constraints(START, END, max_length=2, forbidden=[0, 3]))
     assert words.tolist() == [[4, 4]]
     left = np.exp([0, 0, 7, 6, 0, 0])
     assert total[0] == pytest.approx(2 * (7 - np.log(left.sum())))
@@ -116,8 +117,8 @@ def every_caption(step, state, V, length):
 def test_beam_search_with_room_for_all_is_exhaustive(seed):
     V, L, N = 4, 4, 3
     step, states = random_model(np.random.default_rng(seed), V)
-    limits = Limits(START, END, null=-1, max_length=L)
-    words, total = beam_search(step, states(N), N, limits, beam_size=V**L, n_best=5)
+    constraints = Constraints(START, END, null=-1, max_length=L)
+    words, total = beam_search(step, states(N), N, constraints, beam_size=V**L, n_best=5)
     for n in range(N):
         state = tuple(array[n : n + 1] for array in states(N))
         found = every_caption(step, state, V, L)
@@ -133,9 +134,9 @@ def test_stopping_early_loses_nothing(seed, length_penalty):
     """The best by penalised probability, found by looking at everything."""
     V, L, N = 4, 4, 3
     step, states = random_model(np.random.default_rng(seed), V)
-    limits = Limits(START, END, null=-1, max_length=L)
+    constraints = Constraints(START, END, null=-1, max_length=L)
     options = {"beam_size": V**L, "length_penalty": length_penalty}
-    words, _ = beam_search(step, states(N), N, limits, **options)
+    words, _ = beam_search(step, states(N), N, constraints, **options)
     for n in range(N):
         state = tuple(array[n : n + 1] for array in states(N))
         found = every_caption(step, state, V, L)
@@ -150,23 +151,25 @@ def test_stopping_early_loses_nothing(seed, length_penalty):
 @pytest.mark.parametrize("seed", range(10))
 def test_beam_one_is_greedy(seed):
     step, states = random_model(np.random.default_rng(seed))
-    limits = Limits(START, END, max_length=9, min_length=3, forbidden=[NULL], no_repeat_ngram=2)
-    words, total = greedy(step, states(20), 20, limits)
-    beam_words, beam_total = beam_search(step, states(20), 20, limits, beam_size=1)
+    constraints = Constraints(
+        START, END, max_length=9, min_length=3, forbidden=[NULL], no_repeat_ngram=2
+    )
+    words, total = greedy(step, states(20), 20, constraints)
+    beam_words, beam_total = beam_search(step, states(20), 20, constraints, beam_size=1)
     np.testing.assert_array_equal(beam_words[:, 0], words)
     np.testing.assert_allclose(beam_total[:, 0], total)
 
 
 def test_a_wider_beam_finds_what_greedy_misses_and_pictures_do_not_mix(rng):
     step, states = random_model(rng)
-    limits = Limits(START, END, max_length=9, forbidden=[NULL])
-    _, narrow = greedy(step, states(30), 30, limits)
-    words, wide = beam_search(step, states(30), 30, limits, beam_size=4, n_best=2)
+    constraints = Constraints(START, END, max_length=9, forbidden=[NULL])
+    _, narrow = greedy(step, states(30), 30, constraints)
+    words, wide = beam_search(step, states(30), 30, constraints, beam_size=4, n_best=2)
     assert (wide[:, 0] > narrow + 1e-9).any()
     assert (wide[:, 0] >= wide[:, 1]).all()
     for n in range(30):
         state = tuple(array[n : n + 1] for array in states(30))
-        alone, total = beam_search(step, state, 1, limits, beam_size=4, n_best=2)
+        alone, total = beam_search(step, state, 1, constraints, beam_size=4, n_best=2)
         assert alone[0].tolist() == words[n].tolist()
         assert total[0] == pytest.approx(wide[n])
 
@@ -176,9 +179,9 @@ def test_a_wider_beam_finds_what_greedy_misses_and_pictures_do_not_mix(rng):
 def test_forced_words_with_room_for_all_are_exhaustive(seed, forced):
     V, L, N = 4, 4, 3
     step, states = random_model(np.random.default_rng(seed), V)
-    limits = Limits(START, END, null=-1, max_length=L)
+    constraints = Constraints(START, END, null=-1, max_length=L)
     options = {"beam_size": V**L, "n_best": 3, "forced": forced}
-    words, total = beam_search(step, states(N), N, limits, **options)
+    words, total = beam_search(step, states(N), N, constraints, **options)
     for n in range(N):
         state = tuple(array[n : n + 1] for array in states(N))
         found = every_caption(step, state, V, L)
@@ -195,29 +198,29 @@ def test_forced_words_with_room_for_all_are_exhaustive(seed, forced):
 @pytest.mark.parametrize("seed", range(10))
 def test_forced_words_are_said_by_the_narrowest_beam(seed):
     step, states = random_model(np.random.default_rng(seed), 8)
-    limits = Limits(START, END, max_length=5, forbidden=[NULL, START])
-    words, _ = beam_search(step, states(20), 20, limits, beam_size=1, forced=[7, 5, 3, 4])
+    constraints = Constraints(START, END, max_length=5, forbidden=[NULL, START])
+    words, _ = beam_search(step, states(20), 20, constraints, beam_size=1, forced=[7, 5, 3, 4])
     assert all({7, 5, 3, 4} <= set(row) for row in words[:, 0].tolist())
     with pytest.raises(ValueError, match="5 forced words and an end: more than max_length 5"):
-        beam_search(step, states(20), 20, limits, beam_size=1, forced=[3, 4, 5, 6, 7])
+        beam_search(step, states(20), 20, constraints, beam_size=1, forced=[3, 4, 5, 6, 7])
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_groups(seed):
     """The first is a beam search of its own; the others say other words; nothing comes twice."""
     step, states = random_model(np.random.default_rng(seed), 8)
-    limits = Limits(START, END, max_length=6, forbidden=[NULL, START])
-    alone, total = beam_search(step, states(20), 20, limits, beam_size=2)
+    constraints = Constraints(START, END, max_length=6, forbidden=[NULL, START])
+    alone, total = beam_search(step, states(20), 20, constraints, beam_size=2)
     options = {"beam_size": 6, "n_best": 3, "groups": 3}
-    words, _ = beam_search(step, states(20), 20, limits, **options, diversity=100.0)
+    words, _ = beam_search(step, states(20), 20, constraints, **options, diversity=100.0)
     for n in range(20):
         assert alone[n, 0].tolist() in words[n].tolist()
         assert len({tuple(row) for row in words[n].tolist()}) == 3
-    same, its = beam_search(step, states(20), 20, limits, **options, diversity=0.0)
+    same, its = beam_search(step, states(20), 20, constraints, **options, diversity=0.0)
     np.testing.assert_array_equal(same[:, 0], alone[:, 0])
     np.testing.assert_allclose(its[:, 0], total[:, 0])
     with pytest.raises(ValueError, match="beam_size 6, groups 4"):
-        beam_search(step, states(20), 20, limits, beam_size=6, groups=4)
+        beam_search(step, states(20), 20, constraints, beam_size=6, groups=4)
 
 
 def test_a_state_within_a_state_follows_its_captions(rng):
@@ -227,10 +230,10 @@ def test_a_state_within_a_state_follows_its_captions(rng):
         scores, after = inner(words, state[1])
         return scores, (state[0], after)
 
-    limits = Limits(START, END, max_length=9, forbidden=[NULL])
+    constraints = Constraints(START, END, max_length=9, forbidden=[NULL])
     nested = (np.zeros(30), states(30))
-    found = beam_search(step, nested, 30, limits, beam_size=4)
-    expected = beam_search(inner, states(30), 30, limits, beam_size=4)
+    found = beam_search(step, nested, 30, constraints, beam_size=4)
+    expected = beam_search(inner, states(30), 30, constraints, beam_size=4)
     np.testing.assert_array_equal(found[0], expected[0])
 
 
@@ -238,7 +241,7 @@ def test_what_never_ends_is_the_likeliest_beginning():
     def step(words, state):
         return np.tile([-np.inf, -np.inf, -np.inf, 1.0, 2.0], (len(words), 1)), state
 
-    words, total = beam_search(step, (), 2, Limits(START, END, max_length=3), beam_size=3)
+    words, total = beam_search(step, (), 2, Constraints(START, END, max_length=3), beam_size=3)
     assert words[:, 0].tolist() == [[4, 4, 4]] * 2
     assert total[0, 0] == pytest.approx(3 * (2 - np.log(np.exp(1) + np.exp(2))))
 
@@ -251,6 +254,6 @@ def test_a_decided_caption_is_not_asked_for_again():
         sizes.append(len(words))
         return inner(words, state)
 
-    words, _ = beam_search(step, state, 2, Limits(START, END), beam_size=2)
+    words, _ = beam_search(step, state, 2, Constraints(START, END), beam_size=2)
     assert words[:, 0, :3].tolist() == [[END, 0, 0], [4, 5, END]]
     assert sizes == [2, 2, 2]  # two rows, then two beams of the one that goes on

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from limner.gradcheck import eval_numerical_gradient, rel_error
-from limner.layers import Shared, temporal_softmax_loss
+from limner.layers import SoftTargets, temporal_softmax_loss
 
 
 @pytest.mark.parametrize(
@@ -79,18 +79,18 @@ def test_smoothed_labels_equal_pytorchs(rng):
     np.testing.assert_allclose(dx, theirs.grad.numpy(), atol=1e-14)
 
 
-def shared_with(rng, N, T, V, K):
+def soft_targets_of(rng, N, T, V, K):
     words = rng.permuted(np.tile(np.arange(V), (N, T, 1)), axis=2)[:, :, :K]
-    return Shared(words, rng.dirichlet(np.ones(K + 1), (N, T))[:, :, :K] * 0.8)
+    return SoftTargets(words, rng.dirichlet(np.ones(K + 1), (N, T))[:, :, :K] * 0.8)
 
 
-def test_gradient_of_shared_labels(rng):
+def test_gradient_of_soft_targets(rng):
     N, T, V = 3, 4, 7
     x, y = rng.standard_normal((N, T, V)), rng.integers(V, size=(N, T))
-    weights, shared = rng.uniform(0.5, 2, (N, T)), shared_with(rng, N, T, V, 3)
-    _, dx = temporal_softmax_loss(x, y, weights, smoothing=0.1, shared=shared)
+    weights, soft = rng.uniform(0.5, 2, (N, T)), soft_targets_of(rng, N, T, V, 3)
+    _, dx = temporal_softmax_loss(x, y, weights, smoothing=0.1, soft_targets=soft)
     numerical = eval_numerical_gradient(
-        lambda x: float(temporal_softmax_loss(x, y, weights, smoothing=0.1, shared=shared)[0]),
+        lambda x: float(temporal_softmax_loss(x, y, weights, smoothing=0.1, soft_targets=soft)[0]),
         x,
         verbose=False,
     )
@@ -99,15 +99,15 @@ def test_gradient_of_shared_labels(rng):
 
 
 @pytest.mark.torch
-def test_shared_labels_equal_pytorchs(rng):
+def test_soft_targets_equal_pytorchs(rng):
     torch = pytest.importorskip("torch")
     x, y = rng.standard_normal((3, 4, 7)), rng.integers(7, size=(3, 4))
-    shared = shared_with(rng, 3, 4, 7, 3)
+    soft = soft_targets_of(rng, 3, 4, 7, 3)
     expected = np.full((3, 4, 7), 0.1 / 7)
     for place in np.ndindex(3, 4):
-        expected[place][y[place]] += 0.9 - shared.shares[place].sum()
-        expected[place][shared.words[place]] += shared.shares[place]
-    loss, dx = temporal_softmax_loss(x, y, np.ones((3, 4)), smoothing=0.1, shared=shared)
+        expected[place][y[place]] += 0.9 - soft.probs[place].sum()
+        expected[place][soft.tokens[place]] += soft.probs[place]
+    loss, dx = temporal_softmax_loss(x, y, np.ones((3, 4)), smoothing=0.1, soft_targets=soft)
     theirs = torch.tensor(x.reshape(-1, 7), requires_grad=True)
     total = torch.nn.functional.cross_entropy(
         theirs, torch.tensor(expected.reshape(-1, 7)), reduction="sum"

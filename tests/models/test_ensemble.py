@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from limner.decoding import Decoding
+from limner.decoding import Decoding, decode
+from limner.engine.numpy import fast_decoder
 from limner.models import AttentionRNN, CaptioningRNN, Ensemble
 
 WORDS = {"<NULL>": 0, "<START>": 1, "<END>": 2, "<UNK>": 3, "cat": 4, "dog": 5}
@@ -20,16 +21,16 @@ def test_probabilities_are_averaged(rng):
     members = [member(0), member(1, "gru"), member(2, "rnn")]
     both = Ensemble(members)
     features = rng.standard_normal((4, 5))
-    states = [m.initial_state(features) for m in members]
-    state = fast_state = both.initial_state(features)
-    fast = both.stepper()
+    states = [m.start(features) for m in members]
+    state = fast_state = both.start(features)
+    fast = fast_decoder(both)
     for words in rng.integers(1, 6, size=(5, 4)):
         shares = []
         for i, m in enumerate(members):
             scores, states[i] = m.step(words, states[i])
             shares.append(softmax(scores))
         scores, state = both.step(words, state)
-        fast_scores, fast_state = fast(words, fast_state)
+        fast_scores, fast_state = fast.step(words, fast_state)
         np.testing.assert_allclose(np.exp(scores), np.mean(shares, axis=0))
         np.testing.assert_allclose(fast_scores, scores)
 
@@ -38,8 +39,8 @@ def test_probabilities_are_averaged(rng):
 def test_a_model_with_itself_says_what_it_says(how, rng):
     features = rng.standard_normal((6, 3, 5)).astype(np.float32)
     model = AttentionRNN(WORDS, 5, 6, 7, 4, 3, rng=rng)
-    words, log_probs = model.decode(features, how)
-    found, its = Ensemble([model, model]).decode(features, how)
+    words, log_probs = decode(model, features, how, WORDS)
+    found, its = decode(Ensemble([model, model]), features, how, WORDS)
     np.testing.assert_array_equal(found, words)
     np.testing.assert_allclose(its, log_probs, rtol=1e-4)
 
@@ -59,13 +60,13 @@ def test_what_does_not_go_together(others, message):
         Ensemble([])
 
 
-def test_the_look_is_the_mean_of_those_that_attend(rng):
+def test_attention_weights_are_the_mean_of_those_that_attend(rng):
     words = {"<NULL>": 0, "<START>": 1, "<END>": 2, "cat": 3}
     members = [AttentionRNN(words, 5, 3, 4, 2, 6, rng=rng) for _ in range(2)]
     features = rng.standard_normal((2, 9, 5)).astype(np.float32)
     model = Ensemble(members)
-    look = model.look(model.initial_state(features))
-    each = [member.look(member.initial_state(features)) for member in members]
-    np.testing.assert_allclose(look, (each[0] + each[1]) / 2)
+    weights = model.attention_weights(model.start(features))
+    each = [member.attention_weights(member.start(features)) for member in members]
+    np.testing.assert_allclose(weights, (each[0] + each[1]) / 2)
     pooled = Ensemble([CaptioningRNN(words, 5, rng=rng)])
-    assert pooled.look(pooled.initial_state(features[:, 0])) is None
+    assert pooled.attention_weights(pooled.start(features[:, 0])) is None

@@ -9,8 +9,8 @@ import typer
 from limner.data.opening import open_dataset
 from limner.demo import run_demo
 from limner.errors import InputError
-from limner.settings import TrainConfig, read_config
 from limner.stages import report_run, train_with_progress
+from limner.training.config import TrainConfig, read_config
 
 
 def train(

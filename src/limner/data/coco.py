@@ -74,7 +74,7 @@ def sample_coco_minibatch(
         captions (B, T), features (B, D), urls (B,).
     """
     rows = np.random.choice(len(data[f"{split}_captions"]), batch_size)
-    captions, features = Split.from_course(data, split).minibatch(rows)
+    features, captions, _ = Split.from_course(data, split).minibatch(rows)
     return captions, features, data[f"{split}_urls"][data[f"{split}_image_idxs"][rows]]
 
 

@@ -27,6 +27,7 @@ from limner.data.origins import Origins
 from limner.data.sources import Picture
 from limner.errors import InputError
 from limner.pca import Projection
+from limner.randomness import Random, integers
 from limner.vocabulary import Vocabulary
 
 
@@ -59,28 +60,33 @@ class Split:
         )
 
     def minibatch(
-        self, rows: Int[Array, " B"], rng: np.random.Generator | None = None
-    ) -> tuple[Int[Array, "B T"], Float[Array, "B *_ D"]]:
-        """The captions of these rows, and the features of their pictures.
+        self, rows: Int[Array, " B"], rng: Random | None = None
+    ) -> tuple[Float[Array, "M *_ D"], Int[Array, "B T"], Int[Array, " B"]]:
+        """Features, the captions of these rows, and the row of features of each caption.
 
-        With `rng`, and where there are views, every picture's is drawn among them and itself.
+        Pooled features are given for every caption, those of regions once an image: they are too
+        large to be projected for every caption anew. Where there are views, an image's features are
+        drawn among its own and those of its views; None draws from NumPy's global state.
         """
-        return self.captions[rows], self.seen(self.image_idxs[rows], rng)
+        if self.features.ndim == 3:
+            return self.by_image(rows, rng)
+        features = self.features_of(self.image_idxs[rows], rng)
+        return features, self.captions[rows], np.arange(len(rows))
 
-    def shared_minibatch(
-        self, rows: Int[Array, " B"], rng: np.random.Generator | None = None
-    ) -> tuple[Int[Array, "B T"], Float[Array, "M *_ D"], Int[Array, " B"]]:
-        """The captions of these rows, the M pictures' features once each, and whose is whose."""
-        images, whose = np.unique(self.image_idxs[rows], return_inverse=True)
-        return self.captions[rows], self.seen(images, rng), whose
+    def by_image(
+        self, rows: Int[Array, " B"], rng: Random | None = None
+    ) -> tuple[Float[Array, "M *_ D"], Int[Array, "B T"], Int[Array, " B"]]:
+        """As `minibatch`, with the features of M images once each."""
+        images, image_idxs = np.unique(self.image_idxs[rows], return_inverse=True)
+        return self.features_of(images, rng), self.captions[rows], image_idxs
 
-    def seen(
-        self, images: Int[Array, " M"], rng: np.random.Generator | None = None
+    def features_of(
+        self, images: Int[Array, " M"], rng: Random | None = None
     ) -> Float[Array, "M *_ D"]:
-        """The features of these pictures, or of views of them; see `minibatch`."""
+        """The features of these images, or of views of them; see `minibatch`."""
         features: Array = self.features[images]
-        if rng is not None and self.views:
-            drawn = rng.integers(1 + len(self.views), size=len(images))
+        if self.views:
+            drawn = integers(rng, 1 + len(self.views), len(images))
             for number, view in enumerate(self.views, start=1):
                 chosen = np.flatnonzero(drawn == number)
                 features[chosen] = view[images[chosen]]

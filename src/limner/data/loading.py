@@ -22,7 +22,7 @@ from limner.arrays import Array, Float, Int
 from limner.data.opening import open_dataset
 from limner.errors import InputError, LimnerError
 
-Batch = tuple[Int[Array, "B T"], Float[Array, "B *_ D"]]
+Minibatch = tuple[Int[Array, "B T"], Float[Array, "B *_ D"]]
 
 
 class Minibatches:
@@ -52,7 +52,7 @@ class Minibatches:
         >>> batches = Minibatches("dataset", batch_size=50, seed=1)  # doctest: +SKIP
         >>> for batches.epoch in range(10):  # doctest: +SKIP
         ...     for captions, features in batches:
-        ...         engine.step(features, captions)
+        ...         engine.step(Batch(features, captions), learning_rate=1e-3)
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Minibatches:
     def __len__(self) -> int:
         return math.ceil(len(self._split.captions) / self._batch_size)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Minibatch]:
         epoch, numbers = self.epoch, range(len(self))
         if not self._workers:
             yield from (self.batch(epoch, number) for number in numbers)
@@ -96,7 +96,7 @@ class Minibatches:
         self._pool = self._pool or ProcessPoolExecutor(
             self._workers, multiprocessing.get_context("spawn"), _begin, (self,)
         )
-        waiting: deque[Future[Batch]] = deque()
+        waiting: deque[Future[Minibatch]] = deque()
         try:
             for number in numbers:
                 waiting.append(self._pool.submit(_gather, epoch, number))
@@ -111,13 +111,15 @@ class Minibatches:
                 "`if __name__ == '__main__':`"
             ) from None
 
-    def batch(self, epoch: int, number: int) -> Batch:
+    def batch(self, epoch: int, number: int) -> Minibatch:
         """One batch by itself."""
         if self._order[0] != epoch:
             rng = np.random.default_rng([self._seed, epoch])
             self._order = epoch, rng.permutation(len(self._split.captions))
         rows = self._order[1][number * self._batch_size : (number + 1) * self._batch_size]
-        return self._split.minibatch(rows, np.random.default_rng([self._seed, epoch, number]))
+        rng = np.random.default_rng([self._seed, epoch, number])
+        images = self._split.image_idxs[rows]
+        return self._split.captions[rows], self._split.features_of(images, rng)
 
 
 _here: list[Minibatches] = []
@@ -128,5 +130,5 @@ def _begin(batches: Minibatches) -> None:
     _here[:] = [batches]
 
 
-def _gather(epoch: int, number: int) -> Batch:
+def _gather(epoch: int, number: int) -> Minibatch:
     return _here[0].batch(epoch, number)

@@ -1,21 +1,22 @@
-"""From a model's next-word scores to captions, for many pictures at once.
+"""From next-token scores to captions, for many images at once.
 
-A decoder knows nothing of the model. It is given a start state, whose parts have the captions as
-their first axis, and a step function `(words (N,), state) -> (scores (N, V), state)`. It may change
-the scores. Captions that have ended are not asked for any more.
+Decoding knows nothing of a model but the three functions of a `Decoder`. Captions that have ended
+are not asked for any more.
 """
 
 from limner.decoding.beam import beam_search
+from limner.decoding.constraints import Constraints
 from limner.decoding.decode import USUAL, Decoding, decode
-from limner.decoding.limits import Limits, State, Step
-from limner.decoding.walk import greedy, sample
+from limner.decoding.decoder import BigramDecoder, Decoder, State
+from limner.decoding.sampling import greedy, sample
 
 __all__ = [
     "USUAL",
+    "BigramDecoder",
+    "Constraints",
+    "Decoder",
     "Decoding",
-    "Limits",
     "State",
-    "Step",
     "beam_search",
     "decode",
     "greedy",

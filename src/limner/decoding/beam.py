@@ -9,15 +9,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from limner.arrays import Array, Bool, Float, Int
-from limner.decoding.finished import Finished
-from limner.decoding.limits import Limits, State, Step, rows_of
+from limner.decoding.constraints import Constraints
+from limner.decoding.decoder import Decoder
+from limner.decoding.hypotheses import Hypotheses
 
 
 def beam_search(
-    step: Step,
-    state: State,
-    num_captions: int,
-    limits: Limits,
+    decoder: Decoder,
+    features: Float[Array, "N *L D"],
+    constraints: Constraints,
     *,
     beam_size: int = 5,
     n_best: int = 1,
@@ -35,10 +35,8 @@ def beam_search(
     words, the likeliest beginnings are taken.
 
     Args:
-        step: as for `greedy`; it is called with the beginnings of every caption.
-        state: what the first step starts from, one row for each caption.
-        num_captions: N.
-        limits: what may be said; `end` must be a word.
+        decoder, features: as for `greedy`; a row of the decoder is a beginning of a caption.
+        constraints: on the captions; `end` must be a token.
         beam_size: of all groups; 1 gives what `greedy` gives.
         n_best: n, captions wanted of each, at most beam_size.
         length_penalty: captions are ranked by log-probability / ((5 + words) / 6)^length_penalty
@@ -62,19 +60,19 @@ def beam_search(
         ValueError: unless 1 <= n_best <= beam_size, length_penalty and diversity are 0 or more,
             beam_size is a multiple of groups, and `max_length` has room for the forced words.
 
-    >>> def step(words, state):  # 1, 2 or 3 after 0; the likeliest beginning does not end best
-    ...     table = [[0, 0.5, 0.4, 0.1], [0, 0.4, 0.25, 0.35], [0, 0.1, 0.1, 0.8], [0, 0, 0, 1]]
-    ...     return np.log(np.array(table)[words] + 1e-9), state
-    >>> limits = Limits(start=0, end=3, max_length=3)
-    >>> words, log_prob = beam_search(step, (), 1, limits, beam_size=2)
-    >>> words, np.exp(log_prob).round(2)
+    >>> from limner.decoding import BigramDecoder  # the likeliest beginning does not end best
+    >>> table = [[0, 0.5, 0.4, 0.1], [0, 0.4, 0.25, 0.35], [0, 0.1, 0.1, 0.8], [0, 0, 0, 1]]
+    >>> decoder, image = BigramDecoder(np.log(np.array(table) + 1e-9)), np.zeros((1, 0))
+    >>> constraints = Constraints(start=0, end=3, max_length=3)
+    >>> tokens, log_prob = beam_search(decoder, image, constraints, beam_size=2)
+    >>> tokens, np.exp(log_prob).round(2)
     (array([[[2, 3, 0]]], dtype=int32), array([[0.32]]))
-    >>> beam_search(step, (), 1, limits, beam_size=2, forced=[1])[0]
+    >>> beam_search(decoder, image, constraints, beam_size=2, forced=[1])[0]
     array([[[1, 3, 0]]], dtype=int32)
     """
-    if limits.end is None or not 1 <= n_best <= beam_size or length_penalty < 0:
+    if constraints.end is None or not 1 <= n_best <= beam_size or length_penalty < 0:
         raise ValueError(
-            f"end {limits.end}, n_best {n_best}, beam_size {beam_size}, length_penalty "
+            f"end {constraints.end}, n_best {n_best}, beam_size {beam_size}, length_penalty "
             f"{length_penalty}: expected an end, 1 <= n_best <= beam_size, length_penalty >= 0"
         )
     if groups < 1 or beam_size % groups or diversity < 0:
@@ -82,24 +80,24 @@ def beam_search(
             f"beam_size {beam_size}, groups {groups}, diversity {diversity}: expected a multiple "
             "of groups, and diversity >= 0"
         )
-    if len(forced) >= limits.max_length:
+    if len(forced) >= constraints.max_length:
         raise ValueError(
-            f"{len(forced)} forced words and an end: more than max_length {limits.max_length}"
+            f"{len(forced)} forced words and an end: more than max_length {constraints.max_length}"
         )
-    N, K = num_captions, beam_size // groups
+    N, K = len(features), beam_size // groups
     kept = n_best if groups == 1 else K  # two groups may come to one caption
-    beams = [_Beams(N, K, kept, limits, length_penalty, forced) for _ in range(groups)]
-    states = [state] * groups
-    for t in range(limits.max_length):
+    beams = [_Beams(N, K, kept, constraints, length_penalty, forced) for _ in range(groups)]
+    states = [decoder.start(features)] * groups
+    for t in range(constraints.max_length):
         said: Array | None = None  # (N, V): how many beginnings of earlier groups say a word here
         for g, group in enumerate(beams):
             if not len(group.running):
                 continue
-            scores, after = step(group.words, states[g])
+            scores, after = decoder.step(group.words, states[g])
             if groups > 1 and said is None:
                 said = np.zeros((N, scores.shape[1]), scores.dtype)
             cost = None if said is None or g == 0 else diversity * said[group.running]
-            states[g] = rows_of(after, group.advance(scores, t, cost))
+            states[g] = decoder.select(after, group.advance(scores, t, cost))
             if said is not None:
                 rows = np.repeat(group.running, group.total.shape[1])
                 alive = np.isfinite(group.total.ravel())
@@ -130,19 +128,19 @@ class _Beams:
         N: int,
         K: int,
         n: int,
-        limits: Limits,
+        constraints: Constraints,
         length_penalty: float,
         forced: Sequence[int],
     ) -> None:
-        L = limits.max_length
-        self._K, self._limits = K, limits
+        L = constraints.max_length
+        self._K, self._constraints = K, constraints
         self._penalty = ((5 + np.arange(L + 1)) / 6) ** length_penalty
-        self._finished = Finished(N, n, limits)
+        self._finished = Hypotheses(N, n, constraints)
         self._forced = np.array(forced, dtype=np.intp)
         self.running = np.arange(N)
-        self.words = np.full(N, limits.start)
+        self.words = np.full(N, constraints.start)
         self.total = np.zeros((N, 1))
-        self._said = np.full((N, 1, L), limits.null, dtype=np.int32)
+        self._said = np.full((N, 1, L), constraints.null, dtype=np.int32)
         self._met = np.zeros((N, 1, len(forced)), dtype=bool)
 
     def advance(
@@ -157,7 +155,7 @@ class _Beams:
         """
         A, B = self.total.shape
         V = scores.shape[1]
-        self._limits.apply(scores, self._said.reshape(-1, self._said.shape[2])[:, :t])
+        self._constraints.apply(scores, self._said.reshape(-1, self._said.shape[2])[:, :t])
         highest = scores.max(axis=1, keepdims=True)
         norm = highest[:, 0] + np.log(np.exp(scores - highest).sum(axis=1))
         scores += (self.total.ravel() - norm).astype(scores.dtype)[:, None]
@@ -181,7 +179,7 @@ class _Beams:
         kept: Array = rows[going].ravel()
         return kept
 
-    def close(self) -> Finished:
+    def close(self) -> Hypotheses:
         """The finished captions; where there are too few, the likeliest beginnings."""
         whole = self._met.all(axis=2)
         self._finished.fill(self.running, self._said, np.where(whole, self.total, -np.inf))
@@ -211,20 +209,20 @@ class _Beams:
         if among is not None:
             scores = np.where(among, scores, -np.inf)
         if missing:
-            scores[:, :, self._limits.end] = -np.inf
-            if t + missing + 1 >= self._limits.max_length:  # no room for what is missing
+            scores[:, :, self._constraints.end] = -np.inf
+            if t + missing + 1 >= self._constraints.max_length:  # no room for what is missing
                 scores[:] = -np.inf
         places, values = _top(scores.reshape(A, B * V), min(2 * K, B * V))
         parents, words = np.divmod(places, V)
         if cost is not None:
             values = values + cost[np.arange(A)[:, None], words]
         # finished: <END> among the K best candidates
-        ends = words == self._limits.end
+        ends = words == self._constraints.end
         ranks = values / self._penalty[t + 1]
         better = ends[:, :K] & (ranks[:, :K] > self._finished.worst[self.running, None])
         for a, k in np.argwhere(better).tolist():
             caption = self._said[a, parents[a, k]].copy()
-            caption[t] = self._limits.end
+            caption[t] = self._constraints.end
             picture = int(self.running[a])
             self._finished.add(picture, caption, float(values[a, k]), float(ranks[a, k]))
         # the K best others go on

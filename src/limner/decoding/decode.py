@@ -3,15 +3,21 @@
 Shapes: N pictures, n captions of each, L words at most.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from limner.arrays import Array, Float, Int
 from limner.decoding.beam import beam_search
-from limner.decoding.limits import Limits, State, Step, rows_of
-from limner.decoding.walk import greedy, sample
+from limner.decoding.constraints import Constraints
+from limner.decoding.decoder import Decoder
+from limner.decoding.sampling import greedy, sample
+from limner.randomness import Random
+from limner.vocabulary import END, NULL, START, UNK
+
+CHARACTERS = 6
+"""What a word counts, where lengths are given in words and the vocabulary is of characters."""
 
 MOST = 10_000
 """Words, beams and captions: with more, memory or patience ends first."""
@@ -129,57 +135,103 @@ USUAL = Decoding(beam_size=3, length_penalty=1.0, no_repeat_ngram=2)
 
 
 def decode(
-    step: Step,
-    state: State,
-    num_captions: int,
-    limits: Limits,
+    decoder: Decoder,
+    features: Float[Array, "N *L D"],
     how: Decoding,
-    forced: Sequence[int] = (),
-    rng: np.random.Generator | None = None,
+    word_to_idx: Mapping[str, int],
+    rng: Random | None = None,
 ) -> tuple[Int[Array, "N n L"], Float[Array, "N n"]]:
-    """Decode as told; `forced` are the ids of `how.forced`, and `rng` draws, or a new one.
+    """Captions chosen as told, never `<NULL>` or `<START>`, and `<UNK>` only if asked for.
+
+    Args:
+        decoder: of a model with this vocabulary.
+        features: of N images.
+        how: the captions are chosen.
+        word_to_idx: the vocabulary.
+        rng: draws the words, where they are drawn; None is NumPy's global state.
 
     Returns:
-        words (N, n, L), the best caption first, and their log-probabilities (N, n).
+        (N, n, L) token ids, the best caption of each image first, and their log-probabilities
+        (N, n), -inf where there are not so many.
 
-    >>> def step(words, state):  # after word w says w + 1
-    ...     return 5.0 * np.eye(4)[(words + 1) % 4], state
-    >>> limits = Limits(start=1, end=3, max_length=3)
-    >>> decode(step, (), 1, limits, Decoding(beam_size=2, n_best=2))[0]
+    Raises:
+        ValueError: for a forced word that the vocabulary does not have, or that captions never
+            have.
+
+    >>> from limner.decoding import BigramDecoder, Decoding
+    >>> words = {"<NULL>": 0, "<START>": 1, "a": 2, "<END>": 3}
+    >>> decoder = BigramDecoder(5.0 * np.roll(np.eye(4), 1, axis=1))  # token i + 1 follows i
+    >>> decode(decoder, np.zeros((1, 0)), Decoding(beam_size=2, n_best=2, max_length=3), words)[0]
     array([[[2, 3, 0],
-            [2, 0, 1]]], dtype=int32)
+            [3, 0, 0]]], dtype=int32)
     """
-    N, n = num_captions, how.n_best
+    constraints, forced = caption_constraints(how, word_to_idx)
     if how.temperature is not None:
-        rows = np.repeat(np.arange(N), n)
-        words, log_probs = sample(
-            step,
-            rows_of(state, rows),
-            N * n,
-            limits,
-            rng or how.new_rng(),
-            temperature=how.temperature,
-            top_k=how.top_k,
-            top_p=how.top_p,
-        )
-        words, log_probs = words.reshape(N, n, -1), log_probs.reshape(N, n)
-        order = np.argsort(-log_probs, axis=1, kind="stable")
-        return (
-            np.take_along_axis(words, order[:, :, None], axis=1),
-            np.take_along_axis(log_probs, order, axis=1),
+        return _best_first(
+            *sample(
+                decoder,
+                features,
+                constraints,
+                rng,
+                per_image=how.n_best,
+                temperature=how.temperature,
+                top_k=how.top_k,
+                top_p=how.top_p,
+            ),
+            how.n_best,
         )
     if how.beams == 1 and not forced:
-        words, log_probs = greedy(step, state, N, limits)
-        return words[:, None], log_probs[:, None]
+        tokens, log_probs = greedy(decoder, features, constraints)
+        return tokens[:, None], log_probs[:, None]
     return beam_search(
-        step,
-        state,
-        N,
-        limits,
+        decoder,
+        features,
+        constraints,
         beam_size=how.beams,
-        n_best=n,
+        n_best=how.n_best,
         length_penalty=how.length_penalty,
         forced=forced,
         groups=how.groups,
         diversity=how.diversity,
+    )
+
+
+def caption_constraints(
+    how: Decoding, word_to_idx: Mapping[str, int]
+) -> tuple[Constraints, list[int]]:
+    """The constraints on captions in a vocabulary, and the ids of the forced words.
+
+    Raises:
+        ValueError: as `decode`.
+    """
+    ids = word_to_idx
+    unknown = [word for word in how.forced if word not in ids]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r}: the model does not know this word")
+    never = [NULL, START, *([] if how.say_unk else [UNK]), *how.forbidden]
+    silent = [word for word in how.forced if word in never or word == END]
+    if silent:
+        raise ValueError(f"{silent[0]!r}: a word that is never said, and cannot be forced")
+    unit = CHARACTERS if " " in ids else 1
+    constraints = Constraints(
+        ids[START],
+        ids[END],
+        ids[NULL],
+        how.max_length * unit,
+        how.min_length * unit,
+        [ids[word] for word in never if word in ids and word != END],
+        how.no_repeat_ngram * unit,
+    )
+    return constraints, [ids[word] for word in how.forced]
+
+
+def _best_first(
+    tokens: Int[Array, "Nn L"], log_probs: Float[Array, " Nn"], n: int
+) -> tuple[Int[Array, "N n L"], Float[Array, "N n"]]:
+    """n captions of each image, sorted by probability."""
+    tokens, log_probs = tokens.reshape(-1, n, tokens.shape[1]), log_probs.reshape(-1, n)
+    order = np.argsort(-log_probs, axis=1, kind="stable")
+    return (
+        np.take_along_axis(tokens, order[:, :, None], axis=1),
+        np.take_along_axis(log_probs, order, axis=1),
     )

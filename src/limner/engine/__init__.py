@@ -1,7 +1,6 @@
-"""How a model is trained: engines that share one protocol."""
+"""How a model is trained: engines that share one interface."""
 
-from limner.engine.base import Engine, Regularisation
+from limner.engine.base import Engine, EngineFactory, Regularization
 from limner.engine.numpy import NumpyEngine
-from limner.engine.reference import ReferenceEngine
 
-__all__ = ["Engine", "NumpyEngine", "ReferenceEngine", "Regularisation"]
+__all__ = ["Engine", "EngineFactory", "NumpyEngine", "Regularization"]

@@ -1,120 +1,77 @@
-"""What a training engine is: the seam where the NumPy and, later, other engines plug in."""
+"""What a training engine is: the interface that the solver works with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-import numpy as np
-
-from limner.arrays import Array, Bool, Float, Int
-from limner.layers import Shared
-from limner.models import CaptioningModel, Dropout, Masks
+from limner.arrays import Array
+from limner.decoding import Decoder
+from limner.models import Batch, CaptioningModel, Masks
+from limner.randomness import Random
 
 
 @dataclass(frozen=True)
-class Regularisation:
+class Regularization:
     """What keeps a model from learning its training captions by heart, or from a step too far.
 
     Attributes:
-        dropout: by place; its masks are drawn anew for every step.
-        smoothing: of the labels.
+        dropout: the rate at each of the model's `dropout_sites`, e.g. {"output": 0.5}; masks are
+            drawn anew for every step.
+        label_smoothing: see `limner.layers.temporal_softmax_loss`.
         clip_norm: gradients are scaled down so that their norm, over all parameters, is at most
             this; None leaves them. Source: R. Pascanu et al., "On the difficulty of training
             recurrent neural networks", ICML 2013.
     """
 
-    dropout: Dropout = field(default_factory=Dropout)
-    smoothing: float = 0.0
+    dropout: Mapping[str, float] = field(default_factory=dict)
+    label_smoothing: float = 0.0
     clip_norm: float | None = None
 
 
-@dataclass(frozen=True)
-class Batch:
-    """What one pass goes over, checked; see `CaptioningModel.loss` for the shapes."""
-
-    features: Float[Array, "M *_ D"]
-    captions: Int[Array, "N T"]
-    image_idxs: Int[Array, " N"]
-    weights: Float[Array, " N"] | None
-    smoothing: float
-    masks: Masks | None
-    inputs: Int[Array, "N T-1"] | None
-    shared: Shared | None
-
-    @classmethod
-    def of(
-        cls,
-        model: CaptioningModel,
-        features: Float[Array, "M *_ D"],
-        captions: Int[Array, "N T"],
-        image_idxs: Int[Array, " N"] | None = None,
-        weights: Float[Array, " N"] | None = None,
-        smoothing: float = 0.0,
-        masks: Masks | None = None,
-        inputs: Int[Array, "N T-1"] | None = None,
-        shared: Shared | None = None,
-    ) -> "Batch":
-        """Check and standardise; ValueError if the shapes do not fit."""
-        features, image_idxs = model.checked_batch(features, captions, image_idxs, inputs, shared)
-        return cls(features, captions, image_idxs, weights, smoothing, masks, inputs, shared)
-
-    def counts(self, caption: Int[Array, " P"], counted: Bool[Array, " P"]) -> Float[Array, " P"]:
-        """What each of these rows counts in the loss."""
-        if self.weights is None:
-            return counted.astype(self.features.dtype)
-        return np.where(counted, self.weights[caption], 0).astype(self.features.dtype)
-
-    def others(self, caption: Int[Array, " P"], place: Int[Array, " P"]) -> Shared | None:
-        """What other words than the right one have of each of these rows; (P, K)."""
-        if self.shared is None:
-            return None
-        words, shares = (part[caption, place] for part in self.shared)
-        return Shared(words, shares.astype(self.features.dtype, copy=False))
-
-
+@runtime_checkable
 class Engine(Protocol):
-    """Computes a model's loss and gradients, and updates its parameters in place.
+    """Computes a model's loss and gradients, and updates its parameters."""
 
-    N captions of T words, of M pictures: see `CaptioningModel.loss`.
-    """
-
-    def step(
-        self,
-        features: Float[Array, "M *_ D"],
-        captions: Int[Array, "N T"],
-        image_idxs: Int[Array, " N"] | None = None,
-        weights: Float[Array, " N"] | None = None,
-        inputs: Int[Array, "N T-1"] | None = None,
-        shared: Shared | None = None,
-    ) -> float:
-        """Forward, backward and one update of the model's parameters; returns the loss."""
+    def step(self, batch: Batch, learning_rate: float) -> float:
+        """Forward, backward and one update of the parameters; returns the loss before it."""
         ...
 
-    def loss_and_grads(
-        self,
-        features: Float[Array, "M *_ D"],
-        captions: Int[Array, "N T"],
-        image_idxs: Int[Array, " N"] | None = None,
-        weights: Float[Array, " N"] | None = None,
-        smoothing: float = 0.0,
-        masks: Masks | None = None,
-        inputs: Int[Array, "N T-1"] | None = None,
-        shared: Shared | None = None,
-    ) -> tuple[float, dict[str, Array]]:
-        """`CaptioningModel.loss`: the loss and its gradient by every parameter; changes nothing."""
+    def loss_and_grads(self, batch: Batch, masks: Masks = ...) -> tuple[float, dict[str, Array]]:
+        """`CaptioningModel.loss` with the engine's label smoothing; changes nothing."""
         ...
 
-    def scale_learning_rate(self, factor: float) -> None:
-        """Multiply the learning rate of every parameter."""
+    def decoder(self) -> Decoder:
+        """A decoder with the newest parameters; it is not to be used after the next step."""
         ...
 
-    def set_learning_rate(self, learning_rate: float) -> None:
-        """Give every parameter this learning rate."""
+    def params(self) -> dict[str, Array]:
+        """The parameters, by name."""
         ...
 
     def state_dict(self) -> dict[str, Array]:
-        """What the update rule remembers, as named arrays: with it training goes on bit for bit."""
+        """The optimizer's state as named arrays: with it training goes on bit for bit."""
         ...
 
-    def load_state_dict(self, state: dict[str, Array]) -> None:
-        """Take back what `state_dict` gave."""
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Take back what `state_dict` gave.
+
+        Raises:
+            ValueError: if some of it is missing.
+        """
+        ...
+
+
+@runtime_checkable
+class EngineFactory(Protocol):
+    """Makes an engine for a model: a class of engines, or a function with options of its own."""
+
+    def __call__(
+        self,
+        model: CaptioningModel,
+        update_rule: str,
+        optim_config: Mapping[str, float],
+        regularization: Regularization,
+        rng: Random | None,
+    ) -> Engine:
+        """See `limner.engine.NumpyEngine` for the arguments."""
         ...

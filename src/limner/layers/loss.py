@@ -1,6 +1,6 @@
 """The softmax loss over words, summed over time and averaged over the batch.
 
-Shapes: N captions, T time steps, V vocabulary, K words that share what is expected.
+Shapes: N captions, T time steps, V vocabulary, K tokens of a soft target.
 """
 
 from typing import NamedTuple
@@ -10,16 +10,16 @@ import numpy as np
 from limner.arrays import Array, Bool, Float, Int
 
 
-class Shared(NamedTuple):
-    """What other words have of the probability that is expected at every step.
+class SoftTargets(NamedTuple):
+    """Probabilities of other tokens than the target, at every step.
 
     Attributes:
-        words: their ids.
-        shares: what each has, 0 or more; with the smoothing at most 1 at every step.
+        tokens: their ids.
+        probs: 0 or more each; with the label smoothing at most 1 together at every step.
     """
 
-    words: Int[Array, "*_ K"]
-    shares: Float[Array, "*_ K"]
+    tokens: Int[Array, "*_ K"]
+    probs: Float[Array, "*_ K"]
 
 
 def temporal_softmax_loss(
@@ -28,14 +28,14 @@ def temporal_softmax_loss(
     mask: Bool[Array, "N T"] | Float[Array, "N T"],
     verbose: bool = False,
     smoothing: float = 0.0,
-    shared: Shared | None = None,
+    soft_targets: SoftTargets | None = None,
 ) -> tuple[np.floating, Float[Array, "N T V"]]:
     """`loss = -1/N * sum over n, t of mask[n, t] * log softmax(x[n, t])[y[n, t]]`.
 
-    With smoothing, the right word is a distribution: it has 1 - smoothing, and all V words share
-    the rest evenly (C. Szegedy et al., "Rethinking the inception architecture", CVPR 2016). With
-    `shared`, some of what the right word has goes to words that a teacher finds likely (G. Hinton
-    et al., "Distilling the knowledge in a neural network", 2015).
+    With smoothing, the target is a distribution: the right word has 1 - smoothing, and all V words
+    share the rest evenly (C. Szegedy et al., "Rethinking the inception architecture", CVPR 2016).
+    Soft targets take some of the right word's probability for others, which a teacher finds likely
+    (G. Hinton et al., "Distilling the knowledge in a neural network", 2015).
 
     It works on log-probabilities (`log softmax(x) = x - max - log sum exp(x - max)`), so scores
     of any finite size give a finite loss and gradient.
@@ -46,7 +46,7 @@ def temporal_softmax_loss(
         mask: (N, T) True where a word counts, False at `<NULL>`; or how much it counts.
         verbose: print the gradient's shape, as the course's code does.
         smoothing: of the labels, 0 <= smoothing < 1.
-        shared: (N, T, K) what other words have.
+        soft_targets: (N, T, K) probabilities of other words.
 
     Returns:
         The loss, in x's precision, and dx (N, T, V): softmax minus the right distribution,
@@ -65,13 +65,13 @@ def temporal_softmax_loss(
     shifted = x.reshape(N * T, V) - x.reshape(N * T, V).max(axis=1, keepdims=True)
     log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     share = 1 - smoothing
-    if shared:
-        others, shares = (part.reshape(N * T, -1) for part in shared)
+    if soft_targets:
+        others, shares = (part.reshape(N * T, -1) for part in soft_targets)
         share = share - shares.sum(axis=1)
     right = share * log_probs[rows, words]
     if smoothing:
         right += smoothing * log_probs.mean(axis=1)
-    if shared:
+    if soft_targets:
         right += (shares * np.take_along_axis(log_probs, others, axis=1)).sum(axis=1)
     loss = -(weights * right).sum() / x.dtype.type(N)
 
@@ -79,7 +79,7 @@ def temporal_softmax_loss(
     dx = np.exp(log_probs)
     dx[rows, words] -= share
     dx -= smoothing / V
-    if shared:
+    if soft_targets:
         np.subtract.at(dx, (rows[:, None], others), shares)
     dx *= weights[:, None] / x.dtype.type(N)
     if verbose:

@@ -5,7 +5,7 @@ import numpy as np
 from limner.arrays import Array, Float
 
 
-def sigmoid(x: Float[Array, "..."]) -> Float[Array, "..."]:
+def sigmoid(x: Float[Array, "..."], out: Float[Array, "..."] | None = None) -> Float[Array, "..."]:
     """`1 / (1 + exp(-x))`, computed as `tanh(x/2) / 2 + 1/2`.
 
     The two are the same function, but tanh cannot overflow, whatever the sign of x, and needs
@@ -13,6 +13,7 @@ def sigmoid(x: Float[Array, "..."]) -> Float[Array, "..."]:
 
     Args:
         x: any shape.
+        out: where the values go, which may be x itself; None makes a new array.
 
     Returns:
         Values from 0 to 1, as x is shaped and typed.
@@ -21,8 +22,8 @@ def sigmoid(x: Float[Array, "..."]) -> Float[Array, "..."]:
     >>> sigmoid(np.array([-1e4, 0.0, 1e4]))
     array([0. , 0.5, 1. ])
     """
-    out: Array = np.multiply(x, 0.5)
-    np.tanh(out, out=out)
-    out *= 0.5
-    out += 0.5
-    return out
+    values: Array = np.multiply(x, 0.5, out=out)
+    np.tanh(values, out=values)
+    values *= 0.5
+    values += 0.5
+    return values

@@ -1,25 +1,39 @@
 """Captioning models: what they share, and each kind of them."""
 
-from collections.abc import Callable
+from limner.models.attention import AttentionConfig, AttentionRNN
+from limner.models.base import CaptioningModel, Masks, ModelConfig, WordModel
+from limner.models.batch import Batch
+from limner.models.ensemble import Ensemble, EnsembleDecoder
+from limner.models.rnn import CaptioningRNN, RNNConfig
 
-from limner.models.attention import AttentionRNN
-from limner.models.base import CaptioningModel, Dropout, Masks, WordModel
-from limner.models.ensemble import Ensemble
-from limner.models.rnn import GATES, CaptioningRNN
+MODELS: list[type[CaptioningModel]] = [CaptioningRNN, AttentionRNN]
+"""Every kind of model; another one is trained, saved and loaded when it stands here."""
 
-MODELS: dict[str, Callable[..., CaptioningModel]] = {
-    model.kind: model for model in (CaptioningRNN, AttentionRNN)
-}
-"""Every kind of model by its `kind`."""
+
+def model_class(kind: str) -> type[CaptioningModel]:
+    """The class of a kind of model.
+
+    Raises:
+        ValueError: for an unknown kind.
+    """
+    for model in MODELS:
+        if model.kind == kind:
+            return model
+    raise ValueError(f"model {kind}: expected one of {', '.join(m.kind for m in MODELS)}")
+
 
 __all__ = [
-    "GATES",
     "MODELS",
+    "AttentionConfig",
     "AttentionRNN",
+    "Batch",
     "CaptioningModel",
     "CaptioningRNN",
-    "Dropout",
     "Ensemble",
+    "EnsembleDecoder",
     "Masks",
+    "ModelConfig",
+    "RNNConfig",
     "WordModel",
+    "model_class",
 ]

@@ -1,93 +1,45 @@
-"""What every captioning model has in common: a vocabulary, parameters, and a way to decode.
+"""What every captioning model has in common: a vocabulary, parameters, a loss, and decoding.
 
-A model of another kind (a Transformer, say) subclasses `CaptioningModel`: parameters, `loss` with
-its gradients, `initial_state`, `step` and `stepper`. Decoding, checkpoints, training runs and the
-command line work with what is here.
+A model of another kind subclasses `CaptioningModel` in a file of its own: a struct with its options
+(`ModelConfig`), parameters, `loss` with its gradients, `start` and `step`. With an entry in
+`limner.models.MODELS` it trains, decodes, is saved, loaded and captions.
 
-Shapes: N captions of M pictures, T words, L words at most, V vocabulary.
+Shapes: N captions of M images, R rows in decoding, T tokens, L regions, D features, V vocabulary.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
+import msgspec
 import numpy as np
 
 from limner.arrays import Array, Float, Int
-from limner.decoding import Decoding, Limits, State, Step, decode, greedy
-from limner.layers import Shared
-from limner.vocabulary import END, NULL, START, UNK
+from limner.config import Config
+from limner.decoding import Constraints, State, greedy
+from limner.models.batch import Batch
+from limner.randomness import Random
+from limner.vocabulary import END, NULL, START
 
+Masks = Mapping[str, Array]
+"""What dropout multiplies with, by site: 0 where a number is dropped, 1/(1 - rate) elsewhere."""
 
-@dataclass(frozen=True)
-class Dropout:
-    """Which share of the numbers is dropped in training, by place in the network.
-
-    Attributes:
-        embedding: of a word's vector.
-        features: of what comes out of the picture's projection.
-        output: of what the next word is read from.
-    """
-
-    embedding: float = 0.0
-    features: float = 0.0
-    output: float = 0.0
-
-    def __bool__(self) -> bool:
-        return bool(self.embedding or self.features or self.output)
-
-
-@dataclass(frozen=True)
-class Masks:
-    """What dropout multiplies with: 0 where a number is dropped, 1/(1 - rate) elsewhere.
-
-    The same numbers of a caption are dropped at every time step, and the same numbers of a word
-    wherever it stands in the batch. Source: Y. Gal and Z. Ghahramani, "A theoretically grounded
-    application of dropout in recurrent neural networks", NIPS 2016.
-
-    Attributes:
-        embedding: (V, W), of word vectors.
-        features: (M, K), of pictures.
-        output: (N, R), of captions.
-    """
-
-    embedding: Float[Array, "V W"]
-    features: Float[Array, "M K"]
-    output: Float[Array, "N R"]
-
-
-def draw_mask(
-    rng: np.random.Generator | None, rate: float, shape: tuple[int, ...], dtype: type[np.floating]
-) -> Array:
-    """0 with probability `rate`, else 1/(1 - rate).
-
-    >>> import numpy as np
-    >>> draw_mask(np.random.default_rng(0), 0.5, (4,), np.float32)
-    array([2., 2., 2., 0.], dtype=float32)
-    """
-    if not rate or rng is None:
-        return np.ones(shape, dtype)
-    kept = rng.random(shape, dtype=np.float32) >= rate
-    mask: Array = kept * np.dtype(dtype).type(1 / (1 - rate))
-    return mask
-
-
-CHARACTERS = 6
-"""What a word counts, where lengths are given in words and the vocabulary is of characters."""
+NO_MASKS: Masks = MappingProxyType({})
 
 
 class WordModel(ABC):
-    """What gives scores for the next word, given a picture and the words before: enough to caption.
+    """A decoder with a vocabulary: enough to caption. See `limner.decoding.Decoder`.
 
     Args:
-        word_to_idx: the vocabulary; `<NULL>` must be in it, `<START>` and `<END>` for sampling.
+        word_to_idx: the vocabulary; `<NULL>` must be in it, `<START>` and `<END>` for decoding.
 
     Raises:
         ValueError: for a vocabulary without `<NULL>`.
     """
 
     reads_grid: bool
-    """Whether features are (N, L, D), of every place, and not (N, D)."""
+    """Whether features are (N, L, D), of every region, and not (N, D)."""
 
     def __init__(self, word_to_idx: dict[str, int]) -> None:
         if NULL not in word_to_idx:
@@ -95,198 +47,147 @@ class WordModel(ABC):
         self.word_to_idx = word_to_idx
         self.idx_to_word = {index: word for word, index in word_to_idx.items()}
         self.null = word_to_idx[NULL]
-        self.of_characters = " " in word_to_idx
 
     @property
     @abstractmethod
     def input_dim(self) -> int:
         """D, of the features."""
 
+    @property
     @abstractmethod
-    def initial_state(self, features: Float[Array, "N *_ D"]) -> State:
-        """The state before the first word."""
-
-    @abstractmethod
-    def step(self, words: Int[Array, " N"], state: State) -> tuple[Float[Array, "N V"], State]:
-        """Scores of the next word, after these words and this state; and the state after them."""
+    def title(self) -> str:
+        """A short description for people."""
 
     @abstractmethod
-    def stepper(self) -> Step:
-        """`step`, prepared for many calls with parameters that do not change meanwhile.
+    def start(self, features: Float[Array, "N *L D"]) -> State:
+        """See `Decoder.start`; features as they are stored."""
 
-        The scores are overwritten at the next call.
-        """
+    @abstractmethod
+    def step(self, tokens: Int[Array, " R"], state: State) -> tuple[Float[Array, "R V"], State]:
+        """See `Decoder.step`."""
 
-    def look(self, state: State) -> Float[Array, "N L"] | None:
-        """How much of the look before the next word goes to each place; adds up to 1.
+    def select(self, state: State, rows: Array) -> State:
+        """See `Decoder.select`; here for a state that is a tuple of parts indexed by row."""
+        return tuple(part[rows] for part in state)
 
-        None for a model that does not attend to places.
+    def attention_weights(self, state: State) -> Float[Array, "R L"] | None:
+        """The attention weights before the next token, a sum of 1 over the regions.
+
+        None for a model without attention.
         """
         return None
 
-    def sample(self, features: Float[Array, "N *_ D"], max_length: int = 30) -> Int[Array, "N L"]:
-        """The likeliest word at every step, as the course's `sample`.
+    def sample(self, features: Float[Array, "N *L D"], max_length: int = 30) -> Int[Array, "N L"]:
+        """The likeliest token at every step, as the course's `sample`.
 
         Args:
-            features: of N pictures.
-            max_length: L, words at most.
+            features: of N images.
+            max_length: tokens at most.
 
         Returns:
-            (N, L) int32 word ids: the first word sampled (not `<START>`) in column 0, `<NULL>`
-            after `<END>`.
+            (N, max_length) int32 token ids: the first one predicted (not `<START>`) in column 0,
+            `<NULL>` after `<END>`.
+
+        Raises:
+            ValueError: for a vocabulary without `<START>`.
         """
         if START not in self.word_to_idx:
             raise ValueError(f"word_to_idx: sampling needs {START}")
         ids = self.word_to_idx
-        limits = Limits(ids[START], ids.get(END), self.null, max_length)
-        words, _ = greedy(self.stepper(), self.initial_state(features), len(features), limits)
-        return words
-
-    def caption(
-        self, features: Float[Array, "N *_ D"], max_length: int = 30, beam_size: int = 1
-    ) -> tuple[Int[Array, "N L"], Float[Array, " N"]]:
-        """Captions to show to people: never `<UNK>` or a special word.
-
-        Args:
-            features: of N pictures.
-            max_length: L, words at most.
-            beam_size: 1 takes the likeliest word at every step, as `sample`; more searches.
-
-        Returns:
-            (N, L) word ids, and each caption's mean log-probability per word (N,), the closer to
-            zero the surer.
-        """
-        how = Decoding(beam_size=beam_size, max_length=max_length)
-        words, log_probs = self.decode(features, how)
-        return words[:, 0], log_probs[:, 0] / (words[:, 0] != self.null).sum(axis=1)
-
-    def decode(
-        self,
-        features: Float[Array, "N *_ D"],
-        how: Decoding,
-        rng: np.random.Generator | None = None,
-    ) -> tuple[Int[Array, "N n L"], Float[Array, "N n"]]:
-        """Captions chosen as told, never `<NULL>` or `<START>`, and `<UNK>` only if asked for.
-
-        Args:
-            features: of N pictures.
-            how: the captions are chosen.
-            rng: draws the words, where they are drawn; None begins with the seed of `how`.
-
-        Returns:
-            (N, n, L) word ids, the best caption of each picture first, and their log-probabilities
-            (N, n), -inf where there are not so many.
-
-        Raises:
-            ValueError: if the model does not know a forced word, or may not say it.
-        """
-        ids = self.word_to_idx
-        never = [NULL, START, *([] if how.say_unk else [UNK]), *how.forbidden]
-        word = CHARACTERS if self.of_characters else 1
-        limits = Limits(
-            ids[START],
-            ids[END],
-            self.null,
-            how.max_length * word,
-            how.min_length * word,
-            [ids[word] for word in never if word in ids and word != END],
-            how.no_repeat_ngram * word,
+        tokens, _ = greedy(
+            self, features, Constraints(ids[START], ids.get(END), self.null, max_length)
         )
-        unknown = [word for word in how.forced if word not in ids]
-        if unknown:
-            raise ValueError(f"{unknown[0]!r}: the model does not know this word")
-        silent = [word for word in how.forced if word in never or word == END]
-        if silent:
-            raise ValueError(f"{silent[0]!r}: a word that is never said, and cannot be forced")
-        forced = [ids[word] for word in how.forced]
-        state = self.initial_state(features)
-        return decode(self.stepper(), state, len(features), limits, how, forced, rng)
+        return tokens
+
+
+class ModelConfig(Config, frozen=True, kw_only=True):
+    """The options of a kind of model, less what the data determine (vocabulary and features)."""
 
 
 class CaptioningModel(WordModel):
-    """A model that reads features of pictures and writes captions.
+    """A model with parameters that are learned.
 
     Args:
-        word_to_idx: the vocabulary; `<NULL>` must be in it, `<START>` and `<END>` for sampling.
+        word_to_idx: the vocabulary; `<NULL>` must be in it, `<START>` and `<END>` for decoding.
+        input_dim: D.
+        config: the options that the model is made with.
         dtype: of the parameters and of all that is computed; float32, or float64 for gradient
             checks (halves are too small for Adam's epsilon).
 
     Attributes:
-        params: what is learned, by name.
-        feature_mean, feature_std: (D,) the features are standardised by them before anything else;
+        params: the parameters, by name.
+        feature_mean, feature_std: (D,) the features are standardized by them before anything else;
             0 and 1 unless set. They are kept in the checkpoint, and not learned.
 
     Raises:
         ValueError: for another dtype, or a vocabulary without `<NULL>`.
     """
 
+    config_type: ClassVar[type[ModelConfig]]
     kind: ClassVar[str]
-    """The name of the architecture, in settings and checkpoints."""
+    """The name of the architecture in settings and checkpoints: the tag of its `config_type`."""
 
     params: dict[str, Array]
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "config_type" in vars(cls):
+            cls.kind = str(cls.config_type.__struct_config__.tag)
+
     def __init__(
-        self, word_to_idx: dict[str, int], input_dim: int, dtype: type[np.floating]
+        self,
+        word_to_idx: dict[str, int],
+        input_dim: int,
+        config: ModelConfig,
+        dtype: type[np.floating],
     ) -> None:
         if np.dtype(dtype) not in (np.float32, np.float64):
             raise ValueError(f"dtype {np.dtype(dtype)}: expected float32 or float64")
         super().__init__(word_to_idx)
+        self.config = config
         self.dtype = dtype
         self.feature_mean = np.zeros(input_dim, dtype)
         self.feature_std = np.ones(input_dim, dtype)
 
-    @property
-    @abstractmethod
-    def title(self) -> str:
-        """What it is, in a word or two for people."""
+    @classmethod
+    def from_config(
+        cls,
+        config: ModelConfig,
+        word_to_idx: dict[str, int],
+        input_dim: int,
+        rng: Random | None = None,
+    ) -> "CaptioningModel":
+        """A float32 model with these options, its parameters drawn from `rng`."""
+        fields = msgspec.structs.asdict(config)
+        return cls(word_to_idx, input_dim, rng=rng, **fields)  # type: ignore[call-arg]
 
     @property
-    @abstractmethod
-    def config(self) -> dict[str, Any]:
-        """The arguments, less the vocabulary, that make a model of this shape."""
+    def title(self) -> str:
+        """The kind; a class may say more."""
+        return self.kind
 
     @abstractmethod
     def loss(
-        self,
-        features: Float[Array, "M *_ D"],
-        captions: Int[Array, "N T"],
-        image_idxs: Int[Array, " N"] | None = None,
-        weights: Float[Array, " N"] | None = None,
-        smoothing: float = 0.0,
-        masks: Masks | None = None,
-        inputs: Int[Array, "N T-1"] | None = None,
-        shared: Shared | None = None,
+        self, batch: Batch, *, masks: Masks = NO_MASKS, label_smoothing: float = 0.0
     ) -> tuple[np.floating, dict[str, Array]]:
-        """Forward and backward, layer by layer: the reference that faster engines must match.
+        """Forward and backward, layer by layer: the reference that engines must match.
 
         Args:
-            features: of M pictures.
-            captions: (N, T) word ids; T >= 2. Words 0 to T-2 go in, words 1 to T-1 are expected.
-                `<NULL>` is not expected anywhere, wherever it stands.
-            image_idxs: (N,) the picture of every caption; None where there is one caption each.
-            weights: (N,) what every caption counts, 1 if None.
-            smoothing: of the labels, see `temporal_softmax_loss`.
-            masks: of dropout; None drops nothing.
-            inputs: (N, T - 1) word ids that go in, where they are not the captions' own.
-            shared: (N, T - 1, K) what other words have of what is expected.
+            batch: features and captions.
+            masks: of dropout, by site; a site without a mask drops nothing.
+            label_smoothing: see `temporal_softmax_loss`.
 
         Returns:
-            The loss, summed over words and averaged over captions, and its gradient by every
+            The loss, summed over tokens and averaged over captions, and its gradient by every
             parameter.
 
         Raises:
-            ValueError: if the shapes do not fit the model or each other.
+            ValueError: if the batch does not fit the model.
         """
 
-    @abstractmethod
-    def draw_masks(
-        self,
-        dropout: Dropout,
-        num_images: int,
-        num_captions: int,
-        rng: np.random.Generator | None = None,
-    ) -> Masks:
-        """Masks for a batch of so many pictures and captions; without `rng` nothing is dropped."""
+    def dropout_sites(self, batch: Batch) -> dict[str, tuple[int, ...]]:
+        """Where dropout may stand, and the shape of its mask there; none unless a model has any."""
+        return {}
 
     @property
     def input_dim(self) -> int:
@@ -298,53 +199,54 @@ class CaptioningModel(WordModel):
         """How many numbers the model learns."""
         return sum(param.size for param in self.params.values())
 
-    def standardise(self, features: Float[Array, "N *_ D"]) -> Float[Array, "N *_ D"]:
-        """`(features - feature_mean) / feature_std`, in the model's dtype; checks the shape."""
-        out: Array = (self._checked(features) - self.feature_mean) / self.feature_std
-        return out
+    def features_of(self, batch: Batch) -> Float[Array, "M *L D"]:
+        """The standardized features of a batch that fits this model.
 
-    def checked_batch(
-        self,
-        features: Float[Array, "M *_ D"],
-        captions: Int[Array, "N T"],
-        image_idxs: Int[Array, " N"] | None = None,
-        inputs: Int[Array, "N T-1"] | None = None,
-        shared: Shared | None = None,
-    ) -> tuple[Float[Array, "M *_ D"], Int[Array, " N"]]:
-        """The standardised features, and every caption's picture; ValueError if they do not fit."""
-        features = self._checked(features)
-        N = len(features) if image_idxs is None else len(image_idxs)
-        if captions.ndim != 2 or len(captions) != N or captions.shape[1] < 2:
+        Raises:
+            ValueError: if it does not.
+        """
+        captions, V = batch.captions, len(self.word_to_idx)
+        if not 0 <= captions.min() <= captions.max() < V:
             raise ValueError(
-                f"captions: expected (N, T) = ({N}, 2 or more) to go with features "
-                f"{features.shape}, got {captions.shape}"
-            )
-        if captions.dtype.kind not in "iu":
-            raise ValueError(f"captions: expected word ids, whole numbers, got {captions.dtype}")
-        if not len(captions):
-            raise ValueError("captions: expected at least one, got none")
-        V = len(self.word_to_idx)
-        if captions.size and not 0 <= captions.min() <= captions.max() < V:
-            raise ValueError(
-                f"captions: word ids from {captions.min()} to {captions.max()}, "
+                f"captions: token ids from {captions.min()} to {captions.max()}, "
                 f"expected 0 to {V - 1}"
             )
-        if inputs is not None and inputs.shape != (N, captions.shape[1] - 1):
-            raise ValueError(
-                f"inputs: expected {(N, captions.shape[1] - 1)} to go with captions "
-                f"{captions.shape}, got {inputs.shape}"
-            )
-        if shared is not None and shared.words.shape[:2] != (N, captions.shape[1] - 1):
-            raise ValueError(
-                f"shared: expected {(N, captions.shape[1] - 1, 'K')} to go with captions "
-                f"{captions.shape}, got {shared.words.shape}"
-            )
-        if image_idxs is None:
-            image_idxs = np.arange(N)
-        elif not 0 <= image_idxs.min() <= image_idxs.max() < len(features):
-            raise ValueError(f"image_idxs: expected 0 to {len(features) - 1}")
-        return self.standardise(features), image_idxs
+        return self.standardize(batch.features)
 
-    @abstractmethod
-    def _checked(self, features: Array) -> Array:
-        """The features in the model's dtype; ValueError if their shape does not fit."""
+    def standardize(self, features: Float[Array, "N *L D"]) -> Float[Array, "N *L D"]:
+        """`(features - feature_mean) / feature_std`, in the model's dtype.
+
+        Raises:
+            ValueError: if the shape does not fit the model.
+        """
+        letters, D = ("N, L" if self.reads_grid else "N"), self.input_dim
+        if features.ndim != 2 + self.reads_grid or features.shape[-1] != D:
+            raise ValueError(
+                f"features: expected ({letters}, D) = ({letters}, {D}), got {features.shape}"
+            )
+        features = features.astype(self.dtype, copy=False)
+        if not self.feature_mean.any() and (self.feature_std == 1).all():
+            return features
+        out: Array = (features - self.feature_mean) / self.feature_std
+        return out
+
+
+def sum_by_image(
+    d: Float[Array, "N *S"], image_idxs: Int[Array, " N"], num_images: int
+) -> Float[Array, "M *S"]:
+    """Gradients by caption, summed by image: an image's captions share it.
+
+    >>> sum_by_image(np.array([[1.0], [2.0], [4.0]]), np.array([1, 0, 1]), 2).tolist()
+    [[2.0], [5.0]]
+    """
+    out = np.zeros((num_images, *d.shape[1:]), d.dtype)
+    np.add.at(out, image_idxs, d)
+    return out
+
+
+def keep(x: Float[Array, "N *S"], mask: Float[Array, "..."] | None) -> Float[Array, "N *S"]:
+    """Dropout, forward and backward alike: times its mask, the same at every time step or region."""
+    if mask is None:
+        return x
+    kept: Array = x * (mask[:, None] if mask.ndim < x.ndim else mask)
+    return kept

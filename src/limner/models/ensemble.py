@@ -1,20 +1,49 @@
-"""Several models that speak as one: the mean of what they give every next word.
+"""Several models as one: the mean of the probabilities that they give the next token.
 
-Shapes: N captions, V vocabulary.
+Shapes: N images, R rows, V vocabulary.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import reduce
 
 import numpy as np
 
 from limner.arrays import Array, Float, Int
-from limner.decoding import State, Step
-from limner.decoding.limits import log_softmax
+from limner.decoding import Decoder, State
+from limner.decoding.constraints import log_softmax
 from limner.models.base import CaptioningModel, WordModel
 
 
-class Ensemble(WordModel):
+class EnsembleDecoder:
+    """The mean of several decoders' probabilities; its scores are logarithms of them.
+
+    Args:
+        decoders: of models with one vocabulary that read the same features.
+    """
+
+    def __init__(self, decoders: Sequence[Decoder]) -> None:
+        self._decoders = decoders
+
+    def start(self, features: Float[Array, "N *L D"]) -> State:
+        """Every member's state."""
+        return tuple(decoder.start(features) for decoder in self._decoders)
+
+    def step(self, tokens: Int[Array, " R"], state: State) -> tuple[Float[Array, "R V"], State]:
+        """log(mean of the softmax of the members' scores), without leaving the logarithms."""
+        log_probs, states = [], []
+        for decoder, part in zip(self._decoders, state, strict=True):
+            scores, next_part = decoder.step(tokens, part)
+            log_probs.append(log_softmax(scores))
+            states.append(next_part)
+        mean: Array = reduce(np.logaddexp, log_probs) - np.log(len(log_probs))
+        return mean, tuple(states)
+
+    def select(self, state: State, rows: Array) -> State:
+        """See `Decoder.select`."""
+        return tuple(d.select(part, rows) for d, part in zip(self._decoders, state, strict=True))
+
+
+class Ensemble(EnsembleDecoder, WordModel):
     """Models with one vocabulary that read the same features; their probabilities are averaged.
 
     Args:
@@ -34,7 +63,8 @@ class Ensemble(WordModel):
         if not members:
             raise ValueError("an ensemble has at least one member")
         first = members[0]
-        super().__init__(first.word_to_idx)
+        WordModel.__init__(self, first.word_to_idx)
+        EnsembleDecoder.__init__(self, members)
         self.members = tuple(members)
         self.reads_grid = first.reads_grid
         for member in members:
@@ -55,36 +85,8 @@ class Ensemble(WordModel):
         """D, of the features."""
         return self.members[0].input_dim
 
-    def initial_state(self, features: Float[Array, "N *_ D"]) -> State:
-        """Every member's, one after the other."""
-        return tuple(member.initial_state(features) for member in self.members)
-
-    def look(self, state: State) -> Float[Array, "N L"] | None:
-        """The mean of the looks of the members that attend."""
-        looks = [m.look(part) for m, part in zip(self.members, state, strict=True)]
-        attending = [look for look in looks if look is not None]
+    def attention_weights(self, state: State) -> Float[Array, "R L"] | None:
+        """The mean of the weights of the members with attention."""
+        weights = [m.attention_weights(part) for m, part in zip(self.members, state, strict=True)]
+        attending = [one for one in weights if one is not None]
         return np.mean(attending, axis=0) if attending else None
-
-    def step(self, words: Int[Array, " N"], state: State) -> tuple[Float[Array, "N V"], State]:
-        """Scores are logarithms of probabilities."""
-        return _mean([member.step for member in self.members], words, state)
-
-    def stepper(self) -> Step:
-        """See `WordModel.stepper`."""
-        steps = [member.stepper() for member in self.members]
-        return lambda words, state: _mean(steps, words, state)
-
-
-def _mean(
-    steps: Sequence[Callable[[Array, State], tuple[Array, State]]],
-    words: Int[Array, " N"],
-    states: State,
-) -> tuple[Float[Array, "N V"], State]:
-    """log(mean of the softmax of the members' scores), computed without leaving the logarithms."""
-    log_probs, after = [], []
-    for step, state in zip(steps, states, strict=True):
-        scores, state_after = step(words, state)
-        log_probs.append(log_softmax(scores))
-        after.append(state_after)
-    mean: Array = reduce(np.logaddexp, log_probs) - np.log(len(log_probs))
-    return mean, tuple(after)

@@ -17,67 +17,71 @@ features set the first hidden state, as in the course. Tied weights: O. Press an
 the output embedding to improve language models", EACL 2017.
 """
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Iterator, Sequence
+from typing import Annotated, ClassVar
 
 import numpy as np
+from msgspec import Meta
 
 from limner.arrays import Array, Float, Int
-from limner.decoding import State, Step
+from limner.config import MANY
+from limner.decoding import State
 from limner.layers import (
-    Shared,
     affine_backward,
     affine_forward,
-    gru_backward,
-    gru_forward,
-    gru_step_forward,
-    lstm_backward,
-    lstm_forward,
-    lstm_step_forward,
-    rnn_backward,
-    rnn_forward,
-    rnn_step_forward,
     temporal_affine_backward,
     temporal_affine_forward,
     temporal_softmax_loss,
     word_embedding_backward,
     word_embedding_forward,
 )
-from limner.models.base import CaptioningModel, Dropout, Masks, draw_mask
-from limner.models.stepper import stepper
+from limner.layers.cells import CELLS, CellType
+from limner.models.base import NO_MASKS, CaptioningModel, Masks, ModelConfig, keep, sum_by_image
+from limner.models.batch import Batch
+from limner.randomness import Random, global_if_none
 
-GATES = {"rnn": 1, "gru": 3, "lstm": 4}
-"""Blocks of H columns in Wx, Wh and b, by cell type."""
+Size = Annotated[int, Meta(ge=1, le=65_536)]
+ForgetBias = Annotated[
+    float, Meta(ge=-MANY, le=MANY, description="Initial bias of the LSTM's forget gates.")
+]
 
-_FORWARD: dict[str, Callable[..., Any]] = {
-    "rnn": rnn_forward,
-    "gru": gru_forward,
-    "lstm": lstm_forward,
-}
-_BACKWARD: dict[str, Callable[..., Any]] = {
-    "rnn": rnn_backward,
-    "gru": gru_backward,
-    "lstm": lstm_backward,
-}
-_STEP: dict[str, Callable[..., Any]] = {
-    "rnn": rnn_step_forward,
-    "gru": gru_step_forward,
-    "lstm": lstm_step_forward,
-}
+
+class RNNConfig(ModelConfig, frozen=True, kw_only=True, tag="rnn", tag_field="kind"):
+    """The options of `CaptioningRNN`."""
+
+    wordvec_dim: Annotated[Size, Meta(description="Size of a word vector.")] = 256
+    hidden_dim: Annotated[Size, Meta(description="Size of the hidden state.")] = 512
+    cell_type: Annotated[CellType, Meta(description="Recurrent cell.")] = "lstm"
+    num_layers: Annotated[int, Meta(ge=1, le=64, description="Number of recurrent layers.")] = 1
+    tied: Annotated[bool, Meta(description="Use the word vectors as the output weights, too.")] = (
+        False
+    )
+    forget_bias: ForgetBias = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.tied and self.wordvec_dim != self.hidden_dim:
+            raise ValueError(
+                f"tied weights: wordvec_dim {self.wordvec_dim} must be hidden_dim {self.hidden_dim}"
+            )
+
+    def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
+        """See `Config.without_effect`."""
+        yield self.cell_type != "lstm", ("forget_bias",), f"cell_type {self.cell_type}"
 
 
 class CaptioningRNN(CaptioningModel):
     """A captioning model: parameters, loss and gradients, one decoding step.
 
     Args:
-        word_to_idx: the vocabulary; `<NULL>` must be in it, `<START>` and `<END>` for sampling.
+        word_to_idx: the vocabulary; `<NULL>` must be in it, `<START>` and `<END>` for decoding.
         input_dim: D.
         wordvec_dim: W.
         hidden_dim: H.
-        cell_type: "rnn", "gru" or "lstm".
+        cell_type: one of `limner.layers.cells.CELLS`.
         dtype: of the parameters and of all that is computed; float32, or float64 for gradient
             checks (halves are too small for Adam's epsilon).
-        rng: where the parameters are drawn from; None takes NumPy's global state, so that
+        rng: where the parameters are drawn from; None is NumPy's global state, so that
             `np.random.seed` repeats the course's numbers.
         num_layers: cells above each other.
         tied: the scores use W_embed in the place of W_vocab; W must be H.
@@ -99,7 +103,8 @@ class CaptioningRNN(CaptioningModel):
     (2, 5)
     """
 
-    kind: ClassVar[str] = "rnn"
+    config_type: ClassVar[type[ModelConfig]] = RNNConfig
+    config: RNNConfig
     reads_grid = False
 
     def __init__(
@@ -108,30 +113,27 @@ class CaptioningRNN(CaptioningModel):
         input_dim: int = 512,
         wordvec_dim: int = 128,
         hidden_dim: int = 128,
-        cell_type: str = "rnn",
+        cell_type: CellType = "rnn",
         dtype: type[np.floating] = np.float32,
-        rng: np.random.Generator | None = None,
+        rng: Random | None = None,
         *,
         num_layers: int = 1,
         tied: bool = False,
         forget_bias: float = 0.0,
     ) -> None:
-        if cell_type not in GATES:
-            raise ValueError(f"cell_type {cell_type!r}: expected one of {', '.join(GATES)}")
-        if num_layers < 1:
-            raise ValueError(f"num_layers {num_layers}: expected 1 or more")
-        if tied and wordvec_dim != hidden_dim:
-            raise ValueError(
-                f"tied weights: wordvec_dim {wordvec_dim} must be hidden_dim {hidden_dim}"
-            )
-        super().__init__(word_to_idx, input_dim, dtype)
-        self.cell_type = cell_type
-        self.num_layers = num_layers
-        self.tied = tied
-
+        config = RNNConfig(
+            wordvec_dim=wordvec_dim,
+            hidden_dim=hidden_dim,
+            cell_type=cell_type,
+            num_layers=num_layers,
+            tied=tied,
+            forget_bias=forget_bias,
+        )
+        super().__init__(word_to_idx, input_dim, config, dtype)
+        self.cell = CELLS[cell_type]
         V, D, W, H = len(word_to_idx), input_dim, wordvec_dim, hidden_dim
-        m = GATES[cell_type]
-        normal = np.random.standard_normal if rng is None else rng.standard_normal
+        m = self.cell.gates
+        normal = global_if_none(rng).standard_normal
         params: dict[str, Array] = {
             "W_embed": normal((V, W)) / 100,
             "W_proj": normal((D, H)) / np.sqrt(D),
@@ -150,136 +152,103 @@ class CaptioningRNN(CaptioningModel):
         self.params = {name: param.astype(dtype) for name, param in params.items()}
 
     @property
-    def config(self) -> dict[str, Any]:
-        """The arguments, less the vocabulary, that make a model of this shape."""
-        D, H = self.params["W_proj"].shape
-        return {
-            "input_dim": D,
-            "wordvec_dim": self.params["W_embed"].shape[1],
-            "hidden_dim": H,
-            "cell_type": self.cell_type,
-            "num_layers": self.num_layers,
-            "tied": self.tied,
-        }
-
-    @property
     def title(self) -> str:
         """LSTM, or 2-layer LSTM."""
-        layers = f"{self.num_layers}-layer " if self.num_layers > 1 else ""
-        return layers + self.cell_type.upper()
+        layers = f"{self.config.num_layers}-layer " if self.config.num_layers > 1 else ""
+        return layers + self.config.cell_type.upper()
 
     @property
     def layer_names(self) -> list[tuple[str, str, str]]:
         """The names of Wx, Wh and b of every layer, from below."""
-        numbers = ["", *(str(layer) for layer in range(2, self.num_layers + 1))]
+        numbers = ["", *(str(layer) for layer in range(2, self.config.num_layers + 1))]
         return [(f"Wx{number}", f"Wh{number}", f"b{number}") for number in numbers]
+
+    @property
+    def _W_vocab(self) -> Float[Array, "H V"]:
+        return self.params["W_embed"].T if self.config.tied else self.params["W_vocab"]
 
     def loss(
         self,
-        features: Float[Array, "M D"],
-        captions: Int[Array, "N T"],
-        image_idxs: Int[Array, " N"] | None = None,
-        weights: Float[Array, " N"] | None = None,
-        smoothing: float = 0.0,
-        masks: Masks | None = None,
-        inputs: Int[Array, "N T-1"] | None = None,
-        shared: Shared | None = None,
+        batch: Batch | Float[Array, "N ..."],
+        captions: Array | None = None,
+        *,
+        masks: Masks = NO_MASKS,
+        label_smoothing: float = 0.0,
     ) -> tuple[np.floating, dict[str, Array]]:
-        """See `CaptioningModel.loss`; features are (M, D)."""
-        features, image_idxs = self.checked_batch(features, captions, image_idxs, inputs, shared)
-        p = self.params
-        captions_in, captions_out = captions[:, :-1], captions[:, 1:]
-        if inputs is not None:
-            captions_in = inputs
-        counts = (
-            captions_out != self.null
-            if weights is None
-            else np.where(captions_out != self.null, weights[:, None], 0)
-        )
-        W_embed = p["W_embed"] if masks is None else p["W_embed"] * masks.embedding
-        W_vocab = p["W_embed"].T if self.tied else p["W_vocab"]
+        """See `CaptioningModel.loss`; features are (M, D).
 
-        projected, proj_cache = affine_forward(features, p["W_proj"], p["b_proj"])
-        if masks:
-            projected = projected * masks.features
-        h0 = projected[image_idxs]
-        h, embed_cache = word_embedding_forward(captions_in, W_embed)
+        The course's `loss(features, captions)` is taken, too.
+        """
+        if not isinstance(batch, Batch):
+            batch = Batch(batch, np.asarray(captions))
+        p = self.params
+        embedding, kept, output = (masks.get(s) for s in ("embedding", "features", "output"))
+
+        projected, proj_cache = affine_forward(self.features_of(batch), p["W_proj"], p["b_proj"])
+        projected = keep(projected, kept)
+        h0 = projected[batch.image_idxs]
+        h, embed_cache = word_embedding_forward(batch.input_tokens, keep(p["W_embed"], embedding))
         cell_caches = []
         for Wx, Wh, b in self.layer_names:
-            h, cache = _FORWARD[self.cell_type](h, h0, p[Wx], p[Wh], p[b])
+            h, cache = self.cell.forward(h, h0, p[Wx], p[Wh], p[b])
             h0 = np.zeros_like(h0)
             cell_caches.append(cache)
-        if masks:
-            h = h * masks.output[:, None]
-        scores, vocab_cache = temporal_affine_forward(h, W_vocab, p["b_vocab"])
+        h = keep(h, output)
+        scores, vocab_cache = temporal_affine_forward(h, self._W_vocab, p["b_vocab"])
         loss, dscores = temporal_softmax_loss(
-            scores, captions_out, counts, smoothing=smoothing, shared=shared
+            scores,
+            batch.targets,
+            batch.target_weights(self.null),
+            smoothing=label_smoothing,
+            soft_targets=batch.soft_targets,
         )
 
         grads: dict[str, Array] = {}
         dh, dW_vocab, grads["b_vocab"] = temporal_affine_backward(dscores, vocab_cache)
-        if masks:
-            dh = dh * masks.output[:, None]
+        dh = keep(dh, output)
         for (Wx, Wh, b), cache in zip(
             reversed(self.layer_names), reversed(cell_caches), strict=True
         ):
-            dh, dh0, grads[Wx], grads[Wh], grads[b] = _BACKWARD[self.cell_type](dh, cache)
-        dW_embed = word_embedding_backward(dh, embed_cache)
-        grads["W_embed"] = dW_embed if masks is None else dW_embed * masks.embedding
-        if self.tied:
+            dh, dh0, grads[Wx], grads[Wh], grads[b] = self.cell.backward(dh, cache)
+        grads["W_embed"] = keep(word_embedding_backward(dh, embed_cache), embedding)
+        if self.config.tied:
             grads["W_embed"] = grads["W_embed"] + dW_vocab.T
         else:
             grads["W_vocab"] = dW_vocab
-        dprojected = np.zeros_like(projected)
-        np.add.at(dprojected, image_idxs, dh0)
-        if masks:
-            dprojected *= masks.features
+        dprojected = sum_by_image(dh0, batch.image_idxs, len(projected))
+        dprojected = keep(dprojected, kept)
         _, grads["W_proj"], grads["b_proj"] = affine_backward(dprojected, proj_cache)
         return loss, grads
 
-    def draw_masks(
-        self,
-        dropout: Dropout,
-        num_images: int,
-        num_captions: int,
-        rng: np.random.Generator | None = None,
-    ) -> Masks:
-        """See `CaptioningModel.draw_masks`; K and R are H."""
-        H = self.params["W_proj"].shape[1]
-        return Masks(
-            draw_mask(rng, dropout.embedding, self.params["W_embed"].shape, self.dtype),
-            draw_mask(rng, dropout.features, (num_images, H), self.dtype),
-            draw_mask(rng, dropout.output, (num_captions, H), self.dtype),
-        )
+    def dropout_sites(self, batch: Batch) -> dict[str, tuple[int, ...]]:
+        """Word vectors (V, W), projected features (M, H), the last layer's output (N, H).
 
-    def initial_state(self, features: Float[Array, "N D"]) -> State:
+        The same numbers of a caption are dropped at every time step, and the same numbers of a word
+        wherever it stands in the batch. Source: Y. Gal and Z. Ghahramani, "A theoretically grounded
+        application of dropout in recurrent neural networks", NIPS 2016.
+        """
+        H = self.config.hidden_dim
+        return {
+            "embedding": self.params["W_embed"].shape,
+            "features": (len(batch.features), H),
+            "output": (len(batch.captions), H),
+        }
+
+    def start(self, features: Float[Array, "N ..."]) -> State:
         """(h,) for rnn and gru, (h, c) for lstm, (N, H) each; then those of further layers."""
         p = self.params
-        h0, _ = affine_forward(self.standardise(features), p["W_proj"], p["b_proj"])
-        zeros = (2 if self.cell_type == "lstm" else 1) * self.num_layers - 1
+        h0, _ = affine_forward(self.standardize(features), p["W_proj"], p["b_proj"])
+        zeros = self.cell.states * self.config.num_layers - 1
         return (h0, *(np.zeros_like(h0) for _ in range(zeros)))
 
-    def step(self, words: Int[Array, " N"], state: State) -> tuple[Float[Array, "N V"], State]:
-        """See `CaptioningModel.step`."""
+    def step(self, tokens: Int[Array, " R"], state: State) -> tuple[Float[Array, "R V"], State]:
+        """See `Decoder.step`."""
         p = self.params
-        x = p["W_embed"][words]
-        width = len(state) // self.num_layers
-        after: list[Array] = []
+        x, next_state = p["W_embed"][tokens], []
         for layer, (Wx, Wh, b) in enumerate(self.layer_names):
-            before = state[layer * width : (layer + 1) * width]
-            *now, _ = _STEP[self.cell_type](x, *before, p[Wx], p[Wh], p[b])
+            prev = state[layer * self.cell.states : (layer + 1) * self.cell.states]
+            *now, _ = self.cell.step_forward(x, *prev, p[Wx], p[Wh], p[b])
             x = now[0]
-            after += now
-        W_vocab = p["W_embed"].T if self.tied else p["W_vocab"]
-        scores, _ = affine_forward(x, W_vocab, p["b_vocab"])
-        return scores, tuple(after)
-
-    def stepper(self) -> Step:
-        """See `limner.models.stepper`."""
-        return stepper(self.params, GATES[self.cell_type], self.layer_names)
-
-    def _checked(self, features: Array) -> Array:
-        D = self.params["W_proj"].shape[0]
-        if features.ndim != 2 or features.shape[1] != D:
-            raise ValueError(f"features: expected (N, D) = (N, {D}), got {features.shape}")
-        return features.astype(self.dtype, copy=False)
+            next_state += now
+        scores, _ = affine_forward(x, self._W_vocab, p["b_vocab"])
+        return scores, tuple(next_state)

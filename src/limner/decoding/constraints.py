@@ -1,0 +1,83 @@
+"""What may stand in a caption.
+
+Shapes: N captions, R rows (captions or beams), V vocabulary, t words said so far.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from limner.arrays import Array, Float, Int
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """Where a caption begins and ends, and which words may be in it.
+
+    Attributes:
+        start: id of the word before the first, `<START>`.
+        end: id of the word after which a caption is over, `<END>`; None goes on to the end.
+        null: fills the places after `<END>`.
+        max_length: L, words at most, `<END>` included.
+        min_length: words before `<END>` at least.
+        forbidden: ids that are never said.
+        no_repeat_ngram: n-grams of this length stand in a caption once at most; 0 allows all.
+
+    Raises:
+        ValueError: if the lengths are not 0 <= min_length < max_length.
+    """
+
+    start: int
+    end: int | None
+    null: int = 0
+    max_length: int = 30
+    min_length: int = 0
+    forbidden: Sequence[int] = ()
+    no_repeat_ngram: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_length < self.max_length:
+            raise ValueError(
+                f"min_length {self.min_length}, max_length {self.max_length}: "
+                "expected 0 <= min_length < max_length"
+            )
+        if self.no_repeat_ngram < 0:
+            raise ValueError(f"no_repeat_ngram {self.no_repeat_ngram}: expected 0 or more")
+
+    def apply(self, scores: Float[Array, "R V"], said: Int[Array, "R t"]) -> None:
+        """Set the scores of words that may not come next to -inf, in place.
+
+        Where no word is left, the caption ends.
+
+        >>> scores = np.zeros((1, 5))
+        >>> constraints = Constraints(start=1, end=2, forbidden=[0, 1], no_repeat_ngram=2)
+        >>> constraints.apply(scores, np.array([[3, 4, 3]]))
+        >>> scores
+        array([[-inf, -inf,   0.,   0., -inf]])
+        """
+        scores[:, list(self.forbidden)] = -np.inf
+        if self.end is None:
+            return
+        if said.shape[1] < self.min_length:
+            scores[:, self.end] = -np.inf
+        if 0 < self.no_repeat_ngram <= said.shape[1]:
+            rows, words = self._repeated(said)
+            scores[rows, words] = -np.inf
+            scores[np.isneginf(scores).all(axis=1), self.end] = 0
+
+    def _repeated(self, said: Int[Array, "R t"]) -> tuple[Int[Array, " K"], Int[Array, " K"]]:
+        """Rows and words: a word that followed the row's last n-1 words before."""
+        n, t = self.no_repeat_ngram, said.shape[1]
+        ngrams = sliding_window_view(said, n, axis=1)
+        again = (ngrams[:, :, :-1] == said[:, None, t - n + 1 :]).all(axis=2)
+        rows, places = np.nonzero(again)
+        return rows, ngrams[rows, places, -1]
+
+
+def log_softmax(scores: Float[Array, "N V"]) -> Float[Array, "N V"]:
+    """`log(exp(scores) / sum exp(scores))`, row by row; a score of -inf stays -inf."""
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    out: Array = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return out

@@ -1,0 +1,381 @@
+"""The loss and the gradients of `AttentionRNN`, with nothing done that need not be.
+
+    pack     captions -> rows without padding, time step by time step      packing.py
+    project  features -> values, keys, h_0, c_0, once for every image
+    embed    the distinct tokens' vectors, times Wx, plus b
+    recur    attend, then the cell, over the packed rows
+    score    [h, z] -> out -> logits -> the loss, and back                  scoring.py
+    recur    backpropagation through time and through attention
+    sums     over all rows at once: the weights' gradients, and those of the regions
+
+An image's captions share its regions: only they are projected, and the gradients of its captions are
+summed by image. What the state is multiplied with (query, gate, cell) stands in one matrix, and its
+products are overwritten: first by gates, then by gradients.
+
+Shapes: N captions of M images, T tokens, P packed rows, U distinct tokens, L regions, D features,
+E projected region, A attention, W word vector, H hidden, G = 4H, K = A + E + 4H, R = H + E, V vocabulary.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from limner.arrays import Array, Float, Int
+from limner.engine.numpy.cells.lstm import activate, backpropagate
+from limner.engine.numpy.packing import PackedCaptions, pack
+from limner.engine.numpy.scoring import Output, Targets, packed_targets, score
+from limner.engine.numpy.workspace import Workspace
+from limner.layers import sigmoid
+from limner.models import AttentionRNN, Batch, Masks
+
+
+@dataclass(frozen=True)
+class Projected:
+    """Of every image: the regions' values and keys, the mean over regions, the first states."""
+
+    values: Float[Array, "M L E"]
+    keys: Float[Array, "M L A"]
+    mean: Float[Array, "M E"]
+    h0: Float[Array, "M H"]
+    c0: Float[Array, "M H"]
+
+
+@dataclass(frozen=True)
+class Unrolled:
+    """What the forward pass over the packed rows leaves behind.
+
+    `from_h` holds the products of the states with `of_h`: the query, the gate of the context, and
+    the cell's gates.
+    """
+
+    of_h: Float[Array, "H K"]
+    row_values: Float[Array, "N L E"]
+    prev_h: Float[Array, "P H"]
+    prev_c: Float[Array, "P H"]
+    from_h: Float[Array, "P K"]
+    fit: Float[Array, "P L A"]
+    attention: Float[Array, "P L"]
+    context: Float[Array, "P E"]
+    z: Float[Array, "P E"]
+    tanh_c: Float[Array, "P H"]
+    h: Float[Array, "P H"]
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """What the backward pass over the packed rows leaves behind; dfrom_h is in from_h's place."""
+
+    dfrom_h: Float[Array, "P K"]
+    dcontext: Float[Array, "P E"]
+    drow_keys: Float[Array, "N L A"]
+    dprev_h: Float[Array, "N H"]
+    dc: Float[Array, "N H"]
+
+
+class AttentionPass:
+    """Forward and backward through an `AttentionRNN`.
+
+    Args:
+        model: for its shape.
+        params: the model's parameters.
+        grads: arrays of the same names and shapes, for the gradients.
+    """
+
+    def __init__(
+        self, model: AttentionRNN, params: dict[str, Array], grads: dict[str, Array]
+    ) -> None:
+        self._params = params
+        self._grads = grads
+        self._null, self._dtype = model.null, model.dtype
+        self._workspace = Workspace(model.dtype)
+        V, self._W = params["W_embed"].shape
+        self._V, self._H = V, len(params["Wh"])
+        self._A, self._E = params["w_fit"].size, params["b_gate"].size
+
+    @staticmethod
+    def supports(model: AttentionRNN) -> bool:
+        """Whether there is a fast version: of every model of this class."""
+        return True
+
+    def __call__(
+        self,
+        batch: Batch,
+        features: Float[Array, "M L D"],
+        masks: Masks,
+        label_smoothing: float,
+    ) -> float:
+        """See `limner.engine.numpy.passes.Pass`."""
+        packed = pack(batch, self._null, self._V)
+        if not packed.steps:  # every target is <NULL>
+            for grad in self._grads.values():
+                grad[:] = 0
+            return 0.0
+        image = batch.image_idxs[packed.order]
+        word_mask = masks["embedding"][packed.tokens] if "embedding" in masks else None
+        output_mask = masks["output"][packed.caption] if "output" in masks else None
+        targets = packed_targets(batch, packed, label_smoothing, self._dtype)
+        projected = self._project(features, masks.get("features"))
+        x, inputs = self._embed(packed.tokens, word_mask)
+        unrolled = self._unroll(packed, image, projected, inputs)
+        loss, dhz = self._score_backward(unrolled, targets, output_mask)
+        grads = self._unroll_backward(packed, unrolled, dhz)
+        self._sums_backward(packed, unrolled, grads, x, word_mask)
+        dvalues = self._context_backward(
+            batch.image_idxs[packed.caption], unrolled.attention, grads.dcontext, len(features)
+        )
+        self._project_backward(features, image, projected, grads, dvalues, masks.get("features"))
+        return loss
+
+    def _project(
+        self, features: Float[Array, "M L D"], mask: Float[Array, "M E"] | None
+    ) -> Projected:
+        """The regions of every image, and the states that they give."""
+        p, ws = self._params, self._workspace
+        M, L, D = features.shape
+        E, A = self._E, self._A
+        values = np.matmul(features.reshape(-1, D), p["W_place"], out=ws("values", M * L, E))
+        values += p["b_place"]
+        np.maximum(values, 0, out=values)
+        values = values.reshape(M, L, E)
+        if mask is not None:
+            values *= mask[:, None]
+        keys = np.matmul(values, p["W_key"], out=ws("keys", M, L, A))
+        mean = values.mean(axis=1)
+        h0 = np.tanh(mean @ p["W_h0"] + p["b_h0"])
+        c0 = np.tanh(mean @ p["W_c0"] + p["b_c0"])
+        return Projected(values, keys, mean, h0, c0)
+
+    def _embed(
+        self, tokens: Int[Array, " U"], mask: Float[Array, "U W"] | None
+    ) -> tuple[Float[Array, "U W"], Float[Array, "U G"]]:
+        """The distinct tokens' vectors, and what they give the cell."""
+        p = self._params
+        x = np.take(p["W_embed"], tokens, axis=0)
+        if mask is not None:
+            x *= mask
+        inputs = x @ p["Wx"][: self._W]
+        inputs += p["b"]
+        return x, inputs
+
+    def _unroll(
+        self,
+        packed: PackedCaptions,
+        image: Int[Array, " N"],
+        projected: Projected,
+        inputs: Float[Array, "U G"],
+    ) -> Unrolled:
+        """Attend, then the cell, token after token."""
+        p, ws, H, A, E = self._params, self._workspace, self._H, self._A, self._E
+        P, N, L = len(packed.targets), len(image), projected.values.shape[1]
+        K = A + E + 4 * H
+        u = Unrolled(
+            of_h=ws("of_h", H, K),
+            row_values=ws("row_values", N, L, E),
+            prev_h=ws("prev_h", P, H),
+            prev_c=ws("prev_c", P, H),
+            from_h=ws("from_h", P, K),
+            fit=ws("fit", P, L, A),
+            attention=ws("attention", P, L),
+            context=ws("context", P, E),
+            z=ws("z", P, E),
+            tanh_c=ws("tanh_c", P, H),
+            h=ws("h", P, H),
+        )
+        np.concatenate([p["W_query"], p["W_gate"], p["Wh"]], axis=1, out=u.of_h)
+        bias = np.concatenate([p["b_query"], p["b_gate"]])
+        Wz = p["Wx"][self._W :]
+        row_keys = ws("row_keys", N, L, A)
+        np.take(projected.values, image, axis=0, out=u.row_values, mode="clip")
+        np.take(projected.keys, image, axis=0, out=row_keys, mode="clip")
+        first = packed.steps[0]
+        u.prev_h[first], u.prev_c[first] = projected.h0[image], projected.c0[image]
+        for t, rows in enumerate(packed.steps):
+            n = rows.stop - rows.start
+            from_h = np.matmul(u.prev_h[rows], u.of_h, out=u.from_h[rows])
+            from_h[:, : A + E] += bias
+            query, gate, a = from_h[:, :A], from_h[:, A : A + E], from_h[:, A + E :]
+            # e = tanh(keys + query) . w_fit;  attention = softmax(e);  context = attention . values
+            np.add(row_keys[:n], query[:, None], out=u.fit[rows])
+            np.tanh(u.fit[rows], out=u.fit[rows])
+            e = np.matmul(u.fit[rows], p["w_fit"], out=u.attention[rows])
+            e -= e.max(axis=1, keepdims=True)
+            np.exp(e, out=e)
+            e /= e.sum(axis=1, keepdims=True)
+            np.matmul(e[:, None], u.row_values[:n], out=u.context[rows][:, None])
+            # z = sigmoid(gate) * context
+            sigmoid(gate, out=gate)
+            np.multiply(gate, u.context[rows], out=u.z[rows])
+            # a = inputs + prev_h Wh + z Wz
+            a += np.matmul(u.z[rows], Wz, out=ws("z Wz", n, 4 * H))
+            a += inputs[packed.lookup[rows]]
+            c = ws("c", n, H)
+            activate(self._gates(a), u.prev_c[rows], c, u.tanh_c[rows], u.h[rows])
+            if t + 1 < len(packed.steps):
+                later = packed.steps[t + 1]
+                u.prev_h[later] = u.h[rows][: later.stop - later.start]
+                u.prev_c[later] = c[: later.stop - later.start]
+        return u
+
+    def _gates(self, a: Float[Array, "n G"]) -> Float[Array, "4 n H"]:
+        """A view with the gates as first axis."""
+        return a.reshape(len(a), 4, self._H).transpose(1, 0, 2)
+
+    def _score_backward(
+        self, u: Unrolled, targets: Targets, mask: Float[Array, "P R"] | None
+    ) -> tuple[float, Float[Array, "P R"]]:
+        """The loss and the gradient of [h, z]; fills those of the output layer."""
+        p, grads, ws, H = self._params, self._grads, self._workspace, self._H
+        P, R = len(targets.tokens), H + self._E
+        hz = ws("hz", P, R)
+        hz[:, :H], hz[:, H:] = u.h, u.z
+        if mask is not None:
+            hz *= mask
+        out = np.matmul(hz, p["W_out"], out=ws("out", P, self._W))
+        out += p["b_out"]
+        np.tanh(out, out=out)
+        dout = ws("dout", P, self._W)
+        output = Output(dout, grads["W_embed"].T, grads["b_vocab"])
+        loss = score(out, p["W_embed"].T, p["b_vocab"], targets, output, ws)
+        # out = tanh(hz W_out + b_out)
+        out *= out
+        np.subtract(1, out, out=out)
+        dout *= out
+        np.matmul(hz.T, dout, out=grads["W_out"])
+        np.sum(dout, axis=0, out=grads["b_out"])
+        dhz = np.matmul(dout, p["W_out"].T, out=ws("dhz", P, R))
+        if mask is not None:
+            dhz *= mask
+        return loss, dhz
+
+    def _unroll_backward(
+        self, packed: PackedCaptions, u: Unrolled, dhz: Float[Array, "P R"]
+    ) -> Gradients:
+        """Backpropagation through time and through attention; fills dw_fit."""
+        p, ws, H, A, E = self._params, self._workspace, self._H, self._A, self._E
+        P, N, L = len(packed.targets), packed.steps[0].stop, u.attention.shape[1]
+        back = Gradients(
+            dfrom_h=u.from_h,
+            dcontext=ws("dcontext", P, E),
+            drow_keys=ws("drow_keys", N, L, A),
+            dprev_h=ws("dprev_h", N, H),
+            dc=ws("dc", N, H),
+        )
+        back.drow_keys[:] = 0
+        back.dc[:] = 0
+        of_h_T = np.ascontiguousarray(u.of_h.T)
+        WzT = np.ascontiguousarray(p["Wx"][self._W :].T)
+        self._grads["w_fit"][:] = 0
+        later = 0  # rows that the step after this one has
+        for rows in reversed(packed.steps):
+            n = rows.stop - rows.start
+            dh, dz, dfrom_h = dhz[rows, :H], dhz[rows, H:], back.dfrom_h[rows]
+            dquery, gate, da = dfrom_h[:, :A], dfrom_h[:, A : A + E], dfrom_h[:, A + E :]
+            dh[:later] += back.dprev_h[:later]
+            later = n
+            backpropagate(
+                self._gates(da), dh, back.dc[:n], u.prev_c[rows], u.h[rows], u.tanh_c[rows], ws
+            )
+            # a = inputs + prev_h Wh + z Wz;  z = gate * context;  gate = sigmoid(...)
+            dz += da @ WzT
+            dcontext = np.multiply(dz, gate, out=back.dcontext[rows])
+            gate[:] = dz * u.context[rows] * gate * (1 - gate)
+            # context = attention . values;  attention = softmax(e)
+            attention = u.attention[rows]
+            de = np.matmul(u.row_values[:n], dcontext[:, :, None])[:, :, 0]
+            de -= (de * attention).sum(axis=1, keepdims=True)
+            de *= attention
+            # e = fit . w_fit;  fit = tanh(keys + query)
+            fit = u.fit[rows]
+            self._grads["w_fit"] += de.reshape(-1) @ fit.reshape(-1, A)
+            fit *= fit
+            np.subtract(1, fit, out=fit)
+            fit *= p["w_fit"]
+            fit *= de[:, :, None]
+            back.drow_keys[:n] += fit
+            np.sum(fit, axis=1, out=dquery)
+            np.matmul(dfrom_h, of_h_T, out=back.dprev_h[:n])
+        return back
+
+    def _sums_backward(
+        self,
+        packed: PackedCaptions,
+        u: Unrolled,
+        back: Gradients,
+        x: Float[Array, "U W"],
+        mask: Float[Array, "U W"] | None,
+    ) -> None:
+        """The gradients of query, gate, cell and word vectors: sums over all rows at once."""
+        p, grads, ws = self._params, self._grads, self._workspace
+        H, A, E, W = self._H, self._A, self._E, self._W
+        dof_h = np.matmul(u.prev_h.T, back.dfrom_h, out=ws("dof_h", H, A + E + 4 * H))
+        total = back.dfrom_h.sum(axis=0)
+        for weights, bias, columns in (
+            ("W_query", "b_query", slice(0, A)),
+            ("W_gate", "b_gate", slice(A, A + E)),
+            ("Wh", "b", slice(A + E, None)),
+        ):
+            grads[weights][:], grads[bias][:] = dof_h[:, columns], total[columns]
+        da = back.dfrom_h[:, A + E :]
+        np.matmul(u.z.T, da, out=grads["Wx"][W:])
+        dinputs = _sum_rows(da, packed.lookup, len(packed.tokens))
+        np.matmul(x.T, dinputs, out=grads["Wx"][:W])
+        dx = dinputs @ p["Wx"][:W].T
+        if mask is not None:
+            dx *= mask
+        grads["W_embed"][packed.tokens] += dx  # to what the scores have put there
+
+    def _context_backward(
+        self,
+        image: Int[Array, " P"],
+        attention: Float[Array, "P L"],
+        dcontext: Float[Array, "P E"],
+        num_images: int,
+    ) -> Float[Array, "M L E"]:
+        """dvalues by the contexts: for every image one product."""
+        by_image = np.argsort(image, kind="stable")
+        ends = np.cumsum(np.bincount(image, minlength=num_images)).tolist()
+        attention, dcontext = attention[by_image], dcontext[by_image]
+        dvalues = self._workspace("dvalues", num_images, attention.shape[1], dcontext.shape[1])
+        for number, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
+            np.matmul(attention[start:end].T, dcontext[start:end], out=dvalues[number])
+        return dvalues
+
+    def _project_backward(
+        self,
+        features: Float[Array, "M L D"],
+        image: Int[Array, " N"],
+        projected: Projected,
+        back: Gradients,
+        dvalues: Float[Array, "M L E"],
+        mask: Float[Array, "M E"] | None,
+    ) -> None:
+        """Gradients of the regions' projections, and of the first states'."""
+        p, grads = self._params, self._grads
+        M, L, D = features.shape
+        values, mean = projected.values, projected.mean
+        dkeys = np.zeros((M, L, self._A), values.dtype)
+        np.add.at(dkeys, image, back.drow_keys)
+        dh0 = _sum_rows(back.dprev_h, image, M) * (1 - projected.h0**2)
+        dc0 = _sum_rows(back.dc, image, M) * (1 - projected.c0**2)
+        np.matmul(mean.T, dh0, out=grads["W_h0"])
+        np.matmul(mean.T, dc0, out=grads["W_c0"])
+        grads["b_h0"][:], grads["b_c0"][:] = dh0.sum(axis=0), dc0.sum(axis=0)
+        np.matmul(values.reshape(-1, self._E).T, dkeys.reshape(-1, self._A), out=grads["W_key"])
+        dvalues += dkeys @ p["W_key"].T
+        dvalues += ((dh0 @ p["W_h0"].T + dc0 @ p["W_c0"].T) / L)[:, None]
+        dvalues *= values > 0
+        if mask is not None:
+            dvalues *= mask[:, None]
+        drows = dvalues.reshape(-1, self._E)
+        np.matmul(features.reshape(-1, D).T, drows, out=grads["W_place"])
+        np.sum(drows, axis=0, out=grads["b_place"])
+
+
+def _sum_rows(rows: Float[Array, "P K"], lookup: Int[Array, " P"], size: int) -> Array:
+    """(size, K): the sums of the rows where lookup is 0, 1, ..."""
+    order = np.argsort(lookup, kind="stable")
+    counts = np.bincount(lookup, minlength=size)
+    out = np.zeros((size, rows.shape[1]), rows.dtype)
+    starts = (np.cumsum(counts) - counts)[counts > 0]
+    out[counts > 0] = np.add.reduceat(rows[order], starts, axis=0)
+    return out

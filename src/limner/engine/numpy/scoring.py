@@ -1,0 +1,161 @@
+"""From what the next word is read from to the loss, and back, in chunks that memory can hold.
+
+Shapes: P packed rows, N captions, R what a row reads the next word from, V vocabulary, K tokens
+of a soft target.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from limner.arrays import Array, Float, Int
+from limner.engine.numpy.packing import PackedCaptions
+from limner.engine.numpy.workspace import Workspace
+from limner.layers import SoftTargets
+from limner.models import Batch
+
+LOGITS = 4_000_000
+"""Scores kept at a time: rows are scored in chunks, so that memory does not grow with N T V."""
+
+CACHED = 65536
+"""Numbers that stay in the cache while the softmax passes over them."""
+
+
+class Targets(NamedTuple):
+    """What is expected of packed rows.
+
+    Attributes:
+        tokens: (P,) the right tokens.
+        weights: (P,) of each row in the loss; 0 for none.
+        num_captions: N, which the loss is divided by.
+        label_smoothing: see `limner.layers.temporal_softmax_loss`.
+        soft: (P, K) probabilities of other tokens, or None.
+    """
+
+    tokens: Int[Array, " P"]
+    weights: Float[Array, " P"]
+    num_captions: int
+    label_smoothing: float = 0.0
+    soft: SoftTargets | None = None
+
+    def rows(self, rows: slice) -> "Targets":
+        """Of some of the rows."""
+        soft = self.soft and SoftTargets(*(part[rows] for part in self.soft))
+        return self._replace(tokens=self.tokens[rows], weights=self.weights[rows], soft=soft)
+
+
+def packed_targets(
+    batch: Batch, packed: PackedCaptions, label_smoothing: float, dtype: type[np.floating]
+) -> Targets:
+    """The targets of a batch in the order of its packed rows."""
+    caption, place = packed.caption, packed.place
+    weights = packed.counted.astype(dtype)
+    if batch.weights is not None:
+        weights = np.where(packed.counted, batch.weights[caption], 0).astype(dtype)
+    soft = None
+    if batch.soft_targets is not None:
+        tokens, probs = (part[caption, place] for part in batch.soft_targets)
+        soft = SoftTargets(tokens, probs.astype(dtype, copy=False))
+    return Targets(packed.targets, weights, len(batch.captions), label_smoothing, soft)
+
+
+class Output(NamedTuple):
+    """Where the gradients of scores go: dh (P, R), dW (R, V), db (V,)."""
+
+    dh: Array
+    dW: Array
+    db: Array
+
+
+def score(
+    h: Float[Array, "P R"],
+    W: Float[Array, "R V"],
+    b: Float[Array, " V"],
+    targets: Targets,
+    grads: Output,
+    workspace: Workspace,
+) -> float:
+    """The loss of scores `h W + b`; the gradients are filled.
+
+    Args:
+        h: a row for every target.
+        W, b: of the vocabulary; W and dW may be the transposes of a word embedding's.
+        targets: what is expected.
+        grads: where the gradients go.
+        workspace: for the scores.
+    """
+    dh, dW, db = grads
+    P, V = len(h), W.shape[1]
+    chunk = max(LOGITS // V, 1)
+    loss = 0.0
+    for start in range(0, P, chunk):
+        rows = slice(start, min(start + chunk, P))
+        logits = workspace("logits", rows.stop - rows.start, V)
+        np.matmul(h[rows], W, out=logits)
+        logits += b
+        loss += softmax_loss_backward(logits, targets.rows(rows))
+        dlogits = logits
+        np.matmul(dlogits, W.T, out=dh[rows])
+        if start == 0:
+            _product(h[rows], dlogits, dW)
+            np.sum(dlogits, axis=0, out=db)
+        else:
+            R = h.shape[1]
+            more = workspace("dW", V, R).T if _flipped(dW) else workspace("dW", R, V)
+            _product(h[rows], dlogits, more)
+            dW += more
+            db += dlogits.sum(axis=0)
+    return loss
+
+
+def _product(h: Array, dlogits: Array, dW: Array) -> None:
+    """`dW = h^T dlogits`, written along the rows of whatever dW is a view of."""
+    if _flipped(dW):
+        np.matmul(dlogits.T, h, out=dW.T)
+    else:
+        np.matmul(h.T, dlogits, out=dW)
+
+
+def _flipped(W: Array) -> bool:
+    return not W.flags.c_contiguous
+
+
+def softmax_loss_backward(logits: Float[Array, "P V"], targets: Targets) -> float:
+    """The loss of `limner.layers.temporal_softmax_loss`; logits become their gradient, in place.
+
+    >>> logits = np.zeros((1, 4))
+    >>> targets = Targets(np.array([1]), np.array([1.0]), num_captions=1)
+    >>> round(softmax_loss_backward(logits, targets), 4), logits.tolist()
+    (1.3863, [[0.25, -0.75, 0.25, 0.25]])
+    """
+    P, V = logits.shape
+    block = max(CACHED // V, 1)
+    smoothing = targets.label_smoothing
+    scales = (targets.weights / targets.num_captions).astype(logits.dtype)
+    right_probs = np.full(P, 1 - smoothing, logits.dtype)
+    if targets.soft:
+        right_probs -= targets.soft.probs.sum(axis=1)
+    loss = 0.0
+    for start in range(0, P, block):
+        among = slice(start, start + block)
+        x, y, c, scale = (a[among] for a in (logits, targets.tokens, targets.weights, scales))
+        rows, right_prob = np.arange(len(x)), right_probs[among]
+        # log softmax(x)[y] = x[y] - max - log sum exp(x - max)
+        x -= x.max(axis=1, keepdims=True)
+        right = right_prob * x[rows, y]
+        if smoothing:
+            right += smoothing * x.mean(axis=1)
+        if targets.soft:
+            others, probs = (part[among] for part in targets.soft)
+            right += (probs * np.take_along_axis(x, others, axis=1)).sum(axis=1)
+        np.exp(x, out=x)
+        sums = x.sum(axis=1)
+        loss -= float(((right - np.log(sums)) * c).sum())
+        # dx = (softmax(x) - right_share onehot(y) - smoothing / V - soft) * weight / N
+        x *= (scale / sums)[:, None]
+        x[rows, y] -= right_prob * scale
+        if smoothing:
+            x -= (scale * (smoothing / V))[:, None]
+        if targets.soft:
+            np.subtract.at(x, (rows[:, None], others), probs * scale[:, None])
+    return loss / targets.num_captions

@@ -1,0 +1,1 @@
+"""Training: the settings, the loop, its phases, and a run's folder."""

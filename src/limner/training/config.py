@@ -1,0 +1,241 @@
+"""The settings of a training, as config.toml holds them, and what they make: a model, its schedule.
+
+In a file and on the command line the model's settings stand beside the others: `model` names the
+kind, whose own settings (`attention_dim`, ...) are then known.
+
+Shapes: N images, L regions, D features.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+from limner.arrays import Array, Float
+from limner.config import MANY, MAX_SEED, Config, annotations
+from limner.data.dataset import Dataset
+from limner.engine import Regularization
+from limner.errors import InputError
+from limner.evaluation import check_features
+from limner.models import MODELS, CaptioningModel, ModelConfig, RNNConfig, model_class
+from limner.training.schedules import SCHEDULES
+
+Share = Annotated[float, Meta(ge=0, lt=1)]
+Rate = Annotated[float, Meta(gt=0, le=MANY)]
+Amount = Annotated[float, Meta(ge=0, le=MANY)]
+Count = Annotated[int, Meta(ge=0, le=MANY)]
+
+
+class TrainConfig(Config, frozen=True, kw_only=True):
+    """Settings of a training."""
+
+    model: ModelConfig = RNNConfig()
+    standardise: Annotated[
+        bool, Meta(description="Standardize features by the mean and deviation of training images.")
+    ] = False
+    dropout_embedding: Annotated[Share, Meta(description="Dropout rate of word vectors.")] = 0.0
+    dropout_features: Annotated[Share, Meta(description="Dropout rate of projected features.")] = (
+        0.0
+    )
+    dropout_output: Annotated[Share, Meta(description="Dropout rate before the scores.")] = 0.0
+    label_smoothing: Annotated[Share, Meta(description="Label smoothing.")] = 0.0
+    clip_norm: Annotated[Amount, Meta(description="Largest gradient norm; 0 does not clip.")] = 0.0
+    update_rule: Annotated[
+        Literal["sgd", "sgd_momentum", "rmsprop", "adam", "adamw"], Meta(description="Optimizer.")
+    ] = "adam"
+    learning_rate: Annotated[Rate, Meta(description="Highest learning rate.")] = 1e-3
+    weight_decay: Annotated[Amount, Meta(description="Weight decay of adamw.")] = 0.0
+    schedule: Annotated[
+        Literal["epochs", "constant", "cosine", "one-cycle"],
+        Meta(description="Learning rate schedule; epochs multiplies by --lr-decay after each."),
+    ] = "epochs"
+    lr_decay: Annotated[
+        float, Meta(gt=0, le=1, description="Factor on the learning rate after every epoch.")
+    ] = 0.85
+    warmup: Annotated[Share, Meta(description="Share of the training to warm up in.")] = 0.0
+    patience: Annotated[
+        Count, Meta(description="Epochs without a better CIDEr before stopping; 0 never stops.")
+    ] = 0
+    batch_size: Annotated[int, Meta(ge=1, le=MANY, description="Captions a step.")] = 128
+    epochs: Annotated[int, Meta(ge=1, le=MANY, description="Passes over the captions.")] = 10
+    scheduled_sampling: Annotated[
+        float, Meta(ge=0, le=1, description="Share of input tokens drawn by the model at the end.")
+    ] = 0.0
+    teachers: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Run or checkpoint to distil from; repeat for several.",
+            extra={"option": "--teacher", "metavar": "RUN"},
+        ),
+    ] = ()
+    distillation: Annotated[
+        float, Meta(gt=0, le=1, description="Weight of the teachers' soft targets.")
+    ] = 0.5
+    critical_epochs: Annotated[
+        Count, Meta(description="Epochs of self-critical training after the others.")
+    ] = 0
+    critical_learning_rate: Annotated[
+        Rate, Meta(description="Learning rate of self-critical training.")
+    ] = 2e-5
+    critical_samples: Annotated[
+        int,
+        Meta(ge=2, le=1000, description="Captions drawn of an image in self-critical training."),
+    ] = 5
+    critical_likelihood: Annotated[
+        Amount, Meta(description="Weight of people's captions in self-critical training.")
+    ] = 0.2
+    critical_bleu: Annotated[
+        Amount, Meta(description="Weight of BLEU-4 beside CIDEr-D in the reward.")
+    ] = 1.0
+    average: Annotated[
+        Count, Meta(description="Last epochs whose mean parameters are tried; 0 tries none.")
+    ] = 0
+    seed: Annotated[
+        int, Meta(ge=0, le=MAX_SEED, description="Random seed for parameters and order.")
+    ] = 0
+    checkpoint_seconds: Annotated[
+        Amount, Meta(description="Seconds between checkpoints within an epoch.")
+    ] = 60.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        epochs = self.epochs + self.critical_epochs
+        if self.average == 1 or self.average > epochs:
+            raise ValueError(f"average {self.average}: expected 0, or 2 to all {epochs} epochs")
+        if self.teachers and self.scheduled_sampling:
+            raise ValueError(
+                "scheduled_sampling does not go with teachers, who answer after people's words: "
+                "leave one out"
+            )
+
+    def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
+        """See `Config.without_effect`."""
+        yield not self.teachers, ("distillation",), "no teachers"
+        yield self.schedule == "epochs", ("warmup",), "schedule epochs"
+        yield self.schedule != "epochs", ("lr_decay",), f"schedule {self.schedule}"
+        yield self.update_rule != "adamw", ("weight_decay",), f"update_rule {self.update_rule}"
+        critical = [name for name in self.__struct_fields__ if name.startswith("critical_")]
+        yield not self.critical_epochs, critical, "critical_epochs 0"
+
+    @classmethod
+    def from_flat(cls, settings: Mapping[str, Any]) -> Self:
+        """From settings whose `model` is a kind, with the kind's own settings beside it.
+
+        Settings of other kinds are passed over where they have their defaults.
+
+        Raises:
+            ValueError: for an unknown setting, or one that does not fit or has no effect.
+
+        >>> TrainConfig.from_flat({"model": "attention", "attention_dim": 64}).model.attention_dim
+        64
+        """
+        kind = settings.get("model", RNNConfig.__struct_config__.tag)
+        model = model_class(str(kind)).config_type
+        own = {name: value for name, value in settings.items() if name in annotations(model)}
+        others = {n: v for n, v in settings.items() if n not in own and n != "model"}
+        for name, default in model_settings().items():
+            if name in others and others.pop(name) != default:
+                raise ValueError(f"{name} has no effect with model {kind}: leave it out")
+        known = annotations(cls)
+        if unknown := [name for name in others if name not in known]:
+            raise ValueError(f"{unknown[0]}: no such setting")
+        return cls.from_values({"model": model.from_values(own), **others})
+
+    def to_flat(self) -> dict[str, Any]:
+        """What `from_flat` reads, as JSON-able values."""
+        settings: dict[str, Any] = msgspec.to_builtins(self)
+        model = settings.pop("model")
+        return {"model": model.pop("kind"), **model, **settings}
+
+    @property
+    def reads_grid(self) -> bool:
+        """Whether the model reads the features of every region."""
+        return bool(self.model_type.reads_grid)
+
+    @property
+    def model_type(self) -> type[CaptioningModel]:
+        """The class of the model."""
+        return model_class(str(type(self.model).__struct_config__.tag))
+
+    @property
+    def regularization(self) -> Regularization:
+        """The part of the settings that the engine takes."""
+        rates = {
+            "embedding": self.dropout_embedding,
+            "features": self.dropout_features,
+            "output": self.dropout_output,
+        }
+        dropout = {site: rate for site, rate in rates.items() if rate}
+        return Regularization(dropout, self.label_smoothing, self.clip_norm or None)
+
+    @property
+    def learning_rate_schedule(self) -> Callable[[float], float] | None:
+        """The share of a phase that is done -> a factor on the learning rate; None for epochs."""
+        if self.schedule == "epochs":
+            return None
+        schedule = SCHEDULES[self.schedule]
+        return lambda done: schedule(done, self.warmup)
+
+
+def model_settings() -> dict[str, Any]:
+    """The settings of all kinds of models, with their defaults."""
+    return {
+        field.name: field.default
+        for model in MODELS
+        for field in msgspec.structs.fields(model.config_type)
+    }
+
+
+def read_config(path: Path | None, given: Mapping[str, Any] | None = None) -> TrainConfig:
+    """Read a TOML file of settings; what it does not name has its default.
+
+    Args:
+        path: None for no file.
+        given: settings that override the file's.
+
+    Raises:
+        InputError: if there is no such file, or a setting is unknown or wrong.
+    """
+    try:
+        settings = msgspec.toml.decode(path.read_bytes()) if path else {}
+        return TrainConfig.from_flat({**settings, **(given or {})})
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); name a TOML file") from None
+    except msgspec.MsgspecError as error:
+        raise InputError(f"{path}: no TOML ({error}); docs/training.md has the settings") from None
+    except ValueError as error:
+        where = f"{path}: " if path else ""
+        raise InputError(f"{where}{error}; docs/training.md has the settings") from None
+
+
+def new_model(config: TrainConfig, dataset: Dataset, rng: np.random.Generator) -> CaptioningModel:
+    """A model as the settings say, with its first parameters drawn from `rng`.
+
+    Raises:
+        InputError: if it cannot read the dataset's features.
+    """
+    dataset = dataset.reading(config.reads_grid)
+    words, D = dataset.vocabulary.word_to_idx, dataset.input_dim
+    model = config.model_type.from_config(config.model, words, D, rng)
+    check_features(dataset, model)
+    if config.standardise:
+        model.feature_mean, model.feature_std = _mean_and_std(dataset.splits["train"].features)
+    return model
+
+
+def _mean_and_std(features: Float[Array, "N *_ D"]) -> tuple[Array, Array]:
+    """Of each of the D numbers, over all images and regions, block by block."""
+    D = features.shape[-1]
+    total, squares, count = np.zeros(D), np.zeros(D), 0
+    for start in range(0, len(features), 256):
+        block = np.asarray(features[start : start + 256], np.float64).reshape(-1, D)
+        total += block.sum(axis=0)
+        squares += (block**2).sum(axis=0)
+        count += len(block)
+    mean = total / count
+    std = np.sqrt(np.maximum(squares / count - mean**2, 0))
+    std[std < 1e-6] = 1  # a number that never changes says nothing, and is not blown up
+    return mean.astype(np.float32), std.astype(np.float32)

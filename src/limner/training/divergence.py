@@ -1,0 +1,40 @@
+"""When a training has gone wrong for good: a loss or a parameter that is no longer a number."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from limner.arrays import Array
+from limner.training.solver import Solver
+
+EXPLODED = 5.0
+"""A loss that is so many times the first step's is not coming back."""
+
+
+def divergence(solver: Solver, params: Mapping[str, Array], check_params: bool) -> str | None:
+    """What is wrong after a step, in words; None where nothing is.
+
+    Args:
+        solver: after the step.
+        params: of the model.
+        check_params: look at every parameter; otherwise only at the loss.
+    """
+    loss, first = solver.loss_history[-1], solver.loss_history[0]
+    if not math.isfinite(loss):
+        bad = _first_bad(params)
+        return f"the loss became {loss}{f' and {bad}' if bad else ''}"
+    if solver.phase.objective.measure == "loss" and loss > EXPLODED * first:
+        largest = max(params, key=lambda name: np.abs(params[name]).max())
+        return (
+            f"the loss became {loss:.4g}, after {first:.4g} at first, and the parameter {largest} "
+            "the largest,"
+        )
+    return _first_bad(params) if check_params else None
+
+
+def _first_bad(params: Mapping[str, Array]) -> str | None:
+    for name, param in params.items():
+        if not np.isfinite(param).all():
+            return f"the parameter {name} is no longer a number"
+    return None

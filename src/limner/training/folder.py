@@ -1,0 +1,154 @@
+"""A run's folder: which files are there, what is written into them, and whether a run can go on.
+
+config.toml        the settings
+history.jsonl      a line every 10 steps, and one an epoch
+last.safetensors   the newest state, to go on from
+best.safetensors   the model with the best validation score
+teachers.safetensors  the teachers' soft targets, where there are any
+epoch-N.safetensors   the last epochs' models, where their mean is wanted
+report.html        what a person looks at
+"""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+
+from limner.arrays import Array
+from limner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from limner.data.dataset import Dataset
+from limner.errors import InputError
+from limner.files import write_atomically
+from limner.models import CaptioningModel
+from limner.training.config import TrainConfig
+
+
+class RunFolder:
+    """The files of a run on a dataset with these settings.
+
+    Args:
+        path: the folder.
+        dataset: that is trained on.
+        config: the settings.
+    """
+
+    def __init__(self, path: Path, dataset: Dataset, config: TrainConfig) -> None:
+        self.path = path
+        self.last = path / "last.safetensors"
+        self.best = path / "best.safetensors"
+        self.teachers = path / "teachers.safetensors"
+        self._dataset = dataset
+        self._config = config
+
+    def epoch(self, number: int) -> Path:
+        """The model of one of the last epochs."""
+        return self.path / f"epoch-{number}.safetensors"
+
+    def check_new(self) -> None:
+        """Raise InputError where a run cannot begin here."""
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"{self.path}: a file; --out takes a folder")
+        if (self.path / "dataset.json").exists():
+            raise InputError(f"{self.path}: holds a dataset; choose another --out")
+        if (self.path / "config.toml").exists():
+            raise InputError(
+                f"{self.path}: holds a run already; go on with it by --resume, "
+                "or choose another --out"
+            )
+
+    def state(self, steps_per_epoch: int) -> Checkpoint | None:
+        """The state to go on from; None where the run was stopped before there was any.
+
+        Raises:
+            InputError: if it is no such state, or one of other settings or another dataset.
+        """
+        if not self.last.exists():
+            return None
+        checkpoint = load_checkpoint(self.last)
+        if checkpoint.info.get("solver") is None or "solver/order" not in checkpoint.state:
+            raise InputError(
+                f"{self.last}: a finished model without the state of its training; "
+                "it can caption, but not be trained on: begin again with another --out"
+            )
+        try:
+            self._check_settings(checkpoint.info["training"], steps_per_epoch)
+            trained_on = checkpoint.info["dataset"]
+            if trained_on["fingerprint"] != self._dataset.fingerprint:
+                raise InputError(
+                    f"{self.last}: trained on {trained_on['path']}, not on the dataset "
+                    f"{self._dataset.path}; resume with the same dataset"
+                )
+        except (KeyError, TypeError, ValueError) as error:
+            raise self.damaged(error) from None
+        return checkpoint
+
+    def damaged(self, error: Exception) -> InputError:
+        """The error of a state that cannot be gone on from."""
+        reason = f"no {error}" if isinstance(error, KeyError) else error
+        return InputError(
+            f"{self.last}: the state of the training does not hold together ({reason}); it cannot "
+            "be gone on with: begin again with another --out"
+        )
+
+    def _check_settings(self, trained: Mapping[str, Any], steps_per_epoch: int) -> None:
+        """A training goes on with the settings it began with; only epochs may be added."""
+        usual = TrainConfig().to_flat()
+        grows = "critical_epochs" if self._config.critical_epochs else "epochs"
+        for name, value in self._config.to_flat().items():
+            if name in (grows, "checkpoint_seconds"):
+                continue
+            if trained.get(name, usual.get(name, value)) != value:
+                raise InputError(
+                    f"{self.last}: trained with {name} {trained.get(name)}, not {value}; "
+                    f"a run's settings stay as they are, only {grows} may grow"
+                )
+        epochs = self._config.epochs + self._config.critical_epochs
+        if epochs < trained["iteration"] // steps_per_epoch:
+            raise InputError(f"{self.last}: has more epochs behind it than {epochs}")
+
+    def write_config(self) -> None:
+        """Write config.toml."""
+        write_atomically(self.path / "config.toml", tomli_w.dumps(self._config.to_flat()))
+
+    def save(
+        self,
+        file: Path,
+        model: CaptioningModel,
+        progress: Mapping[str, float],
+        scores: Mapping[str, Mapping[str, float]],
+        solver: Mapping[str, Any] | None = None,
+        tensors: Mapping[str, Array] | None = None,
+    ) -> None:
+        """Write a checkpoint.
+
+        Args:
+            file: one of this folder's.
+            model: to save.
+            progress: `iteration` and `seconds`, which stand beside the settings.
+            scores: {split: {score: value}}, if there are any.
+            solver: what training needs to go on, JSON-able.
+            tensors: the same, as arrays.
+        """
+        info = {
+            "limner_version": version("limner"),
+            "backbone": self._dataset.info.get("backbone"),
+            "dataset": {
+                "path": str(self._dataset.path.resolve()),
+                "fingerprint": self._dataset.fingerprint,
+            },
+            "training": {**self._config.to_flat(), **progress},
+            "scores": scores,
+            **({"solver": solver} if solver else {}),
+        }
+        save_checkpoint(file, model, info, tensors, projection=self._dataset.projection)
+
+
+def mean_params(files: list[Path]) -> dict[str, Array] | None:
+    """The mean of the parameters of several checkpoints; None of fewer than two that are there."""
+    members = [load_checkpoint(file).model.params for file in files if file.exists()]
+    if len(members) < 2:
+        return None
+    return {name: np.mean([m[name] for m in members], axis=0) for name in members[0]}

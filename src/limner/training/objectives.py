@@ -1,0 +1,68 @@
+"""What a phase of a training minimizes: each objective makes the batch of a step.
+
+Shapes: B captions of a batch.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Literal
+
+from limner.arrays import Array, Int
+from limner.data.dataset import Split
+from limner.decoding import Decoder
+from limner.models import Batch
+from limner.randomness import Random
+
+NewDecoder = Callable[[], Decoder]
+"""Makes a decoder with the newest parameters; one is made only where an objective needs it."""
+
+
+class Objective(ABC):
+    """Makes the batch of a step.
+
+    Attributes:
+        measure: what the history tells of a step: the loss, or the reward that a batch was weighed
+            by, as a loss of the opposite sign.
+        by_image: whether an image's captions are to stand next to each other in an epoch.
+    """
+
+    measure: Literal["loss", "reward"] = "loss"
+    by_image: bool = False
+
+    @abstractmethod
+    def batch(
+        self,
+        split: Split,
+        rows: Int[Array, " B"],
+        progress: float,
+        decoder: NewDecoder,
+        rng: Random | None,
+    ) -> Batch:
+        """The batch of a step.
+
+        Args:
+            split: what is trained on.
+            rows: of its captions.
+            progress: the share of the phase that is done, from 0 to 1.
+            decoder: makes a decoder of the model in training.
+            rng: where everything random is drawn from; None is NumPy's global state.
+        """
+
+    def value(self, loss: float) -> float:
+        """What the history holds of a step with this loss."""
+        return loss
+
+
+class Likelihood(Objective):
+    """People's captions, each token after their own: maximum likelihood."""
+
+    def batch(
+        self,
+        split: Split,
+        rows: Int[Array, " B"],
+        progress: float,
+        decoder: NewDecoder,
+        rng: Random | None,
+    ) -> Batch:
+        """See `Objective.batch`."""
+        return Batch(*split.minibatch(rows, rng))

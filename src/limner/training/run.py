@@ -1,0 +1,264 @@
+"""A training run: from settings and a dataset to the files of a run's folder (`folder.py`)."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from limner.checkpoint import Checkpoint
+from limner.data.dataset import Dataset
+from limner.engine import EngineFactory, NumpyEngine
+from limner.errors import LimnerError
+from limner.models import CaptioningModel
+from limner.training.config import TrainConfig, new_model
+from limner.training.divergence import divergence
+from limner.training.folder import RunFolder, mean_params
+from limner.training.history import History
+from limner.training.phases import check_references, phases_of
+from limner.training.solver import Solver, steps_per_epoch
+from limner.training.teachers import Teachers
+from limner.training.validation import SCORE, Validation
+
+
+class StoppedError(Exception):
+    """A training was asked to stop; its state is saved."""
+
+
+class TrainingRun:
+    """Trains a model on a dataset into a folder; killed at any moment, it can go on.
+
+    Args:
+        dataset: with a split `train` and one to validate on.
+        folder: the run's; made if missing.
+        config: the settings.
+        resume: go on from `last.safetensors`; the result is the same, bit for bit, as if the
+            training had never stopped.
+        on_step: called with the run after every step, e.g. for a progress bar.
+        report: takes a line for the user.
+        engine: makes the engines that train.
+
+    Attributes:
+        model, solver: from the beginning of `train` on.
+    """
+
+    model: CaptioningModel
+    solver: Solver
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        folder: Path,
+        config: TrainConfig,
+        resume: bool = False,
+        on_step: Callable[["TrainingRun"], None] | None = None,
+        report: Callable[[str], None] = print,
+        engine: EngineFactory = NumpyEngine,
+    ) -> None:
+        self.dataset = dataset.reading(config.reads_grid)
+        self.config = config
+        self._folder = RunFolder(folder, self.dataset, config)
+        self._resume = resume
+        self._on_step = on_step
+        self._report = report
+        self._engine = engine
+        self._validation = Validation(self.dataset, report)
+        self._history = History(folder)
+        self._stop = False
+        self._seconds_before = 0.0
+
+    def train(self) -> None:
+        """Run to the end, until validation has not become better for `patience` epochs, or a stop.
+
+        Raises:
+            InputError: if the folder holds a run already and `resume` is False, or cannot be
+                resumed, or the settings do not fit the dataset.
+            LimnerError: where the loss is no longer a number.
+            StoppedError: after `stop`, when the state is saved.
+        """
+        self._started = self._saved = time.monotonic()
+        self._begin()
+        self.solver.finished = self._has_converged()
+        with np.errstate(over="ignore", invalid="ignore"):  # _after_step sees what comes of it
+            self.solver.train()
+        if self.config.average:
+            self._try_average()
+
+    def stop(self) -> None:
+        """Save and stop after the step that is under way; safe to call from a signal handler."""
+        self._stop = True
+
+    @property
+    def seconds(self) -> float:
+        """Time spent training, in this and earlier sessions."""
+        return self._seconds_before + time.monotonic() - self._started
+
+    @property
+    def is_critical(self) -> bool:
+        """Whether the last step was self-critical."""
+        return self.solver.phase.objective.measure == "reward"
+
+    def _begin(self) -> None:
+        """Make the model and the solver; or take them up where the run was stopped."""
+        config, folder, train = self.config, self._folder, self.dataset.splits["train"]
+        state = None
+        if self._resume:
+            state = folder.state(steps_per_epoch(len(train.captions), config.batch_size))
+        else:
+            folder.check_new()
+        teachers = Teachers(config.teachers, self.dataset, folder.teachers, self._resume)
+        rng = np.random.default_rng(config.seed)
+        self.model = new_model(config, self.dataset, rng)
+        check_references(config, self.dataset)
+        if state is None:
+            self._history.clear()
+            folder.write_config()
+        soft_targets = None
+        if config.teachers:
+            weight = config.distillation * (1 - config.label_smoothing)
+            soft_targets = teachers.soft_targets(weight, self._report, self._stop_if_asked)
+        self.solver = Solver(
+            self.model,
+            train,
+            phases_of(config, self.dataset, soft_targets),
+            lr_decay=config.lr_decay if config.schedule == "epochs" else 1.0,
+            batch_size=config.batch_size,
+            verbose=False,
+            shuffle=True,
+            rng=rng,
+            schedule=config.learning_rate_schedule,
+            engine=self._engine,
+            on_step=self._after_step,
+            on_epoch=self._after_epoch,
+        )
+        if state is not None:
+            self._restore(state)
+            folder.write_config()
+
+    def _restore(self, state: Checkpoint) -> None:
+        facts = state.info["solver"]
+        try:
+            self.model.params.update(state.model.params)
+            self.solver.restore(state.state, facts["rng"])
+            self._validation.best = facts["best"]
+            self._validation.best_epoch = facts.get("best_epoch", 0)
+            self._seconds_before = facts["seconds"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._folder.damaged(error) from None
+        self._history.cut(self.solver.iteration)
+
+    def _stop_if_asked(self) -> None:
+        if self._stop:
+            raise StoppedError
+
+    def _after_step(self, solver: Solver) -> None:
+        at_epoch = solver.iteration % solver.steps_per_epoch == 0
+        due = time.monotonic() - self._saved >= self.config.checkpoint_seconds or self._stop
+        # parameters are checked before they are kept
+        if problem := divergence(solver, self.model.params, at_epoch or due):
+            raise self._diverged(problem)
+        if solver.iteration % 10 == 0:
+            loss = solver.loss_history[-1]
+            self._log(**({"reward": -loss} if self.is_critical else {"loss": loss}))
+        if due and not at_epoch:
+            self._save_last()
+            self._stop_if_asked()
+        if self._on_step:
+            self._on_step(self)
+
+    def _diverged(self, problem: str) -> LimnerError:
+        last = self._folder.last
+        kept = f"the last good state is kept in {last.name}" if last.exists() else "none was kept"
+        lower = "critical_learning_rate" if self.is_critical else "--learning-rate"
+        return LimnerError(
+            f"{self._folder.path}: {problem} at step {self.solver.iteration}; {kept}: "
+            f"train again with a lower {lower}, into another --out"
+        )
+
+    def _after_epoch(self, solver: Solver) -> None:
+        loss = float(np.mean(solver.loss_history[-solver.steps_per_epoch :]))
+        mean = {"mean_reward": -loss} if self.is_critical else {"mean_loss": loss}
+        what = f"reward {-loss:.3f}" if self.is_critical else f"loss {loss:.3f}"
+        line = f"epoch {solver.epoch} of {solver.num_epochs}: {what}"
+        if not self._validation.is_possible:  # the course's dataset: the last model is the best
+            self._log(**mean)
+            self._save(self._folder.best)
+            self._save_last()
+            self._report(f"{line}, no raw references to score against, {self.seconds:.0f} s")
+            self._stop_if_asked()
+            return
+        evaluation = self._validation.evaluate(self.model, solver.engine.decoder())
+        scores = evaluation.scores
+        self._log(**mean, validation=scores)
+        better = self._keep_if_best(scores)
+        if self.config.average:
+            self._save(self._folder.epoch(solver.epoch), scores)
+            self._folder.epoch(solver.epoch - self.config.average).unlink(missing_ok=True)
+        self._save_last()
+        self._report(f"{line}, {self._told(scores, better)}, {self.seconds:.0f} s")
+        self._validation.report_collapse(evaluation.captions)
+        self._stop_if_asked()
+        if self._has_converged():
+            self._report(
+                f"no better for {self.config.patience} epochs: stopped early; "
+                f"the best was epoch {self._validation.best_epoch}"
+            )
+            solver.finished = True
+
+    def _told(self, scores: Mapping[str, float], better: bool) -> str:
+        best = " (best so far)" if better else ""
+        return f"{self._validation.split} {SCORE} {scores[SCORE]:.1f}{best}"
+
+    def _keep_if_best(self, scores: dict[str, float]) -> bool:
+        better = self._validation.is_best(scores, self.solver.epoch)
+        if better:
+            self._save(self._folder.best, scores)
+        return better
+
+    def _has_converged(self) -> bool:
+        first = self.config.epochs if self.config.critical_epochs else 0
+        since = max(self._validation.best_epoch, first)
+        patience = self.config.patience
+        return bool(patience) and self.solver.epoch - since >= patience
+
+    def _try_average(self) -> None:
+        """Score the mean of the last epochs' parameters; it is the best model if it is better."""
+        number = self.config.average
+        mean = mean_params([self._folder.epoch(self.solver.epoch - i) for i in range(number)])
+        if mean is None:
+            return
+        params = self.model.params
+        before = {name: param.copy() for name, param in params.items()}
+        for name, param in params.items():
+            param[:] = mean[name]
+        decoder = self.solver.engine.decoder()
+        scores = self._validation.evaluate(self.model, decoder).scores
+        better = self._keep_if_best(scores)
+        self._report(f"mean of the last {number} epochs: {self._told(scores, better)}")
+        for name, param in params.items():
+            param[:] = before[name]
+        if better:  # or a run that goes on from here would take a worse one for better
+            self._save_last()
+
+    def _log(self, **facts: Any) -> None:
+        solver = self.solver
+        epoch = round(solver.iteration / solver.steps_per_epoch, 4)
+        seconds = round(self.seconds, 2)
+        self._history.append(iteration=solver.iteration, epoch=epoch, seconds=seconds, **facts)
+
+    def _save_last(self) -> None:
+        tensors, rng = self.solver.state()
+        facts = {
+            "rng": rng,
+            "best": self._validation.best,
+            "best_epoch": self._validation.best_epoch,
+            "seconds": self.seconds,
+        }
+        self._save(self._folder.last, solver=facts, tensors=tensors)
+        self._saved = time.monotonic()
+
+    def _save(self, file: Path, scores: Mapping[str, float] | None = None, **state: Any) -> None:
+        progress = {"iteration": self.solver.iteration, "seconds": round(self.seconds, 1)}
+        by_split = {self._validation.split: scores} if scores else {}
+        self._folder.save(file, self.model, progress, by_split, **state)

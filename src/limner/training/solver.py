@@ -1,0 +1,238 @@
+"""The training loop: phases of minibatches, decay, history, and a state to go on from."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from limner.arrays import Array, Int
+from limner.data.dataset import Split
+from limner.engine import Engine, EngineFactory, NumpyEngine, Regularization
+from limner.models import CaptioningModel
+from limner.optim import checked_settings
+from limner.randomness import Random, global_if_none
+from limner.training.objectives import Objective
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a training, with an optimizer of its own.
+
+    Attributes:
+        objective: makes the batches.
+        epochs: passes over the captions.
+        update_rule, optim_config: see `limner.optim`.
+        regularization: dropout, label smoothing, clipping.
+    """
+
+    objective: Objective
+    epochs: int
+    update_rule: str = "sgd"
+    optim_config: Mapping[str, float] | None = None
+    regularization: Regularization = field(default_factory=Regularization)
+
+    def __post_init__(self) -> None:
+        checked_settings(self.update_rule, self.optim_config)
+
+    @property
+    def learning_rate(self) -> float:
+        """The highest."""
+        return checked_settings(self.update_rule, self.optim_config)["learning_rate"]
+
+
+class Solver:
+    """Trains a captioning model on one split, phase by phase.
+
+    Args:
+        model: trained in place.
+        split: the captions and features.
+        phases: what is trained, one after the other.
+        lr_decay: the learning rate is multiplied by it after every epoch of a phase.
+        batch_size: captions a step.
+        print_every: prints the loss at every such step, if `verbose`.
+        verbose: print the course's lines.
+        shuffle: True takes every caption once an epoch, in random order; False draws every
+            minibatch anew, with replacement, as the course does.
+        rng: where minibatches, dropout and all else are drawn from; None is NumPy's global state.
+        schedule: the share of a phase that is done -> a factor on the learning rate; it takes the
+            place of `lr_decay`.
+        engine: makes the engine of every phase.
+        on_step, on_epoch: called with the solver after every step, after every epoch.
+
+    Attributes:
+        engine: of the present phase.
+        phase: the present one.
+        loss_history: the loss of every step so far, or what the objective says in its place.
+        iteration: steps done. `epoch`: epochs done.
+        finished: set by a callback, ends the training early.
+
+    Raises:
+        ValueError: for no phase, or an unknown rule or setting.
+    """
+
+    def __init__(
+        self,
+        model: CaptioningModel,
+        split: Split,
+        phases: Sequence[Phase],
+        *,
+        lr_decay: float = 1.0,
+        batch_size: int = 100,
+        print_every: int = 10,
+        verbose: bool = True,
+        shuffle: bool = False,
+        rng: Random | None = None,
+        schedule: Callable[[float], float] | None = None,
+        engine: EngineFactory = NumpyEngine,
+        on_step: Callable[["Solver"], None] | None = None,
+        on_epoch: Callable[["Solver"], None] | None = None,
+    ) -> None:
+        if not phases:
+            raise ValueError("phases: expected one or more")
+        self.model = model
+        self.train_split = split
+        self.phases = tuple(phases)
+        self.lr_decay = lr_decay
+        self.batch_size = batch_size
+        self.print_every = print_every
+        self.verbose = verbose
+        self.shuffle = shuffle
+        self.rng = rng
+        self.schedule = schedule
+        self.on_step = on_step
+        self.on_epoch = on_epoch
+
+        self.finished = False
+        self.loss_history: list[float] = []
+        self._new_engine = engine
+        self._order = np.arange(0)
+        self._begin(0)
+
+    @property
+    def iteration(self) -> int:
+        """Steps done so far."""
+        return len(self.loss_history)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in an epoch; a remainder smaller than a batch is left out."""
+        return steps_per_epoch(len(self.train_split.captions), self.batch_size)
+
+    @property
+    def num_epochs(self) -> int:
+        """Epochs of all phases."""
+        return sum(phase.epochs for phase in self.phases)
+
+    @property
+    def num_iterations(self) -> int:
+        """Steps in the whole training."""
+        return self.num_epochs * self.steps_per_epoch
+
+    @property
+    def epoch(self) -> int:
+        """Whole epochs done so far."""
+        return self.iteration // self.steps_per_epoch
+
+    @property
+    def phase(self) -> Phase:
+        """The phase of the last step, or the first one."""
+        return self.phases[self._number]
+
+    def train(self) -> None:
+        """Run to the end, from wherever the solver stands."""
+        while self.iteration < self.num_iterations and not self.finished:
+            while self.iteration >= self._last_step:
+                self._begin(self._number + 1)
+            if self.schedule:
+                self._learning_rate = self.phase.learning_rate * self.schedule(self.progress)
+            self.loss_history.append(self._step())
+            if self.verbose and (self.iteration - 1) % self.print_every == 0:
+                print(
+                    f"(Iteration {self.iteration} / {self.num_iterations}) "
+                    f"loss: {self.loss_history[-1]:f}"
+                )
+            at_epoch = self.iteration % self.steps_per_epoch == 0
+            if at_epoch:
+                self._learning_rate *= self.lr_decay
+            if self.on_step:
+                self.on_step(self)
+            if self.on_epoch and at_epoch:
+                self.on_epoch(self)
+
+    @property
+    def progress(self) -> float:
+        """The share of the present phase that is done."""
+        return (self.iteration - self._first_step) / max(self._last_step - self._first_step, 1)
+
+    def _begin(self, number: int) -> None:
+        """Begin a phase: it has an optimizer of its own."""
+        phase = self.phases[number]
+        self._number = number
+        self._first_step = self.steps_per_epoch * sum(p.epochs for p in self.phases[:number])
+        self._last_step = self._first_step + phase.epochs * self.steps_per_epoch
+        self._learning_rate = phase.learning_rate
+        settings = dict(phase.optim_config or {})
+        settings.pop("learning_rate", None)
+        self.engine: Engine = self._new_engine(
+            self.model, phase.update_rule, settings, phase.regularization, self.rng
+        )
+
+    def _step(self) -> float:
+        objective = self.phase.objective
+        batch = objective.batch(
+            self.train_split, self._draw(), self.progress, self.engine.decoder, self.rng
+        )
+        return objective.value(self.engine.step(batch, self._learning_rate))
+
+    def _draw(self) -> Int[Array, " B"]:
+        """The caption rows of the next minibatch, `batch_size` or fewer."""
+        M, rng = len(self.train_split.captions), global_if_none(self.rng)
+        if not self.shuffle:
+            return rng.choice(M, self.batch_size)
+        position = self.iteration % self.steps_per_epoch * self.batch_size
+        if position == 0:
+            together = self.phase.objective.by_image or self.train_split.features.ndim == 3
+            self._order = self._by_image(rng) if together else rng.permutation(M)
+        return self._order[position : position + self.batch_size]
+
+    def _by_image(self, rng: Random) -> Int[Array, " M"]:
+        """All captions, image by image in random order."""
+        place = rng.permutation(len(self.train_split.features))
+        return np.argsort(place[self.train_split.image_idxs], kind="stable")
+
+    def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """All that `restore` needs: tensors, and the random generator's state (JSON-able)."""
+        tensors = {
+            "solver/loss_history": np.asarray(self.loss_history, dtype=np.float64),
+            "solver/order": self._order,
+            **{f"optimizer/{name}": value for name, value in self.engine.state_dict().items()},
+        }
+        rng = self.rng
+        return tensors, dict(rng.bit_generator.state) if isinstance(
+            rng, np.random.Generator
+        ) else {}
+
+    def restore(self, tensors: Mapping[str, Array], rng_state: Mapping[str, Any]) -> None:
+        """Go on where another solver's `state` was taken (the model's parameters come apart).
+
+        Raises:
+            KeyError, ValueError: if some of it is missing or does not fit.
+        """
+        self.loss_history = tensors["solver/loss_history"].tolist()
+        while self.iteration > self._last_step and self._number + 1 < len(self.phases):
+            self._begin(self._number + 1)
+        for _ in range(self.epoch - self._first_step // self.steps_per_epoch):
+            self._learning_rate *= self.lr_decay
+        self._order = tensors["solver/order"]
+        prefix = "optimizer/"
+        self.engine.load_state_dict(
+            {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+        )
+        if isinstance(self.rng, np.random.Generator):
+            self.rng.bit_generator.state = dict(rng_state)
+
+
+def steps_per_epoch(num_captions: int, batch_size: int) -> int:
+    """Steps in an epoch; a remainder smaller than a batch is left out."""
+    return max(num_captions // batch_size, 1)

@@ -1,0 +1,105 @@
+"""The teachers of a run: their models, and their soft targets, which are kept with the run.
+
+Shapes: M captions, T tokens, K tokens of a soft target.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from limner.captioner import checkpoint_path
+from limner.checkpoint import load_checkpoint
+from limner.data.backbones.backbone import backbone_title, same_features
+from limner.data.dataset import Dataset
+from limner.engine.numpy import fast_decoder
+from limner.errors import InputError
+from limner.evaluation import check_features
+from limner.files import write_atomically
+from limner.layers import SoftTargets
+from limner.models import CaptioningModel, Ensemble
+from limner.training.distillation import soft_targets_of
+
+
+class Teachers:
+    """Models that a run learns from, beside people's captions.
+
+    Args:
+        names: runs' folders, or checkpoints.
+        dataset: that the run learns.
+        file: where their soft targets are kept, in the run's folder.
+        resumed: whether the file may be there already, from before the run was stopped.
+
+    Raises:
+        InputError: if one of them is missing, or has another vocabulary or other features; or if
+            the file is damaged.
+    """
+
+    def __init__(
+        self, names: Sequence[str], dataset: Dataset, file: Path, resumed: bool = False
+    ) -> None:
+        self._dataset = dataset
+        self._file = file
+        self._facts = {"dataset": dataset.fingerprint, "teachers": json.dumps(list(names))}
+        self._kept = self._read() if resumed and file.exists() else None
+        self._members: list[CaptioningModel] = []
+        if self._kept is None:
+            self._members = [self._open(checkpoint_path(Path(name))) for name in names]
+
+    def soft_targets(
+        self, weight: float, report: Callable[[str], None], on_block: Callable[[], None]
+    ) -> SoftTargets:
+        """Of the training captions, (M, T - 1, K); computed once.
+
+        Args:
+            weight: of the soft targets beside the captions' own tokens, from 0 to 1.
+            report: takes a line for the user.
+            on_block: called now and then meanwhile; may raise to stop it.
+        """
+        if self._kept is None:
+            teacher = Ensemble(self._members)
+            report(f"asking {teacher.title} what they would say")
+            self._kept = soft_targets_of(
+                fast_decoder(teacher),
+                len(teacher.word_to_idx),
+                self._dataset.splits["train"],
+                teacher.null,
+                on_block,
+            )
+            tensors = {"words": self._kept.tokens, "shares": self._kept.probs}
+            write_atomically(self._file, save(tensors, self._facts))
+        return SoftTargets(self._kept.tokens, self._kept.probs * np.float32(weight))
+
+    def _read(self) -> SoftTargets | None:
+        """The soft targets that are kept; None if they are others' or about other captions."""
+        try:
+            with safe_open(self._file, framework="numpy") as file:
+                facts = file.metadata()
+                kept = SoftTargets(file.get_tensor("words"), file.get_tensor("shares"))
+        except (SafetensorError, OSError) as error:
+            raise InputError(
+                f"{self._file}: damaged ({error}); delete it, and --resume asks the teachers again"
+            ) from None
+        return kept if facts == self._facts else None
+
+    def _open(self, path: Path) -> CaptioningModel:
+        checkpoint, dataset = load_checkpoint(path), self._dataset
+        model, theirs = checkpoint.model, checkpoint.info.get("backbone")
+        try:
+            check_features(dataset, model)
+        except InputError as error:
+            raise InputError(f"{path}: a teacher of other features: {error}") from None
+        other = None
+        if model.word_to_idx != dataset.vocabulary.word_to_idx:
+            other = "another vocabulary"
+        elif not same_features(dataset.info.get("backbone"), theirs):
+            other = f"other features, of {backbone_title(theirs or {})},"
+        if other:
+            raise InputError(
+                f"{path}: a teacher with {other} than {dataset.path}; name models trained on "
+                "this dataset"
+            )
+        return model

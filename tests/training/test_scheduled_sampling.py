@@ -1,0 +1,26 @@
+import numpy as np
+
+from limner.models import AttentionRNN, Batch, CaptioningRNN
+from limner.training.scheduled_sampling import mixed_inputs
+
+WORDS = {"<NULL>": 0, "<START>": 1, "<END>": 2, "cat": 3, "dog": 4}
+CAPTIONS = np.array([[1, 3, 3, 3, 2, 0, 0], [1, 4, 4, 4, 4, 4, 2]])
+
+
+def test_none_and_all(rng):
+    model = CaptioningRNN(WORDS, 2, rng=rng)
+    batch = Batch(np.eye(2, dtype=np.float32), CAPTIONS)
+    none = mixed_inputs(model, batch, 0.0, WORDS, rng)
+    np.testing.assert_array_equal(none, CAPTIONS[:, :-1])
+    model.params["b_vocab"][:] = [-99, -99, -99, -99, 99]  # dog, whatever the image
+    every = mixed_inputs(model, batch, 1.0, WORDS, rng)
+    assert every.tolist() == [[1, 4, 4, 4, 2, 0], [1, 4, 4, 4, 4, 4]]
+
+
+def test_half_of_the_tokens_and_each_captions_own_image(rng):
+    model = AttentionRNN(WORDS, 2, 5, 5, 5, 5, rng=rng)
+    captions = np.array([[1, *[3] * 500, 2]] * 2)
+    model.params["b_vocab"][:] = [-99, -99, -99, -99, 99]
+    features = rng.standard_normal((1, 3, 2)).astype(np.float32)
+    mixed = mixed_inputs(model, Batch(features, captions, np.array([0, 0])), 0.5, WORDS, rng)
+    assert 0.4 < (mixed[:, 1:] == 4).mean() < 0.6
