@@ -23,6 +23,7 @@ from limner.data.backbones.features import extract
 from limner.data.backbones.open_backbone import open_backbone
 from limner.data.backbones.torch_networks import is_torch_name
 from limner.data.pictures.images import Source, load_image, source_name
+from limner.data.pictures.limits import ImageLimits
 from limner.decoding import USUAL, Decoding
 from limner.errors import InputError
 from limner.models import CaptioningModel, Ensemble, WordModel
@@ -149,9 +150,9 @@ class Captioner:
             pictures: paths, or bytes.
             how: how the captions are chosen, and how many of each.
             batch_size: pictures in one run of the network, of which every core has one.
-            max_pixels: larger pictures are refused; None as in `load_image`.
+            max_pixels: larger pictures are refused; see `ImageLimits`.
         """
-        load = partial(load_image, max_pixels=max_pixels)
+        load = partial(load_image, limits=ImageLimits(max_pixels=max_pixels))
         rng, rest = how.new_rng(), iter(pictures)
         # All cores look at some pictures, and then put them into words: at once they are slower.
         while some := list(islice(rest, batch_size * self.backbone.threads)):

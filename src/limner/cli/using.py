@@ -11,6 +11,7 @@ import typer
 from limner.attention_map import SIZE, attention_map
 from limner.captioner import Caption, Captioner
 from limner.data.pictures.images import Source, load_image, source_name
+from limner.data.pictures.limits import ImageLimits
 from limner.decoding import USUAL, Decoding
 from limner.describe import describe
 from limner.errors import InputError
@@ -130,7 +131,8 @@ def caption(
     captioner = Captioner.load(*model or (), backbone=backbone, weights=weights)
     if attention:
         _check_maps(attention, captioner)
-    found, failed = find_pictures(pictures, allow_private=allow_private, max_pixels=max_pixels)
+    limits = ImageLimits(max_pixels=max_pixels, allow_private=allow_private)
+    found, failed = find_pictures(pictures, limits)
     several = len(found) + len(failed) > 1
     names, sources = [name for name, _ in found], [source for _, source in found]
     drawn: set[str] = set()
@@ -151,7 +153,7 @@ def caption(
                     _print_choices(choices)
         if attention:
             best = explain_caption(captioner.model, result[0].features, result[0].text)
-            _draw(attention, name, source, best, drawn, max_pixels)
+            _draw(attention, name, source, best, drawn, limits)
     for message in failed:
         say(f"limner: {message}")
     if failed:
@@ -197,7 +199,7 @@ def _draw(
     source: Source,
     choices: list[Choice],
     drawn: set[str],
-    max_pixels: int | None,
+    limits: ImageLimits,
 ) -> None:
     """Write NAME-attention.png; a second picture of one name gets a number."""
     stem = os.fsdecode(os.fsencode(Path(name).stem)[:LONGEST_STEM]) or "picture"
@@ -206,9 +208,8 @@ def _draw(
         file, number = f"{stem}-attention-{number}.png", number + 1
     drawn.add(file)
     buffer = io.BytesIO()
-    attention_map(load_image(source, size_hint=2 * SIZE, max_pixels=max_pixels), choices).save(
-        buffer, "PNG"
-    )
+    image = load_image(source, size_hint=2 * SIZE, limits=limits)
+    attention_map(image, choices).save(buffer, "PNG")
     write_atomically(folder / file, buffer.getvalue())
 
 

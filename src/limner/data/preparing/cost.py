@@ -9,6 +9,7 @@ from pathlib import Path
 
 from limner.data.backbones.backbone import Backbone
 from limner.data.backbones.features import extract
+from limner.data.pictures.limits import ImageLimits
 from limner.data.preparing.check import Findings
 from limner.data.preparing.job import Job
 from limner.data.preparing.look import open_picture
@@ -53,11 +54,11 @@ def cost_of(
     return Cost(
         rows * job.numbers.itemsize * kept,
         missing * row,
-        missing * seconds_a_picture(findings, backbone, job.max_pixels),
+        missing * seconds_a_picture(findings, backbone, job.limits),
     )
 
 
-def seconds_a_picture(findings: Findings, backbone: Backbone, max_pixels: int | None) -> float:
+def seconds_a_picture(findings: Findings, backbone: Backbone, limits: ImageLimits) -> float:
     """Of opening and extraction, on all cores."""
     pictures = findings.source.pictures
     some = (
@@ -67,7 +68,7 @@ def seconds_a_picture(findings: Findings, backbone: Backbone, max_pixels: int | 
         if image in pictures
     )
     tried = list(islice(some, TRIED * backbone.threads))
-    load = partial(open_picture, max_pixels=max_pixels)
+    load = partial(open_picture, limits=limits)
     for _ in range(2):  # the first run finds its memory
         started = time.perf_counter()
         for _ in extract(backbone, tried, batch_size=TRIED, load=load):

@@ -24,6 +24,7 @@ from PIL import Image
 from limner.arrays import Array, Float
 from limner.data.backbones.backbone import Backbone, backbone_title
 from limner.data.backbones.features import BATCH, extract
+from limner.data.pictures.limits import USUAL_LIMITS, ImageLimits
 from limner.data.pictures.views import view_of
 from limner.data.preparing.look import open_picture, sha256_of_picture
 from limner.data.sources import Picture
@@ -56,7 +57,7 @@ class Extraction:
         backbone: what the features come from.
         dtype: of the numbers that are kept.
         report: takes a line for the user.
-        max_pixels: larger pictures cannot be read; see `load_image`.
+        limits: pictures beyond them cannot be read.
 
     Raises:
         InputError: if the folder holds something else, or rows of another backbone or dtype.
@@ -68,12 +69,12 @@ class Extraction:
         backbone: Backbone,
         dtype: np.dtype[Any],
         report: Callable[[str], None],
-        max_pixels: int | None = None,
+        limits: ImageLimits = USUAL_LIMITS,
     ) -> None:
         self._folder = folder
         self._backbone = backbone
         self._report = report
-        self._max_pixels = max_pixels
+        self._limits = limits
         self._dtype = dtype
         self._file = folder / f"features.f{8 * self._dtype.itemsize}"
         self._row_bytes = math.prod(backbone.shape) * self._dtype.itemsize
@@ -152,7 +153,7 @@ class Extraction:
 
     def _load(self, item: tuple[Key, View], /, *, size_hint: int) -> Image.Image:
         key, view = item
-        image = open_picture(view.picture, size_hint=size_hint, max_pixels=self._max_pixels)
+        image = open_picture(view.picture, size_hint=size_hint, limits=self._limits)
         if sha256_of_picture(view.picture) != key.split(":")[0]:
             raise InputError(
                 f"{view.picture}: changed since it was looked at; run the same command again"

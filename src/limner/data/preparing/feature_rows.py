@@ -57,7 +57,7 @@ class FromPictures:
         """Extract what is missing; a picture that fails in any view is lost."""
         wanted = self._wanted
         self._extraction = Extraction(
-            folder, self._backbone, self._job.numbers, report, self._job.max_pixels
+            folder, self._backbone, self._job.numbers, report, self._job.limits
         )
         missing = len(wanted) - len(self._extraction.rows_of(wanted))
         if missing:

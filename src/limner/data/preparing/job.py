@@ -8,6 +8,7 @@ import numpy as np
 
 from limner.data.backbones.backbone import Backbone, Keep
 from limner.data.backbones.open_backbone import open_backbone
+from limner.data.pictures.limits import ImageLimits
 from limner.data.writing import Captions
 
 DEFAULT_RATIO = {"train": 0.8, "dev": 0.1, "test": 0.1}
@@ -35,7 +36,7 @@ class Job:
             image first, then random crops.
         dtype: of the features on disk; None is float32 for one vector a picture, else float16.
         pca: keep so many principal components of the features.
-        max_pixels: larger pictures are left out; see `limner.data.pictures.images.load_image`.
+        max_pixels: larger pictures are left out; see `ImageLimits`.
     """
 
     source: Path
@@ -55,6 +56,11 @@ class Job:
     dtype: Literal["float16", "float32"] | None = None
     pca: int | None = None
     max_pixels: int | None = None
+
+    @property
+    def limits(self) -> ImageLimits:
+        """Pictures beyond them are left out."""
+        return ImageLimits(max_pixels=self.max_pixels)
 
     @property
     def numbers(self) -> np.dtype[Any]:

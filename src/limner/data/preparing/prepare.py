@@ -63,7 +63,7 @@ def _look_at(source: Source, job: Job, report: Report, progress: Progress) -> Fi
     captioned = [image for image in source.captions if image in there]
     splits = source.splits or split_by_ratio(captioned, job.ratio, job.seed)
     ordered = dict(sorted(splits.items(), key=_train_first))
-    findings = find(source, ordered, progress, job.max_pixels)
+    findings = find(source, ordered, progress, job.limits)
     for line in summary(findings):
         report(line)
     return findings
