@@ -117,7 +117,7 @@ def test_what_a_run_leaves(undisturbed, dataset):
     assert best.info["training"]["iteration"] == (top + 1) * STEPS
     assert evaluate(best.model, dataset).scores == pytest.approx(scores[top])
     assert best.info["dataset"] == {"path": str(dataset.path), "fingerprint": dataset.fingerprint}
-    assert best.info["backbone"] == dataset.info["backbone"]
+    assert best.backbone == dataset.info.backbone
     assert best.vocabulary == dataset.vocabulary
     assert best.state == {}
 
@@ -496,7 +496,7 @@ def test_a_folder_that_holds_a_run_is_refused(undisturbed, dataset):
 def test_another_dataset_is_refused(dataset, tmp_path):
     stopped(dataset, tmp_path / "run", CONFIG, 5)
     before = (tmp_path / "run" / "last.safetensors").read_bytes()
-    other = replace(dataset, info={**dataset.info, "fingerprint": "another"})
+    other = replace(dataset, info=msgspec.structs.replace(dataset.info, fingerprint="another"))
     with pytest.raises(InputError, match=r"last\.safetensors: trained on .*not on the dataset"):
         TrainingRun(other, tmp_path / "run", CONFIG, resume=True)
     assert (tmp_path / "run" / "last.safetensors").read_bytes() == before

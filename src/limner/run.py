@@ -392,7 +392,7 @@ class TrainingRun:
     ) -> None:
         info = {
             "limner_version": version("limner"),
-            "backbone": self.dataset.info.get("backbone"),
+            "backbone": msgspec.to_builtins(self.dataset.info.backbone),
             "dataset": {
                 "path": str(self.dataset.path.resolve()),
                 "fingerprint": self.dataset.fingerprint,

@@ -15,12 +15,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from limner.arrays import Array, Float, Int
 from limner.data.blocks import blocks
 from limner.data.hdf5 import h5_writer
-from limner.data.opening import SCHEMA_VERSION, view_file
+from limner.data.opening import view_file
+from limner.data.schema import DatasetInfo, FileInfo, SplitInfo
 from limner.errors import InputError
 from limner.files import sha256_of, sweep, write_atomically
 from limner.pca import Projection, fit
@@ -131,7 +133,7 @@ def write_dataset(
     how: Captions,
     features: Features,
     dtype: np.dtype[Any],
-    info: Mapping[str, Any],
+    info: DatasetInfo,
     projections: Mapping[str, Projection] | None = None,
 ) -> None:
     """Write all files of a dataset.
@@ -142,7 +144,7 @@ def write_dataset(
         how: captions become ids.
         features: in the order of `references`.
         dtype: of the features on disk.
-        info: more for dataset.json.
+        info: what else dataset.json says: backbone, sources, fingerprint and the like.
         projections: {part: what its features went through}.
 
     Raises:
@@ -169,30 +171,27 @@ def write_dataset(
     for split, images in references.items():
         names.append(f"{split}_images.txt")
         write_atomically(out / names[-1], "".join(f"{image}\n" for image in images))
-    facts = {
-        "schema_version": SCHEMA_VERSION,
-        "limner_version": version("limner"),
-        "splits": {
-            split: {"images": len(images), "captions": len(arrays[f"{split}_captions"])}
+    whole = msgspec.structs.replace(
+        info,
+        limner_version=version("limner"),
+        splits={
+            split: SplitInfo(len(images), len(arrays[f"{split}_captions"]))
             for split, images in references.items()
         },
-        "vocabulary_sha256": vocabulary.sha256,
-        "tokenizer": "limner.vocabulary.tokenize",
-        "min_count": how.min_count,
-        "max_words": how.max_words,
-        **info,
-        "files": {name: _facts_of(out / name) for name in sorted(names)},
-    }
+        vocabulary_sha256=vocabulary.sha256,
+        tokenizer="limner.vocabulary.tokenize",
+        min_count=how.min_count,
+        max_words=how.max_words,
+        files={name: _info_of(out / name) for name in sorted(names)},
+    )
     sweep(out, [*names, "dataset.json"])
-    text = json.dumps(facts, ensure_ascii=False, indent=2)
-    write_atomically(out / "dataset.json", text + "\n")
+    write_atomically(out / "dataset.json", whole.to_json())
 
 
-def _facts_of(file: Path) -> dict[str, Any]:
+def _info_of(file: Path) -> FileInfo:
     """Its length, and the SHA-256 of what is read whole when a dataset is opened."""
-    facts: dict[str, Any] = {"bytes": file.stat().st_size}
     is_mapped = file.suffix == ".h5" and file.name != "captions.h5"
-    return facts if is_mapped else {**facts, "sha256": sha256_of(file)}
+    return FileInfo(file.stat().st_size, None if is_mapped else sha256_of(file))
 
 
 def _write_features(path: Path, pieces: Sequence[Rows], dtype: np.dtype[Any]) -> None:

@@ -113,7 +113,7 @@ def test_a_toml_file_beside_the_weights_comes_before_that(vgg, tmp_path):
     assert backbone.preprocess(Image.new("RGB", (9, 9), (127, 127, 130)))[:, 3, 3].tolist() == [
         3, 0, 0,
     ]  # fmt: skip
-    assert backbone.describe()["preprocessing"]["size"] == 64
+    assert backbone.describe().size == 64
     path.with_suffix(".toml").write_text('mean = 127\nscale = 1\noutput = "fc6"\n')
     with pytest.raises(InputError, match=r"vgg16\.toml: output is for ONNX networks; leave it out"):
         TorchBackbone("vgg16-fc7", path)

@@ -125,7 +125,7 @@ def test_every_row_is_there_and_every_picture_found(merged, first, second):
             open_picture(data.picture(image), size_hint=64)
     assert data.picture(f"second/{OTHER[0]}") == second.picture(OTHER[0])
     assert data.picture(OTHER[0]) == first.picture(OTHER[0])
-    assert data.info["min_count"] == first.info["min_count"]
+    assert data.info.min_count == first.info.min_count
     assert "again" in data.vocabulary.word_to_idx
 
 
@@ -193,4 +193,4 @@ def test_halves_with_components_and_views_become_one_again(drawn, tmp_path):
         np.testing.assert_array_equal(after["train"].views[0], before["train"].views[0])
     np.testing.assert_array_equal(joined.splits["train"].captions, whole.splits["train"].captions)
     assert joined.projection.sha256 == whole.projection.sha256
-    assert joined.info["source"] == whole.info["source"]
+    assert joined.info.source == whole.info.source

@@ -47,7 +47,7 @@ def test_features_grid_and_views_go_with_their_pictures(rich, tmp_path):
             for array, expected in zip(arrays, before[image], strict=True):
                 np.testing.assert_array_equal(array, expected)
     assert cut.projection.sha256 == rich.projection.sha256
-    assert cut.info["backbone"] == rich.info["backbone"]
+    assert cut.info.backbone == rich.info.backbone
     order = [rich.splits["train"].image_ids.index(image) for image in cut.splits["train"].image_ids]
     assert order == sorted(order)
 

@@ -44,8 +44,8 @@ def test_rows_by_their_ids(folder, features):
     assert len(found) == 29
     for image, row in found.items():
         np.testing.assert_array_equal(row, features[int(image[1:])])
-    assert dataset.info["backbone"]["name"] == "features.npy"
-    assert dataset.info["backbone"]["dim"] == 6
+    assert dataset.info.backbone.name == "features.npy"
+    assert dataset.info.backbone.dim == 6
     assert prepare(job(folder), reports.append).fingerprint == dataset.fingerprint
     assert reports[-1].endswith("prepared already, nothing to do")
 

@@ -17,6 +17,7 @@ from limner.data.pictures.images import load_image
 from limner.data.pictures.views import view_of
 from limner.data.preparing.job import Job
 from limner.data.preparing.prepare import prepare
+from limner.data.schema import SplitInfo
 from limner.data.sources import read_captions
 from limner.data.writing import Captions
 from limner.errors import InputError
@@ -101,7 +102,7 @@ def test_every_trouble_is_reported_by_name(undisturbed, troubled):
     for report, (start, reason) in zip(reports[1:], expected, strict=False):
         assert report.startswith(start)
         assert reason in report
-    assert dataset.info["skipped"] == {
+    assert dataset.info.skipped == {
         name: report.removesuffix(" (left out)")
         for name, report in zip((TRUNCATED, EMPTY, TEXT), reports[6:9], strict=True)
     }
@@ -113,10 +114,7 @@ def test_rows_are_the_good_pictures_in_order(undisturbed, troubled):
     train, dev = dataset.splits["train"], dataset.splits["dev"]
     assert list(train.image_ids) == [name for name in NAMES[:18] if name not in BAD]
     assert list(dev.image_ids) == NAMES[18:23]
-    assert dataset.info["splits"] == {
-        "train": {"images": 15, "captions": 76},
-        "dev": {"images": 5, "captions": 25},
-    }
+    assert dataset.info.splits == {"train": SplitInfo(15, 76), "dev": SplitInfo(5, 25)}
     for split in (train, dev):
         assert len(split.features) == len(split.image_ids)
         for image, row in zip(split.image_ids, split.features, strict=True):
@@ -177,7 +175,7 @@ def test_views_of_the_training_pictures(undisturbed, job, count):
 def test_larger_pictures(job):
     dataset = prepare(replace(job, keep="grid", size=96), lambda line: None)
     assert dataset.splits["dev"].features.shape == (5, 9, 1819)
-    assert dataset.info["backbone"]["preprocessing"]["size"] == 96
+    assert dataset.info.backbone.size == 96
 
 
 def test_prepared_already(undisturbed, job, monkeypatch):
@@ -390,7 +388,7 @@ def test_a_picture_that_goes_while_it_works(troubled, job, tmp_path):
     reports = []
     dataset = prepare(mine, reports.append, vanish)
     assert any(NAMES[7] in report and "(left out)" in report for report in reports)
-    assert NAMES[7] in dataset.info["skipped"]
+    assert NAMES[7] in dataset.info.skipped
     assert len(dataset.splits["train"].features) == 14
     assert np.isfinite(dataset.splits["train"].features).all()
 

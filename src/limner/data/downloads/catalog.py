@@ -37,7 +37,7 @@ class RemoteFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """
 
     url: str
-    bytes: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    bytes: Annotated[int, msgspec.Meta(ge=1, le=10**15)] | None = None
     sha256: Annotated[str, _hexadecimal(64)] | None = None
     md5: Annotated[str, _hexadecimal(32)] | None = None
     unpack: Literal["zip", "tar", "no"] = "no"

@@ -9,10 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from limner.arrays import Array, Int
 from limner.data.dataset import Dataset, Split
 from limner.data.opening import open_dataset
-from limner.data.origins import Origin, noted
+from limner.data.origins import noted
+from limner.data.schema import Origin
 from limner.data.writing import Captions, Features, References, Rows, write_dataset
 from limner.errors import InputError
 from limner.pca import Projection
@@ -74,8 +77,8 @@ def same_words(dataset: Dataset) -> Captions:
     """How a dataset's captions became ids."""
     usual = Captions()
     return Captions(
-        dataset.info.get("min_count", usual.min_count),
-        dataset.info.get("max_words", usual.max_words),
+        dataset.info.min_count or usual.min_count,
+        dataset.info.max_words or usual.max_words,
         dataset.vocabulary.of_characters,
     )
 
@@ -96,21 +99,21 @@ def write_picked(
         LimnerError: if the disk is full.
     """
     first = picks[0].dataset
-    info = {
-        "fingerprint": _fingerprint(picks, references, words),
-        "backbone": first.info["backbone"],
-        "features": first.info.get("features", "grid" if first.has_grid else "pooled"),
-        "views": len(first.splits["train"].views),
-        **noted([origin for pick in picks for origin in pick.origins()]),
-        "skipped": {
+    info = msgspec.structs.replace(
+        noted([origin for pick in picks for origin in pick.origins()]),
+        fingerprint=_fingerprint(picks, references, words),
+        backbone=first.info.backbone,
+        features=first.info.features or ("grid" if first.has_grid else "pooled"),
+        views=len(first.splits["train"].views),
+        skipped={
             image: why
             for pick in reversed(picks)
-            for image, why in pick.dataset.info.get("skipped", {}).items()
+            for image, why in pick.dataset.info.skipped.items()
         },
-    }
+    )
     projections = {
         part: Projection.load(first.path / f"{part}_pca.safetensors")
-        for part in first.info["backbone"].get("pca", {})
+        for part in (first.info.backbone.pca if first.info.backbone else ())
     }
     dtype = first.splits["train"].features.dtype
     write_dataset(out, references, words, _features(picks, references), dtype, info, projections)

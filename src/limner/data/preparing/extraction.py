@@ -18,12 +18,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from PIL import Image
 
 from limner.arrays import Array, Float
-from limner.data.backbones.backbone import Backbone, backbone_title
+from limner.data.backbones.backbone import Backbone
 from limner.data.backbones.features import BATCH, extract
+from limner.data.backbones.info import BackboneInfo
 from limner.data.pictures.limits import USUAL_LIMITS, ImageLimits
 from limner.data.pictures.views import view_of
 from limner.data.preparing.look import open_picture, sha256_of_picture
@@ -47,6 +49,17 @@ Key = str
 def key_of(sha256: str, view: int, name: str) -> Key:
     """A crop depends on the picture's name, too; see `view_of`."""
     return f"{sha256}:{view}:{name}" if view > 1 else f"{sha256}:{view}"
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What plan.json holds: what features come from, and of which picture each row is."""
+
+    backbone: BackboneInfo
+    dtype: str
+    rows: list[Key] = []
+
+    def __str__(self) -> str:
+        return f"{self.backbone.title} in {self.dtype}"
 
 
 class Extraction:
@@ -78,7 +91,7 @@ class Extraction:
         self._dtype = dtype
         self._file = folder / f"features.f{8 * self._dtype.itemsize}"
         self._row_bytes = math.prod(backbone.shape) * self._dtype.itemsize
-        self._facts = {"backbone": backbone.describe(), "dtype": self._dtype.name}
+        self._about = Plan(backbone.describe(), self._dtype.name)
         self._plan: list[Key] = self._read_plan()
         rows = self._file.stat().st_size // self._row_bytes if self._file.exists() else 0
         self.done = min(rows, len(self._plan))
@@ -167,8 +180,8 @@ class Extraction:
                 file.truncate(self.done * self._row_bytes)
 
     def _write_plan(self) -> None:
-        text = json.dumps({**self._facts, "rows": self._plan}, ensure_ascii=False)
-        write_atomically(self._folder / "plan.json", text)
+        plan = msgspec.to_builtins(msgspec.structs.replace(self._about, rows=self._plan))
+        write_atomically(self._folder / "plan.json", json.dumps(plan, ensure_ascii=False))
 
     def _read_plan(self) -> list[Key]:
         """Of which pictures the rows are; raises where they are not this extraction's."""
@@ -180,21 +193,15 @@ class Extraction:
                     "delete that folder, or choose another --out"
                 )
             return []
-        plan = read_json(file, f"delete {self._folder} to begin again")
-        for name, value in self._facts.items():
-            if plan.get(name) != value:
-                raise InputError(
-                    f"{self._folder}: half of a preparation with {_title(plan)}, and this one is "
-                    f"with {_title(self._facts)}; delete that folder to begin again, or choose "
-                    "another --out"
-                )
-        return list(plan["rows"])
+        plan = read_json(file, f"delete {self._folder} to begin again", Plan)
+        if msgspec.structs.replace(plan, rows=[]) != self._about:
+            raise InputError(
+                f"{self._folder}: half of a preparation with {plan}, and this one is with "
+                f"{self._about}; delete that folder to begin again, or choose another --out"
+            )
+        return plan.rows
 
 
 def _is_ours(folder: Path) -> bool:
     """Whether nothing is in it but what a run leaves that was stopped before its plan stood."""
     return all(file.name == "lock" or "plan.json" in file.name for file in folder.iterdir())
-
-
-def _title(facts: Mapping[str, Any]) -> str:
-    return f"{backbone_title(facts['backbone'])} in {facts['dtype']}"

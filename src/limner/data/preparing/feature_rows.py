@@ -7,12 +7,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+import msgspec
 import numpy as np
 
 from limner.arrays import Array, Int
 from limner.data.backbones.backbone import Backbone
+from limner.data.backbones.info import BackboneInfo
 from limner.data.preparing.check import Findings, Progress
 from limner.data.preparing.cost import Cost, cost_of
 from limner.data.preparing.extraction import Extraction, Key, View, key_of
@@ -28,10 +30,10 @@ class FeatureRows(Protocol):
     """Features of a source's pictures.
 
     Attributes:
-        facts: of the backbone, as `Backbone.describe` gives them.
+        info: of the backbone.
     """
 
-    facts: dict[str, Any]
+    info: BackboneInfo
 
     def make(self, folder: Path, report: Report, progress: Progress) -> dict[str, str]:
         """Do the work, into a folder of its own.
@@ -51,7 +53,7 @@ class FromPictures:
         self._job = job
         self._findings = findings
         self._backbone = backbone
-        self.facts = backbone.describe()
+        self.info = backbone.describe()
 
     def make(self, folder: Path, report: Report, progress: Progress) -> dict[str, str]:
         """Extract what is missing; a picture that fails in any view is lost."""
@@ -152,13 +154,13 @@ class FromFile:
                 "--size out"
             )
         digest = sha256_of(file)
-        self.facts = {"name": file.name, "sha256": digest, "dim": shape[-1]}
+        self.info = BackboneInfo(name=file.name, sha256=digest, dim=shape[-1])
         if backbone:
-            self.facts = {**backbone.describe(), "features_sha256": digest}
-            if self.facts["dim"] != shape[-1]:
+            self.info = msgspec.structs.replace(backbone.describe(), features_sha256=digest)
+            if backbone.dim != shape[-1]:
                 raise InputError(
-                    f"{file}: has {shape[-1]} numbers a picture, and {self.facts['name']} "
-                    f"gives {self.facts['dim']}; name the backbone they were made with"
+                    f"{file}: has {shape[-1]} numbers a picture, and {backbone.name} "
+                    f"gives {backbone.dim}; name the backbone they were made with"
                 )
 
     def make(self, folder: Path, report: Report, progress: Progress) -> dict[str, str]:

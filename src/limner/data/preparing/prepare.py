@@ -6,23 +6,26 @@ stopped goes on where it was. The dataset's files follow (`limner.data.writing`)
 
 import hashlib
 import json
-import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from limner.data.backbones.backbone import Backbone
+from limner.data.backbones.info import BackboneInfo
 from limner.data.dataset import Dataset
-from limner.data.opening import SCHEMA_VERSION, open_dataset
+from limner.data.opening import open_dataset
 from limner.data.preparing.check import Findings, Progress, find, summary
 from limner.data.preparing.feature_rows import FeatureRows, FromFile, FromPictures
 from limner.data.preparing.job import Job
+from limner.data.schema import SCHEMA_VERSION, DatasetInfo, SourceInfo, read_info
 from limner.data.sources import Source, read_source, split_by_ratio
 from limner.data.writing import project, write_dataset
 from limner.errors import InputError
-from limner.files import locked, read_json
+from limner.files import locked
 from limner.pca import check_dim
 
 Report = Callable[[str], None]
@@ -97,14 +100,14 @@ def prepare(job: Job, report: Report = print, progress: Progress = nothing) -> D
     job.words.vocabulary(findings.references)  # what cannot be is told now, not after an hour
     features = feature_rows(job, findings, backbone)
     if job.pca:
-        check_dim(job.pca, min(features.facts["dim"], features.facts.get("grid_dim", math.inf)))
+        check_dim(job.pca, min(filter(None, (features.info.dim, features.info.grid_dim))))
         pictures = len(findings.splits["train"])
         if job.keep != "grid" and job.pca >= pictures:
             raise InputError(
                 f"--pca {job.pca}: {pictures} training pictures have {pictures - 1} principal "
                 "components at most; ask for fewer"
             )
-    parts = _parts(job, findings, features.facts)
+    parts = _parts(job, findings, features.info)
     partial = job.out / "partial"
     if _is_done(job.out, parts, report):
         report(f"{job.out}: prepared already, nothing to do")
@@ -150,7 +153,7 @@ def check_training(findings: Findings) -> None:
     )
 
 
-def _parts(job: Job, findings: Findings, backbone: Mapping[str, Any]) -> dict[str, str]:
+def _parts(job: Job, findings: Findings, backbone: BackboneInfo) -> dict[str, str]:
     """Hashes of all that the dataset depends on, by what they are of.
 
     Pictures count by what they hold.
@@ -163,7 +166,7 @@ def _parts(job: Job, findings: Findings, backbone: Mapping[str, Any]) -> dict[st
         },
         "captions": [captions[i] for images in findings.splits.values() for i in images],
         "words (--min-count, --max-words, --tokens)": asdict(job.words),
-        "backbone": backbone,
+        "backbone": msgspec.to_builtins(backbone),
         "features (--features, --dtype, --views, --pca)": [
             *(job.keep, job.numbers.name, job.views, job.pca)
         ],
@@ -176,17 +179,17 @@ def _sha256(facts: object) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _is_done(out: Path, parts: Mapping[str, str], report: Report) -> bool:
+def _is_done(out: Path, parts: dict[str, str], report: Report) -> bool:
     """Whether this very dataset stands there; raises if another one does."""
     if not (out / "dataset.json").exists():
         return False
     try:
-        info = read_json(out / "dataset.json", "delete it")
+        info = read_info(out / "dataset.json")
     except InputError:
-        info = None
-    if not isinstance(info, dict) or info.get("fingerprint") != _sha256(parts):
-        there = info.get("made_of") if isinstance(info, dict) else None
-        other = [n for n, part in parts.items() if isinstance(there, dict) and there.get(n) != part]
+        info = DatasetInfo()
+    if info.fingerprint != _sha256(parts):
+        there = info.made_of
+        other = [name for name, part in parts.items() if there and there.get(name) != part]
         raise InputError(
             f"{out}: holds a dataset with other {', other '.join(other) or 'contents'}; choose "
             "another --out, or delete it first"
@@ -204,7 +207,7 @@ def _write(
     findings: Findings,
     features: FeatureRows,
     lost: dict[str, str],
-    parts: Mapping[str, str],
+    parts: dict[str, str],
     report: Report,
 ) -> None:
     source = findings.source
@@ -215,28 +218,29 @@ def _write(
     kept = {split: images for split, images in kept.items() if images}
     if "train" not in kept:
         raise InputError(f"{source.root}: none of its training pictures can be read")
-    rows, facts = features.rows(kept), features.facts
+    rows, backbone = features.rows(kept), features.info
     projections = None
     if job.pca:
         rows, projections = project(rows, job.pca)
-        facts = {**facts, "pca": {part: one.describe() for part, one in projections.items()}}
+        components = {part: one.describe() for part, one in projections.items()}
+        backbone = msgspec.structs.replace(backbone, pca=components)
         for part, one in projections.items():
             report(
                 f"{part}: {one.dim} components explain {one.explained.sum():.1%} of the variance"
             )
-    info = {
-        "fingerprint": _sha256(parts),
-        "made_of": parts,
-        "backbone": facts,
-        "features": job.keep,
-        "views": job.views,
-        "source": {
-            "path": str(source.path.resolve()),
-            "format": source.format,
-            "images": str(source.root.resolve()),
-            "captions": ", ".join(str(file.resolve()) for file in source.files),
-        },
-        "skipped": findings.unreadable | lost,
-    }
+    info = DatasetInfo(
+        fingerprint=_sha256(parts),
+        made_of=parts,
+        backbone=backbone,
+        features=job.keep,
+        views=job.views,
+        source=SourceInfo(
+            path=str(source.path.resolve()),
+            format=source.format,
+            images=str(source.root.resolve()),
+            captions=", ".join(str(file.resolve()) for file in source.files),
+        ),
+        skipped=findings.unreadable | lost,
+    )
     references = {split: {i: source.captions[i] for i in images} for split, images in kept.items()}
     write_dataset(job.out, references, job.words, rows, job.numbers, info, projections)
