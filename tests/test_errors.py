@@ -227,7 +227,10 @@ REFUSED = {
     ),
     "an unknown command": (lambda place: (["trian"], "trian"), "limner --help"),
     "a ratio of two": (
-        lambda place: ([*prepare(place, place / "captions.csv"), "--ratio", "8,nan,1"], "8,nan,1"),
+        lambda place: (
+            [*prepare(place, place / "captions.csv"), "--ratio", "8,nan,1"],
+            "(8.0, nan, 1.0): e",
+        ),
         "expected three numbers",
     ),
     "a split without a file": (

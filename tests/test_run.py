@@ -22,9 +22,8 @@ from limner.captioner import Captioner
 from limner.checkpoint import load_checkpoint, save_checkpoint
 from limner.cli import main
 from limner.data.opening import open_dataset
-from limner.data.preparing.job import Job
+from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import prepare
-from limner.data.writing import Captions
 from limner.decoding import Decoding
 from limner.errors import InputError, LimnerError
 from limner.evaluation import evaluate
@@ -277,12 +276,12 @@ OPTIONS = {
 @pytest.fixture(scope="session")
 def grid_dataset(drawn, tmp_path_factory):
     out = tmp_path_factory.mktemp("prepared") / "grid"
-    job = Job(
-        drawn / "images",
-        out,
+    job = PrepareConfig(
+        source=drawn / "images",
+        out=out,
         captions=drawn / "captions.csv",
-        words=Captions(min_count=2),
-        keep="grid",
+        min_count=2,
+        features="grid",
         size=96,
         views=2,
     )
@@ -374,8 +373,8 @@ def test_features_that_a_model_cannot_read(dataset, grid_dataset, tmp_path):
 
 def test_characters_from_prepare_to_captions(drawn, tmp_path):
     out = tmp_path / "dataset"
-    words = Captions(min_count=2, characters=True)
-    job = Job(drawn / "images", out, captions=drawn / "captions.csv", words=words)
+    words = {"min_count": 2, "tokens": "char"}
+    job = PrepareConfig(source=drawn / "images", out=out, captions=drawn / "captions.csv", **words)
     data = prepare(job, lambda line: None)
     assert data.vocabulary.of_characters
     first = data.splits["train"].captions[0]
@@ -398,8 +397,10 @@ def test_characters_from_prepare_to_captions(drawn, tmp_path):
 def test_characters_of_single_words(drawn, tmp_path):
     lines = [f"{file.name},dog" for file in (drawn / "images").iterdir()]
     (tmp_path / "captions.csv").write_text("\n".join(["image,caption", *lines]))
-    words = Captions(characters=True)
-    job = Job(drawn / "images", tmp_path / "out", captions=tmp_path / "captions.csv", words=words)
+    words = {"tokens": "char"}
+    job = PrepareConfig(
+        source=drawn / "images", out=tmp_path / "out", captions=tmp_path / "captions.csv", **words
+    )
     with pytest.raises(InputError, match="too few for a vocabulary of characters"):
         prepare(job, lambda line: None)
 

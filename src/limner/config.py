@@ -27,7 +27,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
         beam_size: Annotated[int, Meta(ge=1, le=10_000, description="Number of beams.")] = 3
 
-    `Meta(extra={"option": "--unk"})` names an option that is not called as its field.
+    `Meta(extra={"option": "--unk"})` names an option that is not called as its field, and
+    `"expected"` says in words what a field takes where its type does not.
 
     Raises:
         ValueError: for a value that does not fit its type or limits, or an option that has no
@@ -113,6 +114,8 @@ def expected(annotation: Any) -> str:
     'a whole number from 1 to 10,000'
     """
     kind, meta = meta_of(annotation)
+    if meta.extra and "expected" in meta.extra:
+        return str(meta.extra["expected"])
     choices = [one for one in get_args(kind) if isinstance(one, str)]
     if choices:
         return f"one of {', '.join(choices)}"

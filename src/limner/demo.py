@@ -4,10 +4,9 @@ import time
 from pathlib import Path
 
 from limner.captioner import Captioner
-from limner.data.preparing.job import Job
+from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import prepare
 from limner.data.shapes import write_folder
-from limner.data.writing import Captions
 from limner.errors import InputError
 from limner.settings import TrainConfig
 from limner.stages import report_run, train_with_progress
@@ -30,14 +29,14 @@ def run_demo(out: Path, num_pictures: int, epochs: int, seed: int) -> None:
         write_folder(
             pictures, num_pictures, seed=seed, progress=lambda done: update(done, num_pictures)
         )
-    job = Job(
-        pictures / "images",
-        out / "dataset",
+    preparing = PrepareConfig(
+        source=pictures / "images",
+        out=out / "dataset",
         captions=pictures / "captions.csv",
-        words=Captions(min_count=2),
+        min_count=2,
     )
     with staged_bar("pictures") as update:
-        dataset = prepare(job, say, update)
+        dataset = prepare(preparing, say, update)
     say(f"{len(dataset.splits['train'].captions)} captions of {len(dataset.vocabulary)} words")
     config = TrainConfig(
         wordvec_dim=128,
@@ -52,7 +51,7 @@ def run_demo(out: Path, num_pictures: int, epochs: int, seed: int) -> None:
     say("captioning pictures that the model has not seen")
     name, unseen = dataset.split("test")
     captioner = Captioner.load(run)
-    paths = [job.source / image for image in unseen.image_ids[:6]]
+    paths = [preparing.source / image for image in unseen.image_ids[:6]]
     for path, (_, found) in zip(paths, captioner.caption_all(paths), strict=True):
         print(f"{path}\t{found if isinstance(found, InputError) else found[0]}")
     report_run(dataset, run, name)

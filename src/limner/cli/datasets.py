@@ -17,7 +17,7 @@ from limner.data.facts import facts_of
 from limner.data.opening import open_dataset
 from limner.data.preparing.duplicates import named
 from limner.data.sources import read_text
-from limner.data.writing import Captions
+from limner.data.tokens import TokenConfig
 from limner.describe import describe_dataset
 from limner.errors import InputError
 from limner.report.frame import refuse_other_files
@@ -174,14 +174,10 @@ def export(
 
 def _words(
     dataset: Dataset, min_count: int | None, max_words: int | None, tokens: Tokens | None
-) -> Captions:
+) -> TokenConfig:
     """How captions become ids: as they did, unless another way is asked for."""
-    usual = same_words(dataset)
-    return Captions(
-        min_count or usual.min_count,
-        max_words or usual.max_words,
-        usual.characters if tokens is None else tokens is Tokens.char,
-    )
+    asked = {"min_count": min_count, "max_words": max_words, "tokens": tokens and tokens.value}
+    return same_words(dataset).changed(**{k: v for k, v in asked.items() if v is not None})
 
 
 def _count(text: str) -> tuple[str, int]:

@@ -1,16 +1,15 @@
 """The commands for what people have: prepare, check."""
 
 import json
-import math
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 
+from limner.data.preparing.config import CheckConfig, PrepareConfig
 from limner.data.preparing.feature_rows import FromPictures
-from limner.data.preparing.job import Job
 from limner.data.preparing.prepare import (
     backbone_of,
     check_training,
@@ -19,7 +18,6 @@ from limner.data.preparing.prepare import (
 )
 from limner.data.preparing.prepare import prepare as prepare_dataset
 from limner.data.sources import FORMATS
-from limner.data.writing import Captions
 from limner.errors import InputError
 from limner.report.check import write_check
 from limner.report.frame import refuse_other_files
@@ -144,19 +142,22 @@ def prepare(
     max_pixels: PixelsOption = None,
 ) -> None:
     """Make a dataset from pictures and captions. Stopped half-way, run it again: it goes on."""
-    job = Job(
+    config = _config(
+        PrepareConfig,
         source=source,
         out=out,
-        format=format,
+        format=format.value if format else None,
         captions=captions,
         images=images,
-        split_files=_split_files(split or []),
+        split=_split_files(split or []),
         ratio=_ratio(ratio),
         seed=seed,
-        words=Captions(min_count, max_words, tokens is Tokens.char),
+        min_count=min_count,
+        max_words=max_words,
+        tokens=tokens.value,
         backbone=backbone,
         weights=weights,
-        keep=features.value,
+        features=features.value,
         size=size,
         views=views,
         dtype=dtype.value if dtype else None,
@@ -164,7 +165,7 @@ def prepare(
         max_pixels=max_pixels,
     )
     with staged_bar("pictures") as update:
-        dataset = prepare_dataset(job, say, update)
+        dataset = prepare_dataset(config, say, update)
     print_counts(dataset)
 
 
@@ -198,19 +199,21 @@ def check(
 
     The exit status is 2 where nothing to train on is left.
     """
-    job = Job(
+    config = _config(
+        CheckConfig,
         source=source,
-        out=Path(),
-        format=format,
+        format=format.value if format else None,
         captions=captions,
         images=images,
-        split_files=_split_files(split or []),
+        split=_split_files(split or []),
         ratio=_ratio(ratio),
         seed=seed,
-        words=Captions(min_count, max_words, tokens is Tokens.char),
+        min_count=min_count,
+        max_words=max_words,
+        tokens=tokens.value,
         backbone=backbone,
         weights=weights,
-        keep=features.value,
+        features=features.value,
         size=size,
         views=views,
         dtype=dtype.value if dtype else None,
@@ -220,10 +223,10 @@ def check(
     if html:
         refuse_other_files(html)
     with staged_bar("pictures") as update:
-        findings = look_before(job, _quiet if as_json else tell, update)
+        findings = look_before(config, _quiet if as_json else tell, update)
     cost = None
     if "train" in findings.splits:
-        rows = feature_rows(job, findings, backbone_of(job, findings.source))
+        rows = feature_rows(config, findings, backbone_of(config, findings.source))
         cost = rows.cost() if isinstance(rows, FromPictures) else None
     if as_json:
         facts = {**findings.to_json(), "cost": asdict(cost) if cost else None}
@@ -235,7 +238,17 @@ def check(
         if not as_json:
             print(f"page: {html}")
     check_training(findings)
-    job.words.vocabulary(findings.references)
+    config.vocabulary(findings.references)
+
+
+Asked = TypeVar("Asked", bound=CheckConfig)
+
+
+def _config(kind: type[Asked], **options: Any) -> Asked:
+    try:
+        return kind(**options)
+    except ValueError as error:
+        raise InputError(f"{error}; see `limner prepare --help`") from None
 
 
 def _quiet(line: str) -> None:
@@ -252,14 +265,10 @@ def _split_files(given: list[str]) -> dict[str, Path]:
     return files
 
 
-def _ratio(text: str) -> dict[str, float]:
+def _ratio(text: str) -> tuple[float, ...]:
     try:
-        shares = [float(share) for share in text.split(",")]
-        in_range = all(0 <= share < math.inf for share in shares)  # NaN is in no range
-        if len(shares) != 3 or not in_range or shares[0] == 0:
-            raise ValueError
+        return tuple(map(float, text.split(",")))
     except ValueError:
         raise InputError(
             f"--ratio {text}: expected three numbers for train, dev and test, e.g. 80,10,10"
         ) from None
-    return dict(zip(("train", "dev", "test"), shares, strict=True))

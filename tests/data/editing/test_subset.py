@@ -6,9 +6,9 @@ import pytest
 from limner.data.editing.picking import open_captioned, same_words
 from limner.data.editing.subset import subset
 from limner.data.opening import open_dataset
-from limner.data.preparing.job import Job
+from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import prepare
-from limner.data.writing import Captions
+from limner.data.tokens import TokenConfig
 from limner.errors import InputError
 from limner.vocabulary import UNK, tokenize
 
@@ -17,10 +17,16 @@ from limner.vocabulary import UNK, tokenize
 def rich(drawn, tmp_path_factory):
     """Both kinds of features, a view, components."""
     out = tmp_path_factory.mktemp("rich") / "dataset"
-    words = Captions(min_count=2)
     table = drawn / "captions.csv"
-    job = Job(
-        drawn / "images", out, captions=table, words=words, keep="both", size=64, views=1, pca=5
+    job = PrepareConfig(
+        source=drawn / "images",
+        out=out,
+        captions=table,
+        min_count=2,
+        features="both",
+        size=64,
+        views=1,
+        pca=5,
     )
     return prepare(job, lambda line: None)
 
@@ -54,7 +60,7 @@ def test_features_grid_and_views_go_with_their_pictures(rich, tmp_path):
 
 def test_the_vocabulary_is_made_anew(tiny_dataset, tmp_path):
     data = open_captioned(tiny_dataset)
-    cut = subset(data, tmp_path / "cut", Captions(3, 8), counts={"train": 5})
+    cut = subset(data, tmp_path / "cut", TokenConfig(min_count=3, max_words=8), counts={"train": 5})
     texts = [text for several in cut.references["train"].values() for text in several]
     words = [word for text in texts for word in tokenize(text)]
     assert set(cut.vocabulary.idx_to_word[4:]) == {w for w in words if words.count(w) >= 3}
@@ -84,7 +90,9 @@ def test_a_list_of_pictures(tiny_dataset, tmp_path):
     train, dev = data.splits["train"].image_ids, data.splits["dev"].image_ids
     reports = []
     wanted = [train[7], "nowhere.jpg", dev[0], train[2]]
-    cut = subset(data, tmp_path / "cut", Captions(1), images=wanted, report=reports.append)
+    cut = subset(
+        data, tmp_path / "cut", TokenConfig(min_count=1), images=wanted, report=reports.append
+    )
     assert cut.splits["train"].image_ids == (train[2], train[7])
     assert cut.splits["dev"].image_ids == (dev[0],)
     assert "test" not in cut.splits

@@ -6,9 +6,8 @@ import pytest
 
 from limner.captioner import Captioner
 from limner.data.opening import open_dataset
-from limner.data.preparing.job import Job
+from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import prepare
-from limner.data.writing import Captions
 from limner.errors import InputError
 from limner.run import TrainingRun
 from limner.settings import TrainConfig
@@ -30,8 +29,8 @@ def folder(tmp_path, features):
 
 
 def job(folder, **more):
-    more = {"words": Captions(min_count=2), **more}
-    return Job(folder / "features.npy", folder / "dataset", **more)
+    more = {"min_count": 2, **more}
+    return PrepareConfig(source=folder / "features.npy", out=folder / "dataset", **more)
 
 
 def test_rows_by_their_ids(folder, features):
@@ -53,7 +52,7 @@ def test_rows_by_their_ids(folder, features):
 def test_a_folder_with_them(folder):
     """The folder in the place of the file is the same source."""
     by_name = prepare(job(folder), lambda line: None)
-    by_folder = Job(folder, folder / "again", words=Captions(min_count=2))
+    by_folder = PrepareConfig(source=folder, out=folder / "again", min_count=2)
     assert prepare(by_folder, lambda line: None).fingerprint == by_name.fingerprint
 
 
@@ -69,12 +68,12 @@ def test_components_of_a_grid(folder, rng):
     with h5py.File(folder / "grid.h5", "w") as file:
         file["features"] = grid
         file["ids"] = [f"p{number}" for number in range(30)]
-    given = Job(
-        folder / "grid.h5",
-        folder / "dataset",
+    given = PrepareConfig(
+        source=folder / "grid.h5",
+        out=folder / "dataset",
         captions=folder / "captions.csv",
-        words=Captions(min_count=2),
-        keep="grid",
+        min_count=2,
+        features="grid",
         pca=3,
     )
     dataset = prepare(given, lambda line: None)
@@ -88,9 +87,9 @@ def test_components_of_a_grid(folder, rng):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"keep": "grid"}, "has 6 numbers a picture; say --features pooled"),
-        ({"views": 1}, "leave --views and --size out"),
-        ({"size": 224}, "leave --views and --size out"),
+        ({"features": "grid"}, "has 6 numbers a picture; say --features pooled"),
+        ({"views": 1, "size": 224}, "leave --views and --size out"),
+        ({"max_pixels": 9}, "leave --max-pixels out"),
         ({"pca": 7}, "--pca 7: features of 6 numbers have no more"),
     ],
 )
@@ -104,7 +103,7 @@ def test_a_backbone_that_did_not_make_them(folder, tmp_path):
     from limner.data.backbones.onnx_backbone import _BUNDLED
 
     with pytest.raises(InputError, match="6 numbers a picture, and efficientnet_lite0 gives 1280"):
-        prepare(job(folder, backbone=_BUNDLED), lambda line: None)
+        prepare(job(folder, backbone=str(_BUNDLED)), lambda line: None)
 
 
 def test_a_model_of_them_names_both_when_it_is_to_look_at_a_picture(folder):

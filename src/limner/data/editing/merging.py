@@ -13,7 +13,7 @@ from limner.data.dataset import Dataset
 from limner.data.editing.picking import Pick, check_free, write_picked
 from limner.data.facts import features_title
 from limner.data.preparing.duplicates import find_same, named, tell_same
-from limner.data.writing import Captions
+from limner.data.tokens import TokenConfig
 from limner.errors import InputError
 
 
@@ -79,7 +79,7 @@ class _Joined:
 def merge(
     datasets: Sequence[Dataset],
     out: Path,
-    words: Captions,
+    words: TokenConfig,
     report: Callable[[str], None] = print,
 ) -> Dataset:
     """Write several datasets as one.

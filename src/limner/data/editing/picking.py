@@ -3,20 +3,20 @@
 The vocabulary is made anew, from what people wrote.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from limner.arrays import Array, Int
+from limner.config import sha256_of_json
 from limner.data.dataset import Dataset, Split
 from limner.data.opening import open_dataset
 from limner.data.origins import noted
 from limner.data.schema import Origin
-from limner.data.writing import Captions, Features, References, Rows, write_dataset
+from limner.data.tokens import References, TokenConfig
+from limner.data.writing import Features, Rows, write_dataset
 from limner.errors import InputError
 from limner.pca import Projection
 
@@ -73,18 +73,18 @@ def check_free(out: Path) -> None:
         )
 
 
-def same_words(dataset: Dataset) -> Captions:
+def same_words(dataset: Dataset) -> TokenConfig:
     """How a dataset's captions became ids."""
-    usual = Captions()
-    return Captions(
-        dataset.info.min_count or usual.min_count,
-        dataset.info.max_words or usual.max_words,
-        dataset.vocabulary.of_characters,
+    usual = TokenConfig()
+    return TokenConfig(
+        min_count=dataset.info.min_count or usual.min_count,
+        max_words=dataset.info.max_words or usual.max_words,
+        tokens="char" if dataset.vocabulary.of_characters else "word",
     )
 
 
 def write_picked(
-    out: Path, picks: Sequence[Pick], references: References, words: Captions
+    out: Path, picks: Sequence[Pick], references: References, words: TokenConfig
 ) -> Dataset:
     """Write rows of one or several datasets as a new one, in bounded memory.
 
@@ -148,11 +148,10 @@ def _pieces(
     ]
 
 
-def _fingerprint(picks: Sequence[Pick], references: References, words: Captions) -> str:
+def _fingerprint(picks: Sequence[Pick], references: References, words: TokenConfig) -> str:
     """A hash of all that the new dataset depends on."""
     rows = [
         [pick.dataset.fingerprint, {split: some.tolist() for split, some in pick.rows.items()}]
         for pick in picks
     ]
-    facts = json.dumps([rows, references, asdict(words)], sort_keys=True)
-    return hashlib.sha256(facts.encode()).hexdigest()
+    return sha256_of_json([rows, references, words.facts])

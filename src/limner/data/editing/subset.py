@@ -8,14 +8,14 @@ import numpy as np
 from limner.data.dataset import Dataset
 from limner.data.editing.picking import Pick, check_free, write_picked
 from limner.data.preparing.duplicates import named
-from limner.data.writing import Captions
+from limner.data.tokens import TokenConfig
 from limner.errors import InputError
 
 
 def subset(
     dataset: Dataset,
     out: Path,
-    words: Captions,
+    words: TokenConfig,
     *,
     counts: Mapping[str, int] | None = None,
     images: Collection[str] | None = None,

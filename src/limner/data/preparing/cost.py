@@ -11,7 +11,7 @@ from limner.data.backbones.backbone import Backbone
 from limner.data.backbones.features import extract
 from limner.data.pictures.limits import ImageLimits
 from limner.data.preparing.check import Findings
-from limner.data.preparing.job import Job
+from limner.data.preparing.config import CheckConfig
 from limner.data.preparing.look import open_picture
 from limner.files import check_space
 
@@ -45,16 +45,20 @@ class Cost:
 
 
 def cost_of(
-    job: Job, findings: Findings, backbone: Backbone, rows: int, missing: int | None = None
+    config: CheckConfig,
+    findings: Findings,
+    backbone: Backbone,
+    rows: int,
+    missing: int | None = None,
 ) -> Cost:
     """What so many rows of features cost, of which some are missing (None: all)."""
     missing = rows if missing is None else missing
-    row = job.numbers.itemsize * math.prod(backbone.shape)
-    kept = sum(math.prod(s[:-1]) * (job.pca or s[-1]) for s in backbone.shapes.values())
+    row = config.numbers.itemsize * math.prod(backbone.shape)
+    kept = sum(math.prod(s[:-1]) * (config.pca or s[-1]) for s in backbone.shapes.values())
     return Cost(
-        rows * job.numbers.itemsize * kept,
+        rows * config.numbers.itemsize * kept,
         missing * row,
-        missing * seconds_a_picture(findings, backbone, job.limits),
+        missing * seconds_a_picture(findings, backbone, config.limits),
     )
 
 
