@@ -25,7 +25,7 @@ from limner.data.opening import open_dataset
 from limner.data.preparing.job import Job
 from limner.data.preparing.prepare import prepare
 from limner.data.writing import Captions
-from limner.decoding import Decoding
+from limner.decoding import GREEDY
 from limner.errors import InputError, LimnerError
 from limner.evaluation import evaluate
 from limner.explanation import explain
@@ -391,7 +391,7 @@ def test_characters_from_prepare_to_captions(drawn, tmp_path):
     assert 2 < len(caption.text.split()) < 40
     said = [choice.word for choice in explain(captioner.model, caption.features, caption.text)]
     assert said == [*caption.text, "<END>"]
-    short = captioner.caption(picture, Decoding(max_length=2))
+    short = captioner.caption(picture, GREEDY.changed(max_length=2))
     assert len(short.text) <= 12
 
 

@@ -4,7 +4,7 @@ from limner.captioner import Caption, Captioner, load
 from limner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from limner.data.dataset import Dataset
 from limner.data.opening import open_dataset
-from limner.decoding import Decoding
+from limner.decoding import Decoding, DecodingConfig
 from limner.errors import InputError, LimnerError
 from limner.evaluation import Evaluation, evaluate
 from limner.models import AttentionRNN, CaptioningRNN
@@ -20,6 +20,7 @@ __all__ = [
     "Checkpoint",
     "Dataset",
     "Decoding",
+    "DecodingConfig",
     "Evaluation",
     "InputError",
     "LimnerError",

@@ -18,7 +18,7 @@ from limner.assessment import (
 )
 from limner.captioner import checkpoint_path, ensemble
 from limner.data.results import join, read_candidates, read_references
-from limner.decoding import USUAL, Decoding
+from limner.decoding import DecodingConfig
 from limner.errors import InputError
 from limner.evaluation import evaluate as evaluate_model
 from limner.evaluation import score as score_captions
@@ -29,6 +29,8 @@ from limner.metrics import compare as compare_scores
 from limner.models import WordModel
 from limner.stages import open_for
 from limner.terminal import print_differences, print_rows, say
+
+USUAL = DecodingConfig()
 
 FEW_PICTURES = 100
 """CIDEr's document frequencies are the references' own: with fewer pictures they say little."""
@@ -72,7 +74,7 @@ def evaluate(
     model: WordModel = checkpoints[0].model
     if len(checkpoints) > 1:
         model = ensemble([checkpoint.model for checkpoint in checkpoints])
-    how = Decoding(
+    how = DecodingConfig(
         beam_size=beam_size, length_penalty=length_penalty, no_repeat_ngram=no_repeat_ngram
     )
     found = assess(model, dataset, split, how, java=java)
@@ -149,7 +151,7 @@ def compare(
         checkpoints, dataset = open_for([first, second], data)
         known = training_tokens(dataset)
         frequency = DocumentFrequency.of(known) if known else None
-        way = Decoding(
+        way = DecodingConfig(
             beam_size=beam_size, length_penalty=length_penalty, no_repeat_ngram=no_repeat_ngram
         )
         ours, theirs = (

@@ -11,7 +11,7 @@ import typer
 from limner.attention_map import SIZE, attention_map
 from limner.captioner import Caption, Captioner
 from limner.data.pictures.images import Source, load_image, source_name
-from limner.decoding import USUAL, Decoding
+from limner.decoding import DecodingConfig
 from limner.describe import describe
 from limner.errors import InputError
 from limner.explanation import Choice
@@ -19,6 +19,8 @@ from limner.explanation import explain as explain_caption
 from limner.files import write_atomically
 from limner.pictures import find_pictures
 from limner.terminal import say
+
+USUAL = DecodingConfig()
 
 LONGEST_STEM = 220
 """Bytes of a picture's name that are kept in a map's name: file systems take 255."""
@@ -108,7 +110,7 @@ def caption(
 ) -> None:
     """Describe pictures, a sentence each."""
     try:
-        how = Decoding(
+        how = DecodingConfig(
             beam_size=beam_size,
             n_best=n_best,
             length_penalty=length_penalty,
