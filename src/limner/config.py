@@ -79,7 +79,7 @@ def sha256_of_json(value: object) -> str:
 
 
 @cache
-def annotations(config: type[Config]) -> Mapping[str, Any]:
+def annotations(config: type[msgspec.Struct]) -> Mapping[str, Any]:
     """The fields of a struct with their annotated types."""
     hints = get_type_hints(config, include_extras=True)
     return {field.name: hints[field.name] for field in msgspec.structs.fields(config)}

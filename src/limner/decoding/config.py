@@ -34,7 +34,7 @@ class DecodingConfig(Config, frozen=True, kw_only=True):
     """
 
     beam_size: Annotated[
-        Positive, Meta(description="Number of beams, at least n_best; 1 decodes greedily.")
+        Positive, Meta(description="Number of beams, at least --n-best; 1 decodes greedily.")
     ] = 3
     n_best: Annotated[Positive, Meta(description="Number of captions for each image.")] = 1
     length_penalty: Annotated[
