@@ -118,11 +118,11 @@ class Given:
     """
 
     def __init__(self, *structs: type[msgspec.Struct], **others: Any) -> None:
-        known = {
-            field.name: Field(field.name, annotations(struct)[field.name], field.default)
-            for struct in reversed(structs)
-            for field in msgspec.structs.fields(struct)
-        }
+        known: dict[str, Field] = {}
+        for struct in structs:
+            for field in msgspec.structs.fields(struct):
+                one = Field(field.name, annotations(struct)[field.name], field.default)
+                known.setdefault(field.name, one)
         known |= {name: Field(name, annotation) for name, annotation in others.items()}
         self.fields = [one for one in known.values() if one.annotation is not None]
 
