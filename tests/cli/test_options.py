@@ -113,6 +113,17 @@ def test_structs_are_built_from_what_was_given():
     )
 
 
+def test_structs_share_an_option():
+    found = []
+
+    @struct_options
+    def command(*, first: Small, second: Larger) -> None:
+        found.append((first, second))
+
+    assert run(command, "--size", "4", "--added", "2")[0] == 0
+    assert found == [(Small(size=4), Larger(size=4, added=2))]
+
+
 def test_unset_options_are_left_out():
     assert given(Small) == {}
     assert given(Small, "--size", "3", "--no-night", "--word", "a") == {

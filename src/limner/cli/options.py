@@ -126,12 +126,10 @@ class Given:
         known |= {name: Field(name, annotation) for name, annotation in others.items()}
         self.fields = [one for one in known.values() if one.annotation is not None]
 
-    def take(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Remove the options from a command's arguments; returns those that were given, checked."""
-        given = {one: arguments[one.name] for one in self.fields}
-        for one in self.fields:
-            del arguments[one.name]
-        return {one.name: one.value(text) for one, text in given.items() if text not in (None, [])}
+    def values(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of a command's arguments that are these options and were given, checked."""
+        given = ((one, arguments[one.name]) for one in self.fields)
+        return {one.name: one.value(text) for one, text in given if text not in (None, [])}
 
     def in_options(self, message: str) -> str:
         """A message about fields as one about options.
@@ -148,6 +146,7 @@ def struct_options(command: Command) -> Command:
     """A command whose parameters of structs are options, for typer."""
     hints = get_type_hints(command, include_extras=True)
     made = {name: found for name, hint in hints.items() if (found := _makers(hint))}
+    own = [name for name in inspect.signature(command).parameters if name not in made]
     parameters: dict[str, inspect.Parameter] = {}
     for parameter in inspect.signature(command, eval_str=True).parameters.values():
         given, make = made.get(parameter.name, (None, None))
@@ -158,13 +157,14 @@ def struct_options(command: Command) -> Command:
 
     @wraps(command)
     def run(**arguments: Any) -> None:
+        structs = {}
         for name, (given, make) in made.items():
-            values = given.take(arguments)
+            values = given.values(arguments)
             try:
-                arguments[name] = make(**values)
+                structs[name] = make(**values)
             except ValueError as error:
                 raise InputError(given.in_options(str(error))) from None
-        command(**arguments)
+        command(**{name: arguments[name] for name in own}, **structs)
 
     run.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
     run.__annotations__ = {one.name: one.annotation for one in parameters.values()}
