@@ -24,7 +24,7 @@ from limner.cli import main
 from limner.data.opening import open_dataset
 from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import prepare
-from limner.decoding import Decoding
+from limner.decoding import GREEDY
 from limner.errors import InputError, LimnerError
 from limner.evaluation import evaluate
 from limner.explanation import explain
@@ -390,7 +390,7 @@ def test_characters_from_prepare_to_captions(drawn, tmp_path):
     assert 2 < len(caption.text.split()) < 40
     said = [choice.word for choice in explain(captioner.model, caption.features, caption.text)]
     assert said == [*caption.text, "<END>"]
-    short = captioner.caption(picture, Decoding(max_length=2))
+    short = captioner.caption(picture, GREEDY.changed(max_length=2))
     assert len(short.text) <= 12
 
 

@@ -22,7 +22,7 @@ from limner.data.backbones.open_backbone import open_backbone
 from limner.data.backbones.torch_networks import is_torch_name
 from limner.data.pictures.images import Source, load_image, source_name
 from limner.data.pictures.limits import ImageLimits
-from limner.decoding import USUAL, Decoding
+from limner.decoding import DecodingConfig
 from limner.errors import InputError
 from limner.models import CaptioningModel, Ensemble, WordModel
 from limner.vocabulary import END
@@ -115,7 +115,11 @@ class Captioner:
             raise InputError(f"{' and '.join(map(str, paths))}: {error}") from None
 
     def caption(
-        self, picture: Source, how: Decoding = USUAL, *, max_pixels: int | None = None
+        self,
+        picture: Source,
+        how: DecodingConfig = DecodingConfig(),
+        *,
+        max_pixels: int | None = None,
     ) -> Caption:
         """The caption of one picture, a path or its bytes.
 
@@ -138,7 +142,7 @@ class Captioner:
     def caption_all(
         self,
         pictures: Iterable[Source],
-        how: Decoding = USUAL,
+        how: DecodingConfig = DecodingConfig(),
         batch_size: int = 16,
         max_pixels: int | None = None,
     ) -> Iterator[tuple[Source, list[Caption] | InputError]]:
@@ -172,7 +176,7 @@ class Captioner:
     def caption_features(
         self,
         features: Float[Array, "N *_ D"],
-        how: Decoding = USUAL,
+        how: DecodingConfig = DecodingConfig(),
         rng: np.random.Generator | None = None,
     ) -> list[list[Caption]]:
         """The captions of pictures with these features; see `WordModel.decode`."""

@@ -2,8 +2,12 @@
 
 import time
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
 
 from limner.captioner import Captioner
+from limner.config import MANY, MAX_SEED, Config
 from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import prepare
 from limner.data.shapes import write_folder
@@ -13,7 +17,22 @@ from limner.stages import report_run, train_with_progress
 from limner.terminal import progress_bar, say, staged_bar
 
 
-def run_demo(out: Path, num_pictures: int, epochs: int, seed: int) -> None:
+class DemoConfig(Config, frozen=True, kw_only=True):
+    """Options of the demo."""
+
+    num_pictures: Annotated[
+        int,
+        Meta(
+            ge=100, le=MANY, description="Number of drawn images.", extra={"option": "--pictures"}
+        ),
+    ] = 2000
+    epochs: Annotated[int, Meta(ge=1, le=MANY, description="Passes over the captions.")] = 12
+    seed: Annotated[
+        int, Meta(ge=0, le=MAX_SEED, description="Random seed for drawing and training.")
+    ] = 0
+
+
+def run_demo(out: Path, options: DemoConfig) -> None:
     """Make `out/pictures`, `out/dataset` and `out/run`, and print captions of unseen pictures.
 
     Raises:
@@ -23,11 +42,14 @@ def run_demo(out: Path, num_pictures: int, epochs: int, seed: int) -> None:
     if run.exists():
         raise InputError(f"{out}: a demo has run there; delete the folder, or choose another --out")
     started = time.monotonic()
-    say(f"drawing {num_pictures} pictures, five captions each")
+    say(f"drawing {options.num_pictures} pictures, five captions each")
     pictures = out / "pictures"
     with progress_bar("drawing", "pictures") as update:
         write_folder(
-            pictures, num_pictures, seed=seed, progress=lambda done: update(done, num_pictures)
+            pictures,
+            options.num_pictures,
+            seed=options.seed,
+            progress=lambda done: update(done, options.num_pictures),
         )
     preparing = PrepareConfig(
         source=pictures / "images",
@@ -43,8 +65,8 @@ def run_demo(out: Path, num_pictures: int, epochs: int, seed: int) -> None:
         hidden_dim=256,
         learning_rate=2e-3,
         batch_size=64,
-        epochs=epochs,
-        seed=seed,
+        epochs=options.epochs,
+        seed=options.seed,
     )
     train_with_progress(dataset, run, config)
 

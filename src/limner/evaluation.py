@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from limner.data.dataset import Dataset
-from limner.decoding import Decoding
+from limner.decoding import GREEDY, DecodingConfig
 from limner.errors import InputError
 from limner.metrics import DocumentFrequency, Scores, tokenize
 from limner.metrics import score as score_tokens
@@ -15,8 +15,6 @@ from limner.models import WordModel
 from limner.vocabulary import Vocabulary
 
 Tokens = list[str]
-
-GREEDY = Decoding()
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ def evaluate(
     model: WordModel,
     dataset: Dataset,
     split: str | None = None,
-    how: Decoding = GREEDY,
+    how: DecodingConfig = GREEDY,
     training: DocumentFrequency | None = None,
 ) -> Evaluation:
     """Caption every picture of a split, each word after the model's own, and score the captions.
@@ -128,7 +126,7 @@ def check_features(dataset: Dataset, model: WordModel) -> None:
 
 
 def caption_features(
-    model: WordModel, features: np.ndarray, how: Decoding = GREEDY, batch_size: int = 256
+    model: WordModel, features: np.ndarray, how: DecodingConfig = GREEDY, batch_size: int = 256
 ) -> list[str]:
     """Captions in plain words of the pictures with these features, (N, D) or (N, L, D)."""
     vocabulary = Vocabulary.from_mapping(model.word_to_idx)

@@ -236,6 +236,7 @@ def test_captions_of_no_picture_and_of_one_word(beam_size):
 @pytest.mark.parametrize(("max_length", "beam_size"), [(0, 1), (0, 3), (5, 0), (5, -1)])
 def test_captions_without_words_or_beams(max_length, beam_size):
     with pytest.raises(
-        ValueError, match=f"max_length {max_length}, beam_size {beam_size}, n_best 1: exp"
+        ValueError,
+        match=r"^(max_length 0|beam_size 0|beam_size -1): expected a whole number from 1",
     ):
         small_model("rnn").caption(np.ones((2, 4)), max_length, beam_size)

@@ -6,13 +6,18 @@ the scores. Captions that have ended are not asked for any more.
 """
 
 from limner.decoding.beam import beam_search
-from limner.decoding.decode import USUAL, Decoding, decode
+from limner.decoding.config import GREEDY, DecodingConfig
+from limner.decoding.decode import decode
 from limner.decoding.limits import Limits, State, Step
 from limner.decoding.walk import greedy, sample
 
+Decoding = DecodingConfig
+"""The older name."""
+
 __all__ = [
-    "USUAL",
+    "GREEDY",
     "Decoding",
+    "DecodingConfig",
     "Limits",
     "State",
     "Step",

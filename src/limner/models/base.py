@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from limner.arrays import Array, Float, Int
-from limner.decoding import Decoding, Limits, State, Step, decode, greedy
+from limner.decoding import GREEDY, DecodingConfig, Limits, State, Step, decode, greedy
 from limner.layers import Shared
 from limner.vocabulary import END, NULL, START, UNK
 
@@ -156,14 +156,14 @@ class WordModel(ABC):
             (N, L) word ids, and each caption's mean log-probability per word (N,), the closer to
             zero the surer.
         """
-        how = Decoding(beam_size=beam_size, max_length=max_length)
+        how = GREEDY.changed(beam_size=beam_size, max_length=max_length)
         words, log_probs = self.decode(features, how)
         return words[:, 0], log_probs[:, 0] / (words[:, 0] != self.null).sum(axis=1)
 
     def decode(
         self,
         features: Float[Array, "N *_ D"],
-        how: Decoding,
+        how: DecodingConfig,
         rng: np.random.Generator | None = None,
     ) -> tuple[Int[Array, "N n L"], Float[Array, "N n"]]:
         """Captions chosen as told, never `<NULL>` or `<START>`, and `<UNK>` only if asked for.

@@ -20,9 +20,9 @@ from typing import IO
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import numpy as np
-from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
+from limner.arrays import UInt8
 from limner.data.pictures.addresses import PublicHTTP, PublicHTTPS
 from limner.data.pictures.images import check_picture, load_image, source_name
 from limner.data.pictures.limits import USUAL_LIMITS, ImageLimits
