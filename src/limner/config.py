@@ -29,7 +29,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         beam_size: Annotated[int, Meta(ge=1, le=10_000, description="Number of beams.")] = 3
 
     `Meta(extra={"option": "--unk"})` names an option that is not called as its field, and
-    `"expected"` says in words what a field takes where its type does not. Values of the same
+    `"expected"` says in words what a field takes where its type does not; `"metavar"` and
+    `"argument": True` are for the command line. Values of the same
     meaning are kept as one: 1 in a field of floats as 1.0, a list in one of tuples as a tuple.
 
     Raises:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -24,7 +25,7 @@ from limner.config import Config, annotations, expected, meta_of
 from limner.errors import InputError
 
 Command = Callable[..., None]
-METAVARS = {int: "INT", float: "FLOAT", str: "TEXT"}
+METAVARS = {int: "INT", float: "FLOAT", str: "TEXT", Path: "PATH"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Field:
     name: str
     annotation: Any
     default: Any = None
+    required: bool = False
 
     @property
     def option(self) -> str:
@@ -50,8 +52,16 @@ class Field:
 
     @property
     def repeated(self) -> bool:
-        """Whether the option may be given several times."""
-        return get_origin(meta_of(self.annotation)[0]) in (tuple, list)
+        """Whether the option may be given several times: lists, and dicts of NAME=VALUE."""
+        kind = meta_of(self.annotation)[0]
+        return get_origin(kind) in (tuple, list, dict) and not self._parts
+
+    @property
+    def _parts(self) -> int:
+        """How many values with commas between them the option takes, if not one."""
+        kind = meta_of(self.annotation)[0]
+        is_fixed = get_origin(kind) is tuple and Ellipsis not in get_args(kind)
+        return len(get_args(kind)) if is_fixed else 0
 
     @property
     def help(self) -> str:
@@ -62,13 +72,14 @@ class Field:
         """
         kind, meta = meta_of(self.annotation)
         limits = expected(Annotated[int, meta]).removeprefix("a whole number").strip()
-        choices = kind is not bool and get_origin(kind) is not Literal and not self.repeated
+        choices = kind in (int, float, str)
         shown = not any(self.default is one for one in (None, msgspec.NODEFAULT, False, ()))
-        facts = [limits] * bool(limits and choices) + [f"default: {self.default}"] * shown
+        default = ",".join(f"{one:g}" for one in self.default) if self._parts else self.default
+        facts = [limits] * bool(limits and choices) + [f"default: {default}"] * shown
         return " ".join([meta.description or "", *([f"[{'; '.join(facts)}]"] if facts else [])])
 
     def parameter(self, negatable: bool) -> inspect.Parameter:
-        """What typer makes the option of; unset it is None.
+        """What typer makes the option of, or the argument; unset it is None.
 
         Args:
             negatable: whether a flag can be switched off, too, where something else sets it.
@@ -78,15 +89,15 @@ class Field:
         plain: Any = bool if flag else list[str] if self.repeated else str
         metavar = "|".join(choices) or METAVARS.get(kind, "TEXT")
         off = f"/--no-{self.option.removeprefix('--')}" if flag and negatable else ""
-        option = typer.Option(
-            self.option + off,
-            help=self.help,
-            metavar=None if flag else self._extra.get("metavar", metavar),
-        )
+        shown = None if flag else self._extra.get("metavar", metavar)
+        if self._extra.get("argument"):
+            option = typer.Argument(help=self.help)
+        else:
+            option = typer.Option(self.option + off, help=self.help, metavar=shown)
         return inspect.Parameter(
             self.name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=None,
+            default=inspect.Parameter.empty if self.required else None,
             annotation=Annotated[Union[plain, None], option],  # noqa: UP007 (made as it runs)
         )
 
@@ -100,12 +111,20 @@ class Field:
         annotation = kinds[0] if kinds[1:] == (NoneType,) else self.annotation
         try:
             return msgspec.convert(
-                text, annotation, strict=False, dec_hook=lambda kind, text: kind(text)
+                self._pieces(text), annotation, strict=False, dec_hook=lambda kind, text: kind(text)
             )
         except msgspec.ValidationError:
+            given = " ".join(text) if self.repeated else text
             raise InputError(
-                f"{self.option} {text!s:.60}: expected {expected(annotation)}"
+                f"{self.option} {given!s:.60}: expected {expected(annotation)}"
             ) from None
+
+    def _pieces(self, text: Any) -> Any:
+        """The text as msgspec takes it; None for NAME=VALUE without a sign."""
+        if get_origin(meta_of(self.annotation)[0]) is dict:
+            pairs = [one.split("=", 1) for one in text]
+            return dict(pairs) if all(len(pair) == 2 for pair in pairs) else None
+        return text.split(",") if self._parts else text
 
 
 class Given:
@@ -121,7 +140,8 @@ class Given:
         known: dict[str, Field] = {}
         for struct in structs:
             for field in msgspec.structs.fields(struct):
-                one = Field(field.name, annotations(struct)[field.name], field.default)
+                kind = annotations(struct)[field.name]
+                one = Field(field.name, kind, field.default, field.required)
                 known.setdefault(field.name, one)
         known |= {name: Field(name, annotation) for name, annotation in others.items()}
         self.fields = [one for one in known.values() if one.annotation is not None]

@@ -62,32 +62,22 @@ def caption(
         Path | None,
         typer.Option(metavar="FOLDER", help="Draw there where the model looked for each word."),
     ] = None,
-    max_pixels: Annotated[
-        int | None,
-        typer.Option(min=1, help="Refuse larger pictures; otherwise what fits into 500 MB."),
-    ] = None,
-    allow_private: Annotated[
-        bool,
-        typer.Option(
-            "--allow-private", help="Fetch from this machine, private networks and by proxy, too."
-        ),
-    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line: image, caption, score.")
     ] = False,
     *,
     how: DecodingConfig,
+    limits: ImageLimits,
 ) -> None:
     """Describe pictures, a sentence each."""
     captioner = Captioner.load(*model or (), backbone=backbone, weights=weights)
     if attention:
         _check_maps(attention, captioner)
-    limits = ImageLimits(max_pixels=max_pixels, allow_private=allow_private)
     found, failed = find_pictures(pictures, limits)
     several = len(found) + len(failed) > 1
     names, sources = [name for name, _ in found], [source for _, source in found]
     drawn: set[str] = set()
-    captioned = captioner.caption_all(sources, how, max_pixels=max_pixels)
+    captioned = captioner.caption_all(sources, how, max_pixels=limits.max_pixels)
     for name, (source, result) in zip(names, captioned, strict=True):
         if isinstance(result, InputError):
             failed.append(str(result))

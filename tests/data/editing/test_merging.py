@@ -6,8 +6,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from limner.data.editing.merging import merge
-from limner.data.editing.picking import open_captioned, same_words
-from limner.data.editing.subset import subset
+from limner.data.editing.picking import open_captioned, same_tokens
+from limner.data.editing.subset import SubsetConfig, subset
 from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.look import open_picture
 from limner.data.preparing.prepare import prepare
@@ -75,7 +75,7 @@ def caption_of(data, image):
 def merged(first, second, tmp_path_factory):
     reports = []
     out = tmp_path_factory.mktemp("merged") / "both"
-    return merge([first, second], out, same_words(first), reports.append), reports
+    return merge([first, second], out, same_tokens(first), reports.append), reports
 
 
 def split_of(data, image):
@@ -129,18 +129,22 @@ def test_every_row_is_there_and_every_picture_found(merged, first, second):
     assert "again" in data.vocabulary.word_to_idx
 
 
+def subset_of(data, out, images):
+    names = out.with_name(f"{out.name}.txt")
+    names.write_text("\n".join(images))
+    return subset(data, out, TokenConfig(min_count=1), SubsetConfig(images=names), print)
+
+
 def test_a_part_of_what_was_merged(merged, second, tmp_path):
     data, _ = merged
     wanted = [f"second/{OTHER[1]}", NAMES[20]]
-    cut = subset(
-        data, tmp_path / "cut", TokenConfig(min_count=1), images=wanted, report=lambda line: None
-    )
+    cut = subset_of(data, tmp_path / "cut", wanted)
     assert cut.picture(wanted[0]) == second.picture(OTHER[1])
 
 
 def test_merged_again_nothing_is_new(merged, second, tmp_path):
     data, _ = merged
-    again = merge([data, data], tmp_path / "again", same_words(data), lambda line: None)
+    again = merge([data, data], tmp_path / "again", same_tokens(data), lambda line: None)
     assert again.references == data.references
     third = merge([second, data], tmp_path / "third", TokenConfig(min_count=1), lambda line: None)
     named = f"both/{OTHER[0]}"
@@ -185,14 +189,7 @@ def test_halves_with_components_and_views_become_one_again(drawn, tmp_path):
     whole = prepare(job, lambda line: None)
     train = whole.splits["train"].image_ids
     parts = [
-        subset(
-            whole,
-            tmp_path / f"{n}",
-            TokenConfig(min_count=1),
-            images=some,
-            report=lambda line: None,
-        )
-        for n, some in enumerate((train[:8], train[8:]))
+        subset_of(whole, tmp_path / f"{n}", some) for n, some in enumerate((train[:8], train[8:]))
     ]
     joined = merge(parts, tmp_path / "joined", TokenConfig(min_count=2), lambda line: None)
     assert joined.splits["train"].image_ids == train

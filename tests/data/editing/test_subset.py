@@ -1,16 +1,19 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from limner.data.editing.picking import open_captioned, same_words
-from limner.data.editing.subset import subset
+from limner.data.editing.picking import open_captioned, same_tokens
+from limner.data.editing.subset import SubsetConfig, subset
 from limner.data.opening import open_dataset
 from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import prepare
 from limner.data.tokens import TokenConfig
 from limner.errors import InputError
 from limner.vocabulary import UNK, tokenize
+
+FIVE = SubsetConfig(split={"train": 5})
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +43,9 @@ def rows_by_id(splits):
 
 
 def test_features_grid_and_views_go_with_their_pictures(rich, tmp_path):
-    cut = subset(rich, tmp_path / "cut", same_words(rich), counts={"train": 6, "dev": 1})
+    cut = subset(
+        rich, tmp_path / "cut", same_tokens(rich), SubsetConfig(split={"train": 6, "dev": 1})
+    )
     assert {name: len(split.image_ids) for name, split in cut.splits.items()} == {
         "train": 6,
         "dev": 1,
@@ -60,7 +65,7 @@ def test_features_grid_and_views_go_with_their_pictures(rich, tmp_path):
 
 def test_the_vocabulary_is_made_anew(tiny_dataset, tmp_path):
     data = open_captioned(tiny_dataset)
-    cut = subset(data, tmp_path / "cut", TokenConfig(min_count=3, max_words=8), counts={"train": 5})
+    cut = subset(data, tmp_path / "cut", TokenConfig(min_count=3, max_words=8), FIVE)
     texts = [text for several in cut.references["train"].values() for text in several]
     words = [word for text in texts for word in tokenize(text)]
     assert set(cut.vocabulary.idx_to_word[4:]) == {w for w in words if words.count(w) >= 3}
@@ -76,7 +81,12 @@ def test_the_vocabulary_is_made_anew(tiny_dataset, tmp_path):
 def test_the_seed_decides(tiny_dataset, tmp_path):
     data = open_captioned(tiny_dataset)
     drawn = [
-        subset(data, tmp_path / f"{number}", same_words(data), counts={"train": 9}, seed=seed)
+        subset(
+            data,
+            tmp_path / f"{number}",
+            same_tokens(data),
+            SubsetConfig(split={"train": 9}, seed=seed),
+        )
         for number, seed in enumerate((0, 0, 1))
     ]
     ids = [one.splits["train"].image_ids for one in drawn]
@@ -90,9 +100,9 @@ def test_a_list_of_pictures(tiny_dataset, tmp_path):
     train, dev = data.splits["train"].image_ids, data.splits["dev"].image_ids
     reports = []
     wanted = [train[7], "nowhere.jpg", dev[0], train[2]]
-    cut = subset(
-        data, tmp_path / "cut", TokenConfig(min_count=1), images=wanted, report=reports.append
-    )
+    (tmp_path / "list.txt").write_text("\n".join(wanted))
+    config = SubsetConfig(images=tmp_path / "list.txt")
+    cut = subset(data, tmp_path / "cut", TokenConfig(min_count=1), config, reports.append)
     assert cut.splits["train"].image_ids == (train[2], train[7])
     assert cut.splits["dev"].image_ids == (dev[0],)
     assert "test" not in cut.splits
@@ -102,23 +112,30 @@ def test_a_list_of_pictures(tiny_dataset, tmp_path):
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ({"counts": {"train": 21}}, "--split train=21: .* has 20 such pictures in train"),
-        ({"counts": {"train": 0}}, "no picture to train on would be left"),
-        ({"counts": {"fold": 1}}, "no split fold; it has train, dev, test"),
-        ({"images": ["nowhere.jpg"]}, "no picture to train on would be left"),
+        ({"split": {"train": 21}}, "--split train=21: .* has 20 such pictures in train"),
+        ({"split": {"train": 0}}, "no picture to train on would be left"),
+        ({"split": {"fold": 1}}, "no split fold; it has train, dev, test"),
+        ({"images": Path("list.txt")}, "no picture to train on would be left"),
     ],
 )
-def test_what_cannot_be_cut(tiny_dataset, tmp_path, how, message):
+def test_what_cannot_be_cut(tiny_dataset, tmp_path, monkeypatch, how, message):
+    monkeypatch.chdir(tmp_path)
+    Path("list.txt").write_text("nowhere.jpg")
     data = open_captioned(tiny_dataset)
     with pytest.raises(InputError, match=message):
-        subset(data, tmp_path / "cut", same_words(data), report=lambda line: None, **how)
+        subset(data, tmp_path / "cut", same_tokens(data), SubsetConfig(**how), lambda line: None)
     assert not (tmp_path / "cut").exists()
 
 
 def test_another_dataset_is_not_overwritten(tiny_dataset, tmp_path):
     data = open_captioned(tiny_dataset)
-    first = subset(data, tmp_path / "cut", same_words(data), counts={"train": 5})
+    first = subset(data, tmp_path / "cut", same_tokens(data), FIVE)
     with pytest.raises(InputError, match="holds a dataset already"):
-        subset(data, tmp_path / "cut", same_words(data))
+        subset(data, tmp_path / "cut", same_tokens(data), FIVE)
     kept = json.loads((tmp_path / "cut" / "dataset.json").read_text())
     assert kept["fingerprint"] == first.fingerprint == open_dataset(first.path).fingerprint
+
+
+def test_a_seed_without_a_draw():
+    with pytest.raises(ValueError, match="seed has no effect with split unset"):
+        SubsetConfig(seed=1)

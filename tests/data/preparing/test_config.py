@@ -31,7 +31,7 @@ def test_numbers_have_limits(name, value):
     [
         ({"split": {"train": HERE}, "ratio": (8, 1, 1)}, "ratio has no effect with split"),
         ({"split": {"train": HERE}, "seed": 3}, "seed has no effect with split"),
-        ({"weights": "a.pth"}, "weights has no effect with the bundled backbone"),
+        ({"weights": "a.pth"}, "weights has no effect with backbone unset"),
         ({"weights": "a.pth", "backbone": "b.onnx"}, r"no effect with backbone b\.onnx"),
         ({"split": {"1/2": HERE}}, "^split "),
         ({"ratio": (0, 1, 1)}, "^ratio "),

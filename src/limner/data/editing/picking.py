@@ -73,7 +73,7 @@ def check_free(out: Path) -> None:
         )
 
 
-def same_words(dataset: Dataset) -> TokenConfig:
+def same_tokens(dataset: Dataset) -> TokenConfig:
     """How a dataset's captions became ids."""
     usual = TokenConfig()
     return TokenConfig(

@@ -26,7 +26,10 @@ LARGE = 60_000_000
 """Pictures that take more bytes than that are decoded one at a time."""
 
 
-class ImageLimits(Config, frozen=True):
+Pixels = Annotated[int, Meta(ge=1, le=10_000_000_000)]
+
+
+class ImageLimits(Config, frozen=True, kw_only=True):
     """What is refused of an image: given once, and handed on to whoever opens it.
 
     Args:
@@ -41,12 +44,7 @@ class ImageLimits(Config, frozen=True):
 
     max_pixels: (
         Annotated[
-            int,
-            Meta(
-                ge=1,
-                le=10_000_000_000,
-                description="Refuse larger images; otherwise what fits into 500 MB.",
-            ),
+            Pixels, Meta(description="Refuse larger images; otherwise what fits into 500 MB.")
         ]
         | None
     ) = None

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Meta, field
 
 from limner.config import MANY, MAX_SEED
-from limner.data.pictures.limits import ImageLimits
+from limner.data.pictures.limits import ImageLimits, Pixels
 from limner.data.tokens import TokenConfig
 
 Format = Literal[
@@ -32,7 +32,11 @@ class CheckConfig(TokenConfig, frozen=True, kw_only=True):
     """
 
     source: Annotated[
-        Path, Meta(description="Folder of images and captions, or a file of one of the formats.")
+        Path,
+        Meta(
+            description="Folder of images and captions, or a file of one of the formats.",
+            extra={"argument": True},
+        ),
     ]
     format: (
         Annotated[Format, Meta(description="Format of the source, where detection fails.")] | None
@@ -131,12 +135,7 @@ class CheckConfig(TokenConfig, frozen=True, kw_only=True):
     ] = 0
     max_pixels: (
         Annotated[
-            int,
-            Meta(
-                ge=1,
-                le=10_000_000_000,
-                description="Leave larger images out; otherwise what fits into 500 MB.",
-            ),
+            Pixels, Meta(description="Leave larger images out; otherwise what fits into 500 MB.")
         ]
         | None
     ) = None
@@ -144,7 +143,7 @@ class CheckConfig(TokenConfig, frozen=True, kw_only=True):
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
         """As in `Config`."""
         yield bool(self.split), ("ratio", "seed"), "split"
-        yield self.backbone is None, ("weights",), "the bundled backbone"
+        yield self.backbone is None, ("weights",), "backbone unset"
         is_onnx = str(self.backbone).endswith(".onnx")
         yield is_onnx, ("weights",), f"backbone {self.backbone}"
 
