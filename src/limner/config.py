@@ -19,6 +19,9 @@ MANY = 1_000_000
 
 MAX_SEED = 2**63 - 1
 
+Positive = Annotated[int, msgspec.Meta(ge=1, le=MANY)]
+Seed = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEED)]
+
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of the structs that hold options; every value is checked, however it is made.
@@ -67,6 +70,22 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def changed(self, **fields: Any) -> Self:
         """A copy with other values for some fields, checked."""
         return msgspec.structs.replace(self, **fields)
+
+    def set_fields(self) -> dict[str, Any]:
+        """The fields that do not have their default, with their values.
+
+        >>> class Sampling(Config):
+        ...     temperature: float = 1.0
+        ...     words: dict[str, int] = {}
+        >>> Sampling(temperature=0.5).set_fields(), Sampling().set_fields()
+        ({'temperature': 0.5}, {})
+        """
+        found = {}
+        for one in msgspec.structs.fields(self):
+            made = one.default_factory is not msgspec.NODEFAULT
+            if getattr(self, one.name) != (one.default_factory() if made else one.default):
+                found[one.name] = getattr(self, one.name)
+        return found
 
     @property
     def fingerprint(self) -> str:

@@ -113,8 +113,8 @@ def existing(path: Path) -> Path:
     return path
 
 
-def read_json(path: Path, remedy: str, kind: type[Kind]) -> Kind:
-    """JSON of a form; keys that a struct does not have are passed over.
+def read_typed(path: Path, remedy: str, kind: type[Kind]) -> Kind:
+    """JSON, or TOML by the file's name, of a form; keys that it does not forbid are passed over.
 
     Args:
         path: the file.
@@ -125,16 +125,21 @@ def read_json(path: Path, remedy: str, kind: type[Kind]) -> Kind:
         InputError: if it is damaged, or not of that form; it names the file and the field.
 
     >>> _ = Path("counts.json").write_text('{"dogs": "two"}')
-    >>> read_json(Path("counts.json"), "count again", dict[str, int])
+    >>> read_typed(Path("counts.json"), "count again", dict[str, int])
     Traceback (most recent call last):
     limner.errors.InputError: counts.json: Expected `int`, got `str` - at `$[...]`; count again
     """
+    is_toml = path.suffix == ".toml"
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{path}: {error}; {remedy}") from None
+        decode = msgspec.toml.decode if is_toml else msgspec.json.decode
+        return decode(path.read_bytes(), type=kind)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: damaged JSON ({error}); {remedy}") from None
+        reason = str(error).splitlines()[0]
+        if not isinstance(error, msgspec.ValidationError):
+            reason = f"{'no TOML' if is_toml else 'damaged JSON'} ({reason})"
+        raise InputError(f"{path}: {reason}; {remedy}") from None
 
 
 def sha256_of(path: Path) -> str:

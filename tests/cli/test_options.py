@@ -7,8 +7,13 @@ import typer
 from msgspec import Meta
 from typer.testing import CliRunner
 
+from limner.cli.datasets import HeadConfig
 from limner.cli.options import Given, struct_options
 from limner.config import Config, annotations, meta_of
+from limner.data.editing.export import ExportConfig
+from limner.data.editing.subset import SubsetConfig
+from limner.data.pictures.limits import ImageLimits
+from limner.data.preparing.config import CheckConfig, PrepareConfig
 from limner.decoding import DecodingConfig
 from limner.errors import InputError
 
@@ -79,19 +84,28 @@ def help_of(struct):
     return " ".join(run(command, "--help")[1].split())
 
 
-@pytest.mark.parametrize("struct", [DecodingConfig, Small, Larger])
+STRUCTS = [
+    *(DecodingConfig, Small, Larger),
+    *(CheckConfig, PrepareConfig, ImageLimits, HeadConfig, SubsetConfig, ExportConfig),
+]
+
+
+@pytest.mark.parametrize("struct", STRUCTS)
 def test_every_field_is_an_option_with_help_limits_and_default(struct):
     text = help_of(struct)
     for field in msgspec.structs.fields(struct):
         kind, meta = meta_of(annotations(struct)[field.name])
-        option = (meta.extra or {}).get("option", "--" + field.name.replace("_", "-"))
+        extra = meta.extra or {}
+        option = extra.get("option", "--" + field.name.replace("_", "-"))
+        option = field.name if extra.get("argument") else option
         part = text[text.index(f"{option} ") :].split(" --", 1)[0]
         rest = text[text.index(f"{option} ") :]
         assert meta.description in rest, field.name
         shown = rest[rest.index(meta.description) + len(meta.description) :].split(" --")[0]
+        assert ("[required]" in shown) == field.required, field.name
         for limit in (meta.ge, meta.gt, meta.le, meta.lt):
             assert limit is None or f"{limit:,}" in shown, field.name
-        if field.default not in (None, False, ()) or type(field.default) in (int, float):
+        if isinstance(field.default, int | float | str) and field.default is not False:
             assert f"default: {field.default}]" in shown, field.name
         if get_origin(kind) is Literal:
             assert "|".join(get_args(kind)) in part, field.name
@@ -122,6 +136,48 @@ def test_structs_share_an_option():
 
     assert run(command, "--size", "4", "--added", "2")[0] == 0
     assert found == [(Small(size=4), Larger(size=4, added=2))]
+
+
+class Odd(Config, frozen=True, kw_only=True):
+    place: Annotated[Path, Meta(description="Place.", extra={"argument": True})]
+    shares: Annotated[tuple[float, float], Meta(description="Shares.")] = (8.0, 2.0)
+    counts: Annotated[
+        dict[str, Annotated[int, Meta(ge=0, le=9)]],
+        Meta(description="Count.", extra={"expected": "NAME=COUNT", "metavar": "NAME=COUNT"}),
+    ] = msgspec.field(default_factory=dict)
+
+
+def test_arguments_values_with_commas_and_pairs():
+    assert built(Odd, "here")[1] == Odd(place=Path("here"))
+    options = "here --shares 1,0.5 --counts a=1 --counts b=2"
+    _, how = built(Odd, *options.split())
+    assert how == Odd(place=Path("here"), shares=(1.0, 0.5), counts={"a": 1, "b": 2})
+    assert "--shares TEXT Shares. [default: 8,2]" in help_of(Odd)
+
+
+def test_what_is_required_must_be_given():
+    @struct_options
+    def command(*, how: Odd) -> None:
+        pass
+
+    status, output, _ = run(command)
+    assert status == 2
+    assert "Missing argument" in output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--shares", "1"], "--shares 1: expected a list"),
+        (["--shares", "1,x"], "--shares 1,x: expected a list"),
+        (["--counts", "a"], "--counts a: expected NAME=COUNT"),
+        (["--counts", "a=1", "--counts", "b=10"], "--counts a=1 b=10: expected NAME=COUNT"),
+    ],
+)
+def test_pairs_and_lists_that_are_none(options, message):
+    with pytest.raises(InputError) as error:
+        built(Odd, "here", *options)
+    assert str(error.value) == message
 
 
 def test_unset_options_are_left_out():

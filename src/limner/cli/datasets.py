@@ -8,7 +8,7 @@ import typer
 from msgspec import Meta
 
 from limner.cli.options import Given, struct_options
-from limner.config import MANY, Config, annotations
+from limner.config import MANY, Config, Positive, annotations
 from limner.data.editing.export import ExportConfig, export_coco, export_jsonl, export_webdataset
 from limner.data.editing.merging import merge as merge_datasets
 from limner.data.editing.picking import open_captioned, same_tokens
@@ -38,7 +38,7 @@ class HeadConfig(Config, frozen=True, kw_only=True):
     """Which images are shown."""
 
     split: Annotated[str, Meta(description="Split of the dataset.")] = "train"
-    number: Annotated[int, Meta(ge=1, le=MANY, description="Number of images.")] = 5
+    number: Annotated[Positive, Meta(description="Number of images.")] = 5
     start: Annotated[int, Meta(ge=0, le=MANY, description="The first of them, counted from 0.")] = 0
 
 

@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from types import NoneType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -107,8 +106,8 @@ class Field:
         Raises:
             InputError: if it does not fit.
         """
-        kinds = get_args(self.annotation)
-        annotation = kinds[0] if kinds[1:] == (NoneType,) else self.annotation
+        kind, meta = meta_of(self.annotation)
+        annotation: Any = Annotated[kind, meta]
         try:
             return msgspec.convert(
                 self._pieces(text), annotation, strict=False, dec_hook=lambda kind, text: kind(text)

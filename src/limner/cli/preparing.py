@@ -7,16 +7,10 @@ from typing import Annotated
 
 import typer
 
+import limner.data.preparing.prepare as work
 from limner.cli.options import struct_options
 from limner.data.preparing.config import CheckConfig, PrepareConfig
 from limner.data.preparing.feature_rows import FromPictures
-from limner.data.preparing.prepare import (
-    backbone_of,
-    check_training,
-    feature_rows,
-    look_before,
-)
-from limner.data.preparing.prepare import prepare as prepare_dataset
 from limner.report.check import write_check
 from limner.report.frame import refuse_other_files
 from limner.terminal import print_counts, say, staged_bar, tell
@@ -26,7 +20,7 @@ from limner.terminal import print_counts, say, staged_bar, tell
 def prepare(*, config: PrepareConfig) -> None:
     """Make a dataset from pictures and captions. Stopped half-way, run it again: it goes on."""
     with staged_bar("pictures") as update:
-        dataset = prepare_dataset(config, say, update)
+        dataset = work.prepare(config, say, update)
     print_counts(dataset)
 
 
@@ -48,10 +42,10 @@ def check(
     if html:
         refuse_other_files(html)
     with staged_bar("pictures") as update:
-        findings = look_before(config, _quiet if as_json else tell, update)
+        findings = work.look_before(config, _quiet if as_json else tell, update)
     cost = None
     if "train" in findings.splits:
-        rows = feature_rows(config, findings, backbone_of(config, findings.source))
+        rows = work.feature_rows(config, findings, work.backbone_of(config, findings.source))
         cost = rows.cost() if isinstance(rows, FromPictures) else None
     if as_json:
         facts = {**findings.to_json(), "cost": asdict(cost) if cost else None}
@@ -62,7 +56,7 @@ def check(
         write_check(html, findings, cost)
         if not as_json:
             print(f"page: {html}")
-    check_training(findings)
+    work.check_training(findings)
     config.vocabulary(findings.references)
 
 

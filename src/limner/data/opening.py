@@ -14,7 +14,7 @@ from limner.data.dataset import Dataset, Split, check_split
 from limner.data.hdf5 import map_features, read_arrays
 from limner.data.schema import AGAIN, DatasetInfo, FileInfo, read_info
 from limner.errors import InputError
-from limner.files import existing, read_json, sha256_of
+from limner.files import existing, read_typed, sha256_of
 from limner.vocabulary import Vocabulary
 
 
@@ -104,7 +104,7 @@ def _read_info(path: Path) -> DatasetInfo:
 
 def _read_references(path: Path, splits: dict[str, Split]) -> dict[str, dict[str, list[str]]]:
     file = existing(path / "references.json")
-    references = read_json(file, AGAIN, dict[str, dict[str, list[str]]])
+    references = read_typed(file, AGAIN, dict[str, dict[str, list[str]]])
     for name, split in splits.items():
         known = references.get(name, {})
         if not all(known.get(image) for image in split.image_ids):

@@ -1,19 +1,17 @@
 """What dataset.json holds, typed: keys that are not known here are passed over."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from limner.data.backbones.info import BackboneInfo
 from limner.errors import InputError
-from limner.files import read_json
+from limner.files import read_typed
 
 SCHEMA_VERSION = 1
-
 AGAIN = "prepare the dataset again"
 
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000_000_000)]
@@ -34,33 +32,20 @@ class FileInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SourceInfo(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where images and captions were.
-
-    Args:
-        path: what was named to `prepare`.
-        format: one of `limner.data.sources.FORMATS`.
-        images: the folder of the images, or of the tar files that hold them.
-        captions: the files of captions, with commas between.
-    """
+    """Where images and captions were: what was named to `prepare`, its format, and in detail."""
 
     path: str | None = None
     format: str | None = None
-    images: str | None = None
-    captions: str | None = None
+    images: str | None = None  # the folder of the images, or of the tar files that hold them
+    captions: str | None = None  # files, with commas between
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """A source that images of a dataset came from.
-
-    Args:
-        source: as `prepare` notes it.
-        pictures: how many it gave to each split: rows that follow each other.
-        renamed: {name here: name there}.
-    """
+    """A source that images of a dataset came from, of several."""
 
     source: SourceInfo
-    pictures: dict[str, Count]
-    renamed: dict[str, str] = {}
+    pictures: dict[str, Count]  # how many it gave to each split: rows that follow each other
+    renamed: dict[str, str] = {}  # {name here: name there}
 
     @property
     def has_pictures(self) -> bool:
@@ -69,23 +54,7 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 class DatasetInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A dataset, as dataset.json describes it; what is not known is None.
-
-    Args:
-        schema_version, limner_version: of what wrote it.
-        splits: their counts.
-        vocabulary_sha256, tokenizer: what made tokens of the captions.
-        min_count, max_words: see `limner.data.tokens.TokenConfig`.
-        fingerprint: tells two datasets apart.
-        made_of: hashes of what it was prepared from, by what they are of.
-        backbone: what its features came from.
-        features: pooled, grid or both.
-        views: altered views of every training image.
-        source: the first of its sources.
-        sources: all of them, where there are several, or images were renamed.
-        skipped: {image id: why it was left out}.
-        files: its files.
-    """
+    """A dataset, as dataset.json describes it; what is not known is None."""
 
     schema_version: int = SCHEMA_VERSION
     limner_version: str | None = None
@@ -94,20 +63,19 @@ class DatasetInfo(msgspec.Struct, frozen=True, kw_only=True):
     tokenizer: str | None = None
     min_count: Count | None = None
     max_words: Count | None = None
-    fingerprint: str | None = None
-    made_of: dict[str, str] | None = None
+    fingerprint: str | None = None  # tells two datasets apart
+    made_of: dict[str, str] | None = None  # hashes of what it was prepared from, by their names
     backbone: BackboneInfo | None = None
     features: Literal["pooled", "grid", "both"] | None = None
     views: Count = 0
     source: SourceInfo = SourceInfo()
-    sources: list[Origin] | None = None
-    skipped: dict[str, str] = {}
+    sources: list[Origin] | None = None  # where there are several, or images were renamed
+    skipped: dict[str, str] = {}  # {image id: why it was left out}
     files: dict[str, FileInfo] = {}
 
     def to_json(self) -> str:
         """What dataset.json holds."""
-        facts: Mapping[str, Any] = msgspec.to_builtins(self)
-        known = {key: value for key, value in facts.items() if value is not None}
+        known = {key: one for key, one in msgspec.to_builtins(self).items() if one is not None}
         return json.dumps(known, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -121,10 +89,10 @@ def read_info(file: Path) -> DatasetInfo:
     Raises:
         InputError: if it is damaged, of another version, or makes no sense; it names the field.
     """
-    version = read_json(file, AGAIN, _Version).schema_version
+    version = read_typed(file, AGAIN, _Version).schema_version
     if version != SCHEMA_VERSION:
         raise InputError(
             f"{file}: schema version {version}, and this limner reads version {SCHEMA_VERSION}; "
             f"{AGAIN}"
         )
-    return read_json(file, AGAIN, DatasetInfo)
+    return read_typed(file, AGAIN, DatasetInfo)

@@ -1,7 +1,4 @@
-"""How captions become token ids.
-
-Shapes: M captions, T tokens.
-"""
+"""How captions become token ids."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
@@ -10,7 +7,7 @@ import numpy as np
 from msgspec import Meta
 
 from limner.arrays import Array
-from limner.config import MANY, Config
+from limner.config import Config, Positive
 from limner.errors import InputError
 from limner.vocabulary import Vocabulary, characters, tokenize
 
@@ -27,15 +24,11 @@ class TokenConfig(Config, frozen=True, kw_only=True):
     """
 
     min_count: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=MANY,
-            description="Minimum count of a word in the training captions; others become <UNK>.",
-        ),
+        Positive,
+        Meta(description="Minimum count of a word in the training captions; others become <UNK>."),
     ] = 5
     max_words: Annotated[
-        int, Meta(ge=1, le=MANY, description="Maximum words of a caption; longer ones are cut.")
+        Positive, Meta(description="Maximum words of a caption; longer ones are cut.")
     ] = 20
     tokens: Annotated[
         Literal["word", "char"], Meta(description="Tokens: words, or characters.")

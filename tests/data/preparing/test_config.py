@@ -1,5 +1,7 @@
 """Options of prepare and check: limits, and what has no effect."""
 
+import io
+import tarfile
 from pathlib import Path
 from typing import get_args
 
@@ -7,7 +9,9 @@ import numpy as np
 import pytest
 
 from limner.data.preparing.config import CheckConfig, Format
+from limner.data.preparing.prepare import look_before
 from limner.data.sources import FORMATS
+from limner.errors import InputError
 
 HERE = Path("photos")
 
@@ -40,6 +44,18 @@ def test_numbers_have_limits(name, value):
 def test_what_makes_no_sense(options, message):
     with pytest.raises(ValueError, match=message):
         CheckConfig(source=HERE, **options)
+
+
+@pytest.mark.parametrize("name", ["captions", "images"])
+def test_what_shards_hold_themselves(tmp_path, name):
+    with tarfile.open(tmp_path / "train.tar", "w") as tar:
+        for ending, content in (("jpg", b"x"), ("txt", b"a dog")):
+            member = tarfile.TarInfo(f"1.{ending}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    config = CheckConfig(source=tmp_path / "train.tar", **{name: tmp_path})
+    with pytest.raises(InputError, match=f"--{name} has no effect with .*leave it out"):
+        look_before(config, print)
 
 
 def test_a_grid_takes_half_the_room():

@@ -1,5 +1,7 @@
 """Datasets of features that somebody has made before, without a picture."""
 
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -89,6 +91,7 @@ def test_components_of_a_grid(folder, rng):
     [
         ({"features": "grid"}, "has 6 numbers a picture; say --features pooled"),
         ({"views": 1, "size": 224}, "leave --views and --size out"),
+        ({"images": Path()}, "--images has no effect with the features of features.npy"),
         ({"max_pixels": 9}, "leave --max-pixels out"),
         ({"pca": 7}, "--pca 7: features of 6 numbers have no more"),
     ],

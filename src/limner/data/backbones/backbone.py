@@ -85,20 +85,6 @@ class Backbone(ABC):
         flat = [found[name].reshape(-1, math.prod(shape)) for name, shape in self.shapes.items()]
         return np.concatenate(flat, axis=1).reshape(-1, *self.shape)
 
-    def parts(self, rows: Float[Array, "N *_ F"]) -> dict[str, Float[Array, "N ..."]]:
-        """Return views of such rows by what they hold: "features" (N, D), "grid" (N, L, G).
-
-        Example:
-            >>> from limner.data.backbones.open_backbone import open_backbone
-            >>> backbone = open_backbone(keep="both")
-            >>> {name: part.shape for name, part in backbone.parts(np.zeros((2, 90411))).items()}
-            {'features': (2, 1280), 'grid': (2, 49, 1819)}
-        """
-        flat = rows.reshape(len(rows), math.prod(self.shape))
-        ends = np.cumsum([math.prod(shape) for shape in self.shapes.values()])
-        parts = zip(self.shapes.items(), np.split(flat, ends[:-1], axis=1), strict=True)
-        return {name: part.reshape(len(rows), *shape) for (name, shape), part in parts}
-
     def describe(self) -> BackboneInfo:
         """Return what datasets and checkpoints keep of it."""
         return BackboneInfo(

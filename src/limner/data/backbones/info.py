@@ -15,33 +15,20 @@ Length = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 class BackboneInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A backbone that features came from; what a file does not say is None.
 
-    Args:
-        name: says which network it is to people; or the name of a file of features.
-        sha256: in hexadecimal; tells two backbones of one name apart.
-        preprocessing: keys and values of `Preprocessing`, as `preprocessing_facts` gives them.
-        dim: D, the length of an image's vector, or of a region's where only these are kept.
-        places: regions of an image.
-        grid_dim: the length of a region's vector, where both are kept.
-        features_sha256: of the file that features were read from, where somebody has computed them.
-        pca: of each part of the features, the components that they were projected on.
+    A preprocessing that `Preprocessing` would refuse is a ValueError.
 
-    Raises:
-        ValueError: for a preprocessing that `Preprocessing` would refuse.
-
-    Example:
-        >>> info = BackboneInfo(name="net", sha256="0123456789abcdef", preprocessing={"size": 64})
-        >>> info.title
-        'net (0123456789ab, pictures of 64 x 64)'
+    >>> BackboneInfo(name="net", sha256="0123456789abcdef", preprocessing={"size": 64}).title
+    'net (0123456789ab, pictures of 64 x 64)'
     """
 
-    name: str
+    name: str  # of the network, or of a file of features
     sha256: str
-    preprocessing: dict[str, Any] | None = None
-    dim: Length | None = None
+    preprocessing: dict[str, Any] | None = None  # as `preprocessing_facts` gives it
+    dim: Length | None = None  # of an image's vector, or of a region's where only these are kept
     places: Length | None = None
-    grid_dim: Length | None = None
-    features_sha256: str | None = None
-    pca: dict[str, ComponentsInfo] = {}
+    grid_dim: Length | None = None  # where both are kept
+    features_sha256: str | None = None  # of the file, where somebody has computed them
+    pca: dict[str, ComponentsInfo] = {}  # of each part, what it was projected on
 
     def __post_init__(self) -> None:
         known = annotations(Preprocessing)
@@ -64,11 +51,7 @@ class BackboneInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 def backbone_info(facts: object) -> BackboneInfo | None:
-    """The backbone that a file's JSON speaks of; None where it does not.
-
-    Raises:
-        msgspec.ValidationError: for facts that are none.
-    """
+    """The backbone that a file's JSON speaks of, or a ValidationError; None for no facts."""
     return msgspec.convert(facts or None, BackboneInfo | None)
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from msgspec import Meta
 
-from limner.config import MANY, Config
+from limner.config import Config, Positive
 from limner.data.dataset import Dataset
 from limner.errors import InputError
 from limner.files import atomic_folder, write_atomically
@@ -26,7 +26,7 @@ class ExportConfig(Config, frozen=True, kw_only=True):
 
     format: Annotated[Literal["coco", "jsonl", "webdataset"], Meta(description="What to write.")]
     shard_size: Annotated[
-        int, Meta(ge=1, le=MANY, description="Number of images in a shard of WebDataset.")
+        Positive, Meta(description="Number of images in a shard of WebDataset.")
     ] = 1000
 
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from msgspec import Meta, field
 
-from limner.config import MANY, MAX_SEED, Config
+from limner.config import MANY, Config, Seed
 from limner.data.dataset import Dataset
 from limner.data.editing.picking import Pick, check_free, write_picked
 from limner.data.preparing.duplicates import named
@@ -17,27 +17,19 @@ from limner.errors import InputError
 
 
 class SubsetConfig(Config, frozen=True, kw_only=True):
-    """Which images of a dataset are kept.
-
-    Args:
-        split: {split: number of images}, drawn by chance; splits that are not named stay as they
-            are, and 0 leaves one out.
-        images: a file of names, one a line; names that are not in the dataset are reported.
-        seed: of the draw.
-    """
+    """Which images of a dataset are kept; splits that are not named stay as they are."""
 
     split: Annotated[
         dict[str, Annotated[int, Meta(ge=0, le=MANY)]],
         Meta(
-            description="Number of images of a split, drawn at random; 0 leaves it out; repeat for "
-            "others.",
+            description="Number of random images of a split; 0 leaves it out; repeat for others.",
             extra={"metavar": "NAME=COUNT", "expected": "NAME=COUNT, e.g. train=1000"},
         ),
     ] = field(default_factory=dict)
-    images: (
-        Annotated[Path, Meta(description="File of the images to keep, a name on each line.")] | None
-    ) = None
-    seed: Annotated[int, Meta(ge=0, le=MAX_SEED, description="Random seed for --split.")] = 0
+    images: Annotated[
+        Path | None, Meta(description="File of the images to keep, a name on each line.")
+    ] = None
+    seed: Annotated[Seed, Meta(description="Random seed for --split.")] = 0
 
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
         """As in `Config`."""

@@ -25,29 +25,21 @@ MAX_MEMORY = 405_000_000
 LARGE = 60_000_000
 """Pictures that take more bytes than that are decoded one at a time."""
 
-
 Pixels = Annotated[int, Meta(ge=1, le=10_000_000_000)]
 
 
 class ImageLimits(Config, frozen=True, kw_only=True):
     """What is refused of an image: given once, and handed on to whoever opens it.
 
-    Args:
-        max_pixels: refuse images with more, from their header, before anything is decoded. None
-            is `MAX_PIXELS`, and fewer where the format would take more than `MAX_MEMORY`. A number
-            takes the place of both; where it is above Pillow's own limit,
-            ``PIL.Image.MAX_IMAGE_PIXELS``, that is raised, for the whole process.
-        allow_private: fetch from addresses of this machine and of private networks, too, and
-            through the environment's proxies (``http_proxy``). Without it no proxy is used: it
-            would look the name up itself, and what it reaches could not be checked.
+    A number of pixels takes the place of `MAX_PIXELS` and `MAX_MEMORY`; where it is above Pillow's
+    ``PIL.Image.MAX_IMAGE_PIXELS``, that is raised, for the whole process. The environment's
+    proxies (``http_proxy``) are used with `allow_private` alone: they look names up themselves, and
+    what they reach cannot be checked.
     """
 
-    max_pixels: (
-        Annotated[
-            Pixels, Meta(description="Refuse larger images; otherwise what fits into 500 MB.")
-        ]
-        | None
-    ) = None
+    max_pixels: Annotated[
+        Pixels | None, Meta(description="Refuse larger images; otherwise what fits into 500 MB.")
+    ] = None
     allow_private: Annotated[
         bool, Meta(description="Fetch from this machine, private networks and by proxy, too.")
     ] = False

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from msgspec import Meta, field
 
-from limner.config import MANY, MAX_SEED
+from limner.config import MANY, Positive, Seed
 from limner.data.pictures.limits import ImageLimits, Pixels
 from limner.data.tokens import TokenConfig
 
@@ -16,8 +16,12 @@ Format = Literal[
 ]
 """Keys of `limner.data.sources.FORMATS`, without what reading them imports."""
 
-Share = Annotated[float, Meta(ge=0, le=MANY)]
+SPLIT = {"metavar": "NAME=FILE", "expected": "NAME=FILE, e.g. train=train.txt"}
+RATIO = {"metavar": "TRAIN,DEV,TEST", "expected": "three numbers, e.g. 80,10,10"}
 Name = Annotated[str, Meta(pattern=r"^[^\W\d]\w*$")]
+Share = Annotated[float, Meta(ge=0, le=MANY)]
+Views = Annotated[int, Meta(ge=0, le=1000)]
+Side = Annotated[int, Meta(ge=32, le=4096)]
 
 
 class CheckConfig(TokenConfig, frozen=True, kw_only=True):
@@ -33,112 +37,64 @@ class CheckConfig(TokenConfig, frozen=True, kw_only=True):
 
     source: Annotated[
         Path,
-        Meta(
-            description="Folder of images and captions, or a file of one of the formats.",
-            extra={"argument": True},
-        ),
+        Meta(description="Folder of images and captions, or a file.", extra={"argument": True}),
     ]
-    format: (
-        Annotated[Format, Meta(description="Format of the source, where detection fails.")] | None
-    ) = None
-    captions: (
-        Annotated[Path, Meta(description="File of captions, where it is not in the source.")] | None
-    ) = None
-    images: (
-        Annotated[Path, Meta(description="Folder of images, where it is not in the source.")] | None
-    ) = None
+    format: Annotated[
+        Format | None, Meta(description="Format of the source, where detection fails.")
+    ] = None
+    captions: Annotated[
+        Path | None, Meta(description="File of captions, where it is not in the source.")
+    ] = None
+    images: Annotated[
+        Path | None, Meta(description="Folder of images, where it is not in the source.")
+    ] = None
     split: Annotated[
         dict[Name, Path],
-        Meta(
-            description="Split from a file of image names, e.g. train=train.txt; repeat for "
-            "dev, test.",
-            extra={"metavar": "NAME=FILE", "expected": "NAME=FILE, e.g. train=train.txt"},
-        ),
+        Meta(description="Split from a file of image names; repeat for dev, test.", extra=SPLIT),
     ] = field(default_factory=dict)
     ratio: Annotated[
         tuple[Annotated[float, Meta(gt=0, le=MANY)], Share, Share],
-        Meta(
-            description="Shares of the splits, where none are named.",
-            extra={
-                "metavar": "TRAIN,DEV,TEST",
-                "expected": "three numbers for train, dev and test, e.g. 80,10,10",
-            },
-        ),
+        Meta(description="Shares of the splits, where none are named.", extra=RATIO),
     ] = (80.0, 10.0, 10.0)
-    seed: Annotated[
-        int, Meta(ge=0, le=MAX_SEED, description="Random seed for the split by ratio.")
-    ] = 0
-    backbone: (
-        Annotated[
-            str,
-            Meta(
-                description="Backbone in place of the bundled one: FILE.onnx with its .toml "
-                "beside it, vgg16-fc7, torchvision:NAME or timm:NAME.",
-                extra={"metavar": "NAME"},
-            ),
-        ]
-        | None
-    ) = None
-    weights: (
-        Annotated[
-            str,
-            Meta(
-                description="Weights of a PyTorch backbone; 'download' fetches the library's own.",
-                extra={"metavar": "FILE"},
-            ),
-        ]
-        | None
-    ) = None
+    seed: Annotated[Seed, Meta(description="Random seed for the split by ratio.")] = 0
+    backbone: Annotated[
+        str | None,
+        Meta(
+            description="Backbone in place of the bundled one: FILE.onnx with its .toml beside "
+            "it, vgg16-fc7, torchvision:NAME or timm:NAME.",
+            extra={"metavar": "NAME"},
+        ),
+    ] = None
+    weights: Annotated[
+        str | None,
+        Meta(
+            description="Weights of a PyTorch backbone; 'download' fetches the library's own.",
+            extra={"metavar": "FILE"},
+        ),
+    ] = None
     features: Annotated[
         Literal["pooled", "grid", "both"],
-        Meta(
-            description="Features to keep: a vector for each image, one for each of its regions "
-            "(for attention), or both."
-        ),
+        Meta(description="Vectors to keep: of the image (pooled), of its regions (grid), or both."),
     ] = "pooled"
-    dtype: (
-        Annotated[
-            Literal["float16", "float32"],
-            Meta(
-                description="Type of the features on disk; otherwise float32, with a grid float16."
-            ),
-        ]
-        | None
-    ) = None
-    pca: (
-        Annotated[
-            int,
-            Meta(ge=1, le=MANY, description="Number of principal components of the features."),
-        ]
-        | None
-    ) = None
-    size: (
-        Annotated[
-            int,
-            Meta(
-                ge=32,
-                le=4096,
-                description="Side of the backbone's input in pixels; otherwise 224 for the "
-                "bundled one; 288 sees more.",
-            ),
-        ]
-        | None
-    ) = None
+    dtype: Annotated[
+        Literal["float16", "float32"] | None,
+        Meta(description="Type of the features on disk; otherwise float32, with a grid float16."),
+    ] = None
+    pca: Annotated[
+        Positive | None, Meta(description="Number of principal components of the features.")
+    ] = None
+    size: Annotated[
+        Side | None,
+        Meta(description="Side of the backbone's input in pixels; otherwise its own, e.g. 224."),
+    ] = None
     views: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=1000,
-            description="Number of altered views of every training image: the mirror image, "
-            "then random crops.",
-        ),
+        Views,
+        Meta(description="Number of altered views of every training image: mirrored, then crops."),
     ] = 0
-    max_pixels: (
-        Annotated[
-            Pixels, Meta(description="Leave larger images out; otherwise what fits into 500 MB.")
-        ]
-        | None
-    ) = None
+    max_pixels: Annotated[
+        Pixels | None,
+        Meta(description="Leave larger images out; otherwise what fits into 500 MB."),
+    ] = None
 
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
         """As in `Config`."""

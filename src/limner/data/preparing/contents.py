@@ -1,6 +1,5 @@
 """What a prepared dataset depends on, and the hashes that tell two of them apart."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -12,15 +11,14 @@ from limner.data.preparing.config import CheckConfig
 from limner.data.schema import SCHEMA_VERSION
 from limner.data.tokens import TokenConfig
 
-SEEN_ELSEWHERE = {
-    *("source", "format", "captions", "images", "max_pixels"),  # in images and captions
-    *("split", "ratio", "seed"),  # in which image is in which split
+KNOWN = {
+    *("source", "format", "captions", "images", "max_pixels"),  # seen in images and captions
+    *("split", "ratio", "seed"),  # in the splits
     *("backbone", "weights", "size"),  # in the backbone's hash and preprocessing
-    "out",  # nowhere
+    *("features", "dtype", "views", "pca", *TokenConfig.__struct_fields__),
+    "out",  # changes nothing
 }
-"""Options whose effect shows in other parts of `Contents` than the options."""
-
-FEATURES = ("features", "dtype", "views", "pca")
+"""Options that the parts of `Contents` speak of; any other is one of its `options` where set."""
 
 
 class Contents(msgspec.Struct, frozen=True):
@@ -58,14 +56,5 @@ def contents_of(config: CheckConfig, findings: Findings, backbone: BackboneInfo)
         backbone=backbone,
         features=(config.features, config.numbers.name, config.views, config.pca),
         schema=SCHEMA_VERSION,
-        options=dict(_other_options(config)) or msgspec.UNSET,
+        options={n: v for n, v in config.set_fields().items() if n not in KNOWN} or msgspec.UNSET,
     )
-
-
-def _other_options(config: CheckConfig) -> Iterator[tuple[str, Any]]:
-    """Options that no part above knows, where they are set: a new one is never forgotten."""
-    known = {*SEEN_ELSEWHERE, *FEATURES, *TokenConfig.__struct_fields__}
-    for field in msgspec.structs.fields(config):
-        value = getattr(config, field.name)
-        if field.name not in known and value != field.default:
-            yield field.name, value

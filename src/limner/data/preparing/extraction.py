@@ -31,7 +31,7 @@ from limner.data.pictures.views import view_of
 from limner.data.preparing.look import open_picture, sha256_of_picture
 from limner.data.sources import Picture
 from limner.errors import InputError
-from limner.files import cannot_write, read_json, write_atomically
+from limner.files import cannot_write, read_typed, write_atomically
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ class Extraction:
                     "delete that folder, or choose another --out"
                 )
             return []
-        plan = read_json(file, f"delete {self._folder} to begin again", Plan)
+        plan = read_typed(file, f"delete {self._folder} to begin again", Plan)
         if msgspec.structs.replace(plan, rows=[]) != self._about:
             raise InputError(
                 f"{self._folder}: half of a preparation with {plan}, and this one is with "

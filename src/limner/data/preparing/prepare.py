@@ -5,9 +5,7 @@ stopped goes on where it was. The dataset's files follow (`limner.data.writing`)
 """
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -19,15 +17,13 @@ from limner.data.opening import open_dataset
 from limner.data.preparing.check import Findings, Progress, find, summary
 from limner.data.preparing.config import CheckConfig, PrepareConfig
 from limner.data.preparing.contents import contents_of
-from limner.data.preparing.feature_rows import FeatureRows, FromFile, FromPictures
+from limner.data.preparing.feature_rows import FeatureRows, FromFile, FromPictures, Report
 from limner.data.schema import DatasetInfo, SourceInfo, read_info
 from limner.data.sources import Source, read_source, split_by_ratio
 from limner.data.writing import project, write_dataset
 from limner.errors import InputError
 from limner.files import locked
 from limner.pca import check_dim
-
-Report = Callable[[str], None]
 
 
 def nothing(stage: str, done: int, total: int) -> None:
@@ -58,6 +54,10 @@ def _source_of(config: CheckConfig, report: Report) -> Source:
         images=config.images,
         split_files=config.split or None,
     )
+    idle = {"webdataset": ("captions", "images"), "features": ("images",)}.get(source.format, ())
+    for name in idle:
+        if getattr(config, name):
+            raise InputError(f"--{name} has no effect with {source.title}: leave it out")
     report(f"{config.source}: taken for {source.title} (--format {source.format})")
     return source
 
@@ -65,20 +65,13 @@ def _source_of(config: CheckConfig, report: Report) -> Source:
 def _look_at(source: Source, config: CheckConfig, report: Report, progress: Progress) -> Findings:
     there = source.pictures.keys() | set(source.feature_ids)
     captioned = [image for image in source.captions if image in there]
-    splits = source.splits or split_by_ratio(captioned, _shares(config), config.seed)
-    ordered = dict(sorted(splits.items(), key=_train_first))
+    shares = dict(zip(("train", "dev", "test"), config.ratio, strict=True))
+    splits = source.splits or split_by_ratio(captioned, shares, config.seed)
+    ordered = dict(sorted(splits.items(), key=lambda split: split[0] != "train"))
     findings = find(source, ordered, progress, config.limits)
     for line in summary(findings):
         report(line)
     return findings
-
-
-def _shares(config: CheckConfig) -> dict[str, float]:
-    return dict(zip(("train", "dev", "test"), config.ratio, strict=True))
-
-
-def _train_first(split: tuple[str, Any]) -> bool:
-    return split[0] != "train"
 
 
 def prepare(config: PrepareConfig, report: Report = print, progress: Progress = nothing) -> Dataset:
