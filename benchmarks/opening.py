@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from limner.data.opening import open_dataset
-from limner.data.writing import Captions, Rows, write_dataset
+from limner.data.schema import DatasetInfo
+from limner.data.tokens import TokenConfig
+from limner.data.writing import Rows, write_dataset
 
 WORDS, LENGTH = 10_000, 10
 
@@ -38,7 +40,9 @@ def main() -> None:
     rows = {s: [[Rows(features, np.arange(len(images)), (4,))]] for s, images in references.items()}
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
-        write_dataset(out, references, Captions(), {"features": rows}, np.dtype("f4"), {})
+        write_dataset(
+            out, references, TokenConfig(), {"features": rows}, np.dtype("f4"), DatasetInfo()
+        )
         for _ in range(5):
             started = time.perf_counter()
             dataset = open_dataset(out)

@@ -15,7 +15,7 @@ import numpy as np
 from limner.captioner import BUNDLED_CAPTIONER, checkpoint_path
 from limner.checkpoint import load_checkpoint, save_checkpoint
 from limner.data.opening import open_dataset
-from limner.decoding import USUAL
+from limner.decoding import DecodingConfig
 from limner.evaluation import evaluate
 
 KEPT = ("limner_version", "backbone", "training")
@@ -37,9 +37,10 @@ def main() -> None:
     save_checkpoint(BUNDLED_CAPTIONER, checkpoint.model, info, dtype=np.float16)
     data = open_dataset(arguments.data)
     shipped = load_checkpoint(BUNDLED_CAPTIONER).model
-    scores = evaluate(shipped, data, how=USUAL).scores
+    how = DecodingConfig()
+    scores = evaluate(shipped, data, how=how).scores
     split, _ = data.split()
-    info["scores"] = {f"{split}, {USUAL}": scores}
+    info["scores"] = {f"{split}, {how}": scores}
     save_checkpoint(BUNDLED_CAPTIONER, checkpoint.model, info, dtype=np.float16)
     print(f"{BUNDLED_CAPTIONER.name}: {BUNDLED_CAPTIONER.stat().st_size:,} bytes")
     print(", ".join(f"{name} {value:.2f}" for name, value in scores.items()))

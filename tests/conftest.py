@@ -55,13 +55,13 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_dataset(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `prepare` makes of `drawn`: for reading alone, copy it to break it."""
-    from limner.data.preparing.job import Job
+    from limner.data.preparing.config import PrepareConfig
     from limner.data.preparing.prepare import prepare
-    from limner.data.writing import Captions
 
     out = tmp_path_factory.mktemp("prepared") / "dataset"
-    words = Captions(min_count=2)
-    job = Job(drawn / "images", out, captions=drawn / "captions.csv", words=words)
+    job = PrepareConfig(
+        source=drawn / "images", out=out, captions=drawn / "captions.csv", min_count=2
+    )
     prepare(job, lambda line: None)
     return out
 

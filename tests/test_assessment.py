@@ -15,7 +15,7 @@ from limner.assessment import (
 from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
 from limner.data.opening import open_dataset
-from limner.decoding import USUAL, Decoding
+from limner.decoding import GREEDY, DecodingConfig
 from limner.evaluation import evaluate
 
 
@@ -30,7 +30,7 @@ def assessment(model, tiny_dataset):
 
 
 def test_the_model_is_scored_as_evaluate_scores_it(assessment, model, tiny_dataset):
-    scores = evaluate(model, open_dataset(tiny_dataset), how=USUAL).scores
+    scores = evaluate(model, open_dataset(tiny_dataset), how=DecodingConfig()).scores
     assert scores.items() <= assessment.rows[MODEL].scores.items()
     assert "CIDEr-D" in assessment.rows[MODEL].scores
     assert list(assessment.rows) == [MODEL, SHUFFLED, NEAREST, HUMAN]
@@ -44,7 +44,7 @@ def test_every_score_has_an_interval_and_every_row_its_diversity(assessment):
 
 
 def test_beams_are_said(model, tiny_dataset):
-    result = assess(model, open_dataset(tiny_dataset), "train", how=Decoding(beam_size=3))
+    result = assess(model, open_dataset(tiny_dataset), "train", how=GREEDY.changed(beam_size=3))
     assert result.split == "train"
     assert result.provenance["decoding"] == "beam search, 3 beams"
 

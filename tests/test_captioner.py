@@ -6,7 +6,7 @@ from PIL import Image
 
 from limner.captioner import BUNDLED_CAPTIONER, Captioner, checkpoint_path, load
 from limner.checkpoint import Checkpoint, load_checkpoint
-from limner.decoding import USUAL, Decoding
+from limner.decoding import GREEDY, DecodingConfig
 from limner.errors import InputError
 from limner.models import CaptioningRNN
 
@@ -39,7 +39,7 @@ def test_a_caption_is_the_models(captioner, tmp_path):
     caption = captioner.caption(path)
     backbone = captioner.backbone
     features = backbone.features(backbone.preprocess(Image.open(path))[None])
-    words, log_probs = captioner.model.decode(features, USUAL)
+    words, log_probs = captioner.model.decode(features, DecodingConfig())
     assert caption.text == captioner.vocabulary.decode(words[0, 0])
     count = len(caption.text.split()) + 1
     assert caption.score == pytest.approx(log_probs[0, 0] / count, rel=1e-4)
@@ -102,12 +102,14 @@ def test_several_captions_of_each_picture(captioner, tmp_path):
     paths = [tmp_path / f"{color}.png" for color in ("red", "green")]
     for path in paths:
         Image.new("RGB", (300, 200), path.stem).save(path)
-    for _, found in captioner.caption_all(paths, Decoding(n_best=3, beam_size=4)):
+    for _, found in captioner.caption_all(paths, GREEDY.changed(n_best=3, beam_size=4)):
         assert len({caption.text for caption in found}) == 3
-    drawn = Decoding(n_best=5, temperature=1.5, seed=1)
+    drawn = GREEDY.changed(n_best=5, temperature=1.5, seed=1)
     one, again = (list(captioner.caption_all(paths, drawn)) for _ in range(2))
     assert one == again
-    assert one != list(captioner.caption_all(paths, Decoding(n_best=5, temperature=1.5, seed=2)))
+    assert one != list(
+        captioner.caption_all(paths, GREEDY.changed(n_best=5, temperature=1.5, seed=2))
+    )
 
 
 def test_load():
@@ -118,7 +120,7 @@ def test_load():
 def test_every_batch_draws_with_luck_of_its_own(captioner, tmp_path):
     path = tmp_path / "red.png"
     Image.new("RGB", (300, 200), "red").save(path)
-    how = Decoding(temperature=1.5, seed=3)
+    how = GREEDY.changed(temperature=1.5, seed=3)
     first, second = (found[0].text for _, found in captioner.caption_all([path] * 2, how, 1))
     assert first != second
     again = [found[0].text for _, found in captioner.caption_all([path] * 2, how, 1)]

@@ -8,7 +8,7 @@ import pytest
 from limner import open_dataset
 from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
-from limner.demo import run_demo
+from limner.demo import DemoConfig, run_demo
 from limner.errors import InputError
 from limner.evaluation import evaluate
 
@@ -16,7 +16,7 @@ from limner.evaluation import evaluate
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "out"
-    run_demo(folder, num_pictures=1000, epochs=9, seed=0)
+    run_demo(folder, DemoConfig(num_pictures=1000, epochs=9))
     return folder
 
 
@@ -49,4 +49,4 @@ def test_with_the_pictures_shuffled_the_score_collapses(demo):
 
 def test_a_second_demo_in_the_same_folder_is_refused(demo):
     with pytest.raises(InputError, match="a demo has run there"):
-        run_demo(demo, num_pictures=100, epochs=1, seed=0)
+        run_demo(demo, DemoConfig(num_pictures=100, epochs=1))

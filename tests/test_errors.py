@@ -227,7 +227,10 @@ REFUSED = {
     ),
     "an unknown command": (lambda place: (["trian"], "trian"), "limner --help"),
     "a ratio of two": (
-        lambda place: ([*prepare(place, place / "captions.csv"), "--ratio", "8,nan,1"], "8,nan,1"),
+        lambda place: (
+            [*prepare(place, place / "captions.csv"), "--ratio", "8,nan,1"],
+            "8,nan,1",
+        ),
         "expected three numbers",
     ),
     "a split without a file": (
@@ -315,7 +318,7 @@ REFUSED |= {
     ),
     "exported to an unknown format": (
         to_dataset("export", "{place}/dataset", "--format", "xml", *NEW, names="xml"),
-        "limner --help",
+        "expected one of coco, jsonl, webdataset",
     ),
 }
 

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from limner.data.preparing.job import Job
+from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import prepare
 from limner.data.shapes import write_folder
-from limner.data.writing import Captions
 
 pytest.importorskip("matplotlib", reason="the notebooks draw with matplotlib (extra: plots)")
 nbclient = pytest.importorskip("nbclient", reason="executes the notebooks (extra: dev)")
@@ -74,7 +73,7 @@ def folder(tmp_path_factory):
     with captions.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([header, *rows[::5]])
     out = folder / "limner-demo" / "dataset"
-    job = Job(pictures / "images", out, captions=captions, words=Captions(min_count=1))
+    job = PrepareConfig(source=pictures / "images", out=out, captions=captions, min_count=1)
     prepare(job, report=lambda line: None)
     return folder
 

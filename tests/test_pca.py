@@ -74,7 +74,7 @@ def test_kept_and_read_again(features, tmp_path):
     again = Projection.load(tmp_path / "pca.safetensors")
     np.testing.assert_array_equal(again.project(features), found.project(features))
     assert again.describe() == found.describe()
-    assert again.describe()["dim"] == 4
+    assert again.describe().dim == 4
     assert fit(lambda: blocks(features), dim=3).sha256 != found.sha256
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from limner.data.pictures.limits import ImageLimits
 from limner.pictures import find_pictures
 
 
@@ -47,7 +48,8 @@ def test_addresses(folder, monkeypatch, tmp_path):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         base = f"http://127.0.0.1:{server.server_port}"
         found, failed = find_pictures(
-            [f"{base}/a.png", f"{base}/gone.png", f"{base}/notes.txt"], allow_private=True
+            [f"{base}/a.png", f"{base}/gone.png", f"{base}/notes.txt"],
+            ImageLimits(allow_private=True),
         )
         server.shutdown()
     assert found == [(f"{base}/a.png", (folder / "a.png").read_bytes())]
@@ -126,6 +128,8 @@ def test_standard_input(folder, monkeypatch):
 
 
 def test_the_pixel_limit_is_the_one_asked_for(folder, monkeypatch):
-    found, (line,) = read_from(monkeypatch, (folder / "a.png").read_bytes(), max_pixels=63)
+    found, (line,) = read_from(
+        monkeypatch, (folder / "a.png").read_bytes(), limits=ImageLimits(max_pixels=63)
+    )
     assert found == []
     assert line.startswith("standard input: 8 x 8 pixels, more than the 63 that are read")

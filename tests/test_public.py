@@ -19,6 +19,7 @@ PUBLIC = [
     "Checkpoint",
     "Dataset",
     "Decoding",
+    "DecodingConfig",
     "Evaluation",
     "InputError",
     "LimnerError",

@@ -13,7 +13,7 @@ import pytest
 
 from limner.captioner import Captioner
 from limner.checkpoint import load_checkpoint
-from limner.settings import read_config
+from limner.training.config import read_config
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 SMALL = {"wordvec_dim": 8, "hidden_dim": 8, "attention_dim": 4, "place_dim": 5, "batch_size": 20}

@@ -3,9 +3,23 @@
 N pictures in a batch, T time steps, D input, H hidden, W word vector, V vocabulary, M outputs.
 """
 
+import sys
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
 Array = np.ndarray
 
-__all__ = ["Array", "Bool", "Float", "Int"]
+if TYPE_CHECKING or "jaxtyping" in sys.modules:  # imported before limner by who checks shapes
+    from jaxtyping import Bool, Float, Int, UInt8
+else:  # jaxtyping takes as long to import as NumPy
+
+    class Float:
+        """An array's shape and type, for the reader."""
+
+        def __class_getitem__(cls, item: tuple[Any, str]) -> Any:
+            return item[0]
+
+    Bool = Int = UInt8 = Float
+
+__all__ = ["Array", "Bool", "Float", "Int", "UInt8"]

@@ -20,7 +20,7 @@ import numpy as np
 
 from limner.arrays import Array
 from limner.data.dataset import Dataset
-from limner.decoding import USUAL, Decoding
+from limner.decoding import DecodingConfig
 from limner.evaluation import Evaluation, evaluate, training_tokens
 from limner.metrics import (
     Diversity,
@@ -122,7 +122,7 @@ def assess(
     model: WordModel,
     dataset: Dataset,
     split: str | None = None,
-    how: Decoding = USUAL,
+    how: DecodingConfig = DecodingConfig(),
     seed: int = 0,
     java: bool = False,
 ) -> Assessment:

@@ -1,29 +1,28 @@
 """From pictures to sentences: a checkpoint and its backbone, ready to use."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from limner.arrays import Array, Float
 from limner.checkpoint import Checkpoint, load_checkpoint
-from limner.data.backbones.backbone import (
-    Backbone,
-    Keep,
-    backbone_title,
+from limner.data.backbones.backbone import Backbone, Keep
+from limner.data.backbones.features import extract
+from limner.data.backbones.info import (
+    BackboneInfo,
     made_ready_otherwise,
     same_backbone,
 )
-from limner.data.backbones.features import extract
 from limner.data.backbones.open_backbone import open_backbone
 from limner.data.backbones.torch_networks import is_torch_name
 from limner.data.pictures.images import Source, load_image, source_name
-from limner.decoding import USUAL, Decoding, decode
+from limner.data.pictures.limits import ImageLimits
+from limner.decoding import DecodingConfig, decode
 from limner.engine.numpy import fast_decoder
 from limner.errors import InputError
 from limner.models import CaptioningModel, Ensemble, WordModel
@@ -109,8 +108,8 @@ class Captioner:
         chosen = None
         if backbone or weights:
             first = checkpoints[0]
-            known = (first.info.get("backbone") or {}).get("name")
-            backbone = known if backbone is None and is_torch_name(str(known)) else backbone
+            known = first.backbone.name if first.backbone else ""
+            backbone = known if backbone is None and is_torch_name(known) else backbone
             keep, size = _keep(first), _input_size(first)
             chosen = open_backbone(backbone, weights=weights, keep=keep, size=size)
         try:
@@ -119,7 +118,11 @@ class Captioner:
             raise InputError(f"{' and '.join(map(str, paths))}: {error}") from None
 
     def caption(
-        self, picture: Source, how: Decoding = USUAL, *, max_pixels: int | None = None
+        self,
+        picture: Source,
+        how: DecodingConfig = DecodingConfig(),
+        *,
+        max_pixels: int | None = None,
     ) -> Caption:
         """The caption of one picture, a path or its bytes.
 
@@ -142,7 +145,7 @@ class Captioner:
     def caption_all(
         self,
         pictures: Iterable[Source],
-        how: Decoding = USUAL,
+        how: DecodingConfig = DecodingConfig(),
         batch_size: int = 16,
         max_pixels: int | None = None,
     ) -> Iterator[tuple[Source, list[Caption] | InputError]]:
@@ -152,9 +155,9 @@ class Captioner:
             pictures: paths, or bytes.
             how: how the captions are chosen, and how many of each.
             batch_size: pictures in one run of the network, of which every core has one.
-            max_pixels: larger pictures are refused; None as in `load_image`.
+            max_pixels: larger pictures are refused; see `ImageLimits`.
         """
-        load = partial(load_image, max_pixels=max_pixels)
+        load = partial(load_image, limits=ImageLimits(max_pixels=max_pixels))
         rng, rest = how.new_rng(), iter(pictures)
         # All cores look at some pictures, and then put them into words: at once they are slower.
         while some := list(islice(rest, batch_size * self.backbone.threads)):
@@ -174,13 +177,13 @@ class Captioner:
         return self._projection.project(features) if self._projection else features
 
     def caption_features(
-        self, features: Float[Array, "N *_ D"], how: Decoding = USUAL
+        self, features: Float[Array, "N *_ D"], how: DecodingConfig = DecodingConfig()
     ) -> list[list[Caption]]:
         """The captions of pictures with these features; see `limner.decoding.decode`."""
         return self._caption(features, how, how.new_rng())
 
     def _caption(
-        self, features: Float[Array, "N *_ D"], how: Decoding, rng: np.random.Generator
+        self, features: Float[Array, "N *_ D"], how: DecodingConfig, rng: np.random.Generator
     ) -> list[list[Caption]]:
         try:
             words, log_probs = decode(self.decoder, features, how, self.model.word_to_idx, rng)
@@ -249,9 +252,7 @@ def _keep(checkpoint: Checkpoint) -> Keep:
 
 def _input_size(checkpoint: Checkpoint) -> int | None:
     """The side of the pictures that the model has seen features of, in pixels."""
-    facts = checkpoint.info.get("backbone") or {}
-    size = facts.get("preprocessing", {}).get("size")
-    return None if size is None else int(size)
+    return checkpoint.backbone.size if checkpoint.backbone else None
 
 
 def _projection_of(checkpoint: Checkpoint) -> str | None:
@@ -260,24 +261,23 @@ def _projection_of(checkpoint: Checkpoint) -> str | None:
 
 def _bundled_for(checkpoint: Checkpoint) -> Backbone:
     """The backbone that ships, as the model reads it; or which other one has to be named."""
-    wanted = checkpoint.info.get("backbone") or {}
-    if is_torch_name(str(wanted.get("name"))):
+    wanted = checkpoint.backbone
+    if wanted and is_torch_name(wanted.name):
         raise InputError(
-            f"a model trained on features of {backbone_title(wanted)}, which does not ship with "
-            f"limner; give --backbone {wanted['name']} and --weights FILE, or --weights download"
+            f"a model trained on features of {wanted.title}, which does not ship with "
+            f"limner; give --backbone {wanted.name} and --weights FILE, or --weights download"
         )
     return open_backbone(keep=_keep(checkpoint), size=_input_size(checkpoint))
 
 
 def _check_backbone(checkpoint: Checkpoint, backbone: Backbone) -> None:
-    wanted = checkpoint.info.get("backbone") or {}
-    here = backbone.describe()
-    if not same_backbone(wanted, here):
+    wanted, here = checkpoint.backbone, backbone.describe()
+    if wanted and not same_backbone(wanted, here):
         keys = made_ready_otherwise(wanted, here)
         other = f", with another {', '.join(keys)}" if keys else ""
         raise InputError(
-            f"a model trained on features of {backbone_title(wanted)}, and the backbone here is "
-            f"{backbone_title(here)}{other}; name the right one with {_option(wanted)}"
+            f"a model trained on features of {wanted.title}, and the backbone here is "
+            f"{here.title}{other}; name the right one with {_option(wanted)}"
         )
     projection = checkpoint.projection
     dim = len(projection.mean) if projection else checkpoint.model.input_dim
@@ -288,6 +288,6 @@ def _check_backbone(checkpoint: Checkpoint, backbone: Backbone) -> None:
         )
 
 
-def _option(wanted: Mapping[str, Any]) -> str:
-    name = str(wanted.get("name"))
+def _option(wanted: BackboneInfo | None) -> str:
+    name = wanted.name if wanted else ""
     return f"--backbone {name} and its --weights" if is_torch_name(name) else "--backbone FILE.onnx"

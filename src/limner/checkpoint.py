@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from limner.arrays import Array
+from limner.data.backbones.info import BackboneInfo, backbone_info
 from limner.errors import InputError
 from limner.files import write_atomically
 from limner.models import CaptioningModel, model_class
@@ -45,6 +46,11 @@ class Checkpoint:
     info: dict[str, Any] = field(default_factory=dict)
     state: dict[str, Array] = field(default_factory=dict)
     projection: Projection | None = None
+
+    @property
+    def backbone(self) -> BackboneInfo | None:
+        """What the model's features come from; None where that is not known."""
+        return backbone_info(self.info.get("backbone"))
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -124,7 +130,8 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
                 setattr(model, name, tensor.astype(model.dtype))
         parts = {n.removeprefix("pca/"): tensors.pop(n) for n in [*tensors] if n[:4] == "pca/"}
         projection = Projection.from_tensors(parts) if parts else None
-    except (KeyError, TypeError, ValueError) as error:
+        backbone_info(header.get("backbone"))  # refused here, where the file is known
+    except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
         raise InputError(
             f"{path}: the checkpoint does not hold together ({error}); train again"
         ) from None

@@ -19,16 +19,22 @@ MANY = 1_000_000
 
 MAX_SEED = 2**63 - 1
 
+Positive = Annotated[int, msgspec.Meta(ge=1, le=MANY)]
+Seed = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEED)]
+
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of the structs that hold options; every value is checked, however it is made.
 
-    Subclasses are declared with `frozen=True, kw_only=True`. A field is annotated with its limits and
-    its help::
+    A subclass says `frozen=True, kw_only=True` again, for type checkers and for its own fields.
+    A field is annotated with its limits and its help::
 
         beam_size: Annotated[int, Meta(ge=1, le=10_000, description="Number of beams.")] = 3
 
-    `Meta(extra={"option": "--unk"})` names an option that is not called as its field.
+    `Meta(extra={"option": "--unk"})` names an option that is not called as its field, and
+    `"expected"` says in words what a field takes where its type does not; `"metavar"` and
+    `"argument": True` are for the command line. Values of the same
+    meaning are kept as one: 1 in a field of floats as 1.0, a list in one of tuples as a tuple.
 
     Raises:
         ValueError: for a value that does not fit its type or limits, or an option that has no
@@ -46,8 +52,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         for name, annotation in annotations(type(self)).items():
             value = getattr(self, name)
+            plain = value.item() if hasattr(value, "item") else value  # of a NumPy scalar
             try:
-                msgspec.convert(value, annotation)
+                msgspec.structs.force_setattr(self, name, msgspec.convert(plain, annotation))
             except msgspec.ValidationError:
                 raise _misfit(name, value, annotation) from None
         defaults = {field.name: field.default for field in msgspec.structs.fields(self)}
@@ -63,17 +70,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Raises:
             ValueError: for a name that is no field, or a value that does not fit.
         """
-        types = annotations(cls)
+        known = annotations(cls)
         for name in values:
-            if name not in types:
-                raise ValueError(f"{name}: no such setting; there are {', '.join(types)}")
-        fields = {}
-        for name, value in values.items():
-            try:
-                fields[name] = msgspec.convert(value, types[name])
-            except msgspec.ValidationError:
-                raise _misfit(name, value, types[name]) from None
-        return cls(**fields)
+            if name not in known:
+                raise ValueError(f"{name}: no such setting; there are {', '.join(known)}")
+        return cls(**values)
 
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
         """Conditions, the fields that have no effect under them, and the condition in words."""
@@ -82,6 +83,22 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def changed(self, **fields: Any) -> Self:
         """A copy with other values for some fields, checked."""
         return msgspec.structs.replace(self, **fields)
+
+    def set_fields(self) -> dict[str, Any]:
+        """The fields that do not have their default, with their values.
+
+        >>> class Sampling(Config):
+        ...     temperature: float = 1.0
+        ...     words: dict[str, int] = {}
+        >>> Sampling(temperature=0.5).set_fields(), Sampling().set_fields()
+        ({'temperature': 0.5}, {})
+        """
+        found = {}
+        for one in msgspec.structs.fields(self):
+            made = one.default_factory is not msgspec.NODEFAULT
+            if getattr(self, one.name) != (one.default_factory() if made else one.default):
+                found[one.name] = getattr(self, one.name)
+        return found
 
     @property
     def fingerprint(self) -> str:
@@ -99,7 +116,7 @@ def sha256_of_json(value: object) -> str:
 
 
 @cache
-def annotations(config: type[Config]) -> Mapping[str, Any]:
+def annotations(config: type[msgspec.Struct]) -> Mapping[str, Any]:
     """The fields of a struct with their annotated types."""
     hints = get_type_hints(config, include_extras=True)
     return {field.name: hints[field.name] for field in msgspec.structs.fields(config)}
@@ -113,12 +130,23 @@ def meta_of(annotation: Any) -> tuple[Any, msgspec.Meta]:
     """
     if get_origin(annotation) is Annotated:
         inner, *metas = get_args(annotation)
-        meta = next((one for one in metas if isinstance(one, msgspec.Meta)), msgspec.Meta())
-        return meta_of(inner)[0], meta
+        kind, meta = meta_of(inner)
+        return kind, _merged([meta, *(one for one in metas if isinstance(one, msgspec.Meta))])
     options = [one for one in get_args(annotation) if one is not type(None)]
     if len(options) == 1 and len(get_args(annotation)) == 2 and options[0] is not Ellipsis:
         return meta_of(options[0])  # X | None
     return annotation, msgspec.Meta()
+
+
+def _merged(metas: Sequence[msgspec.Meta]) -> msgspec.Meta:
+    """One of several; the later come before."""
+    given = {
+        name: getattr(meta, name)
+        for meta in metas
+        for name in ("ge", "gt", "le", "lt", "description", "extra")
+        if getattr(meta, name) is not None
+    }
+    return msgspec.Meta(**given)
 
 
 KINDS = {
@@ -127,6 +155,8 @@ KINDS = {
     str: "text",
     bool: "true or false",
     Path: "a path",
+    tuple: "a list",
+    list: "a list",
 }
 
 
@@ -137,10 +167,12 @@ def expected(annotation: Any) -> str:
     'a whole number from 1 to 10,000'
     """
     kind, meta = meta_of(annotation)
+    if meta.extra and "expected" in meta.extra:
+        return str(meta.extra["expected"])
     choices = [one for one in get_args(kind) if isinstance(one, str)]
     if choices:
         return f"one of {', '.join(choices)}"
-    words = KINDS.get(kind, str(getattr(kind, "__name__", kind)))
+    words = KINDS.get(get_origin(kind) or kind, str(getattr(kind, "__name__", kind)))
     if meta.ge is not None and meta.le is not None:
         return f"{words} from {meta.ge:,} to {meta.le:,}"
     limits = [

@@ -10,7 +10,6 @@ import numpy as np
 
 from limner.captioner import BUNDLED_CAPTIONER, checkpoint_path
 from limner.checkpoint import load_checkpoint
-from limner.data.backbones.backbone import backbone_title
 from limner.data.backbones.open_backbone import open_backbone
 from limner.data.course_folder import is_course_folder
 from limner.data.dataset import Dataset
@@ -84,15 +83,15 @@ def _split(facts: dict[str, Any], unit: str) -> str:
 
 def _features(dataset: Dataset) -> str:
     """How many numbers of how many places, of pictures of which size, from which backbone."""
-    train, backbone = dataset.splits["train"], dataset.info.get("backbone") or {}
+    train, backbone = dataset.splits["train"], dataset.info.backbone
     both = [" at each of ".join(map(str, reversed(s))) for s in shapes_of(dataset).values()]
     numbers = ", and ".join(f"{one} places" if " at " in one else f"{one} numbers" for one in both)
-    size = backbone.get("preprocessing", {}).get("size")
+    size = backbone.size if backbone else None
     pictures = f", pictures of {size} x {size}" if size else ""
     views = f", {len(train.views)} altered views of every training picture" if train.views else ""
-    explained = [one.get("explained", 0) for one in backbone.get("pca", {}).values()]
+    explained = [one.explained or 0 for one in (backbone.pca if backbone else {}).values()]
     kept = f", components with {explained[0]:.1%} of the variance" if explained else ""
-    return f"{numbers} from {backbone.get('name', 'unknown')}{pictures}{kept}{views}"
+    return f"{numbers} from {backbone.name if backbone else 'unknown'}{pictures}{kept}{views}"
 
 
 def _describe_checkpoint(path: Path) -> dict[str, str]:
@@ -104,7 +103,7 @@ def _describe_checkpoint(path: Path) -> dict[str, str]:
         "checkpoint": str(path),
         "model": f"{model.title}, {model.num_parameters:,} parameters{_sizes(model)}",
         "vocabulary": f"{len(model.word_to_idx)} {checkpoint.vocabulary.unit}",
-        "backbone": backbone_title(info["backbone"]) if info.get("backbone") else "unknown",
+        "backbone": checkpoint.backbone.title if checkpoint.backbone else "unknown",
         "training": _join(training),
     }
     for split, scores in info.get("scores", {}).items():

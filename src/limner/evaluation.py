@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from limner.data.dataset import Dataset
-from limner.decoding import Decoder, Decoding, decode
+from limner.decoding import GREEDY, Decoder, DecodingConfig, decode
 from limner.engine.numpy import fast_decoder
 from limner.errors import InputError
 from limner.metrics import DocumentFrequency, Scores, tokenize
@@ -16,8 +16,6 @@ from limner.models import WordModel
 from limner.vocabulary import Vocabulary
 
 Tokens = list[str]
-
-GREEDY = Decoding()
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ def evaluate(
     model: WordModel,
     dataset: Dataset,
     split: str | None = None,
-    how: Decoding = GREEDY,
+    how: DecodingConfig = GREEDY,
     training: DocumentFrequency | None = None,
     decoder: Decoder | None = None,
 ) -> Evaluation:
@@ -135,7 +133,7 @@ def caption_features(
     decoder: Decoder,
     word_to_idx: Mapping[str, int],
     features: np.ndarray,
-    how: Decoding = GREEDY,
+    how: DecodingConfig = GREEDY,
     batch_size: int = 256,
 ) -> list[str]:
     """Captions in plain words of the images with these features, (N, D) or (N, L, D)."""

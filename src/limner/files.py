@@ -2,14 +2,15 @@
 
 import glob
 import hashlib
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
+
+import msgspec
 
 from limner.errors import InputError, LimnerError
 
@@ -17,6 +18,9 @@ try:
     import fcntl
 except ImportError:  # Windows has other locks
     fcntl = None  # type: ignore[assignment]
+
+
+Kind = TypeVar("Kind")
 
 
 @contextmanager
@@ -109,12 +113,33 @@ def existing(path: Path) -> Path:
     return path
 
 
-def read_json(path: Path, remedy: str) -> Any:
-    """JSON in UTF-8; InputError names the file, and what to do, where it is damaged."""
+def read_typed(path: Path, remedy: str, kind: type[Kind]) -> Kind:
+    """JSON, or TOML by the file's name, of a form; keys that it does not forbid are passed over.
+
+    Args:
+        path: the file.
+        remedy: what to do where it cannot be read.
+        kind: a struct, or another type that msgspec knows.
+
+    Raises:
+        InputError: if it is damaged, or not of that form; it names the file and the field.
+
+    >>> _ = Path("counts.json").write_text('{"dogs": "two"}')
+    >>> read_typed(Path("counts.json"), "count again", dict[str, int])
+    Traceback (most recent call last):
+    limner.errors.InputError: counts.json: Expected `int`, got `str` - at `$[...]`; count again
+    """
+    is_toml = path.suffix == ".toml"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: damaged JSON ({error}); {remedy}") from None
+        decode = msgspec.toml.decode if is_toml else msgspec.json.decode
+        return decode(path.read_bytes(), type=kind)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        reason = str(error).splitlines()[0]
+        if not isinstance(error, msgspec.ValidationError):
+            reason = f"{'no TOML' if is_toml else 'damaged JSON'} ({reason})"
+        raise InputError(f"{path}: {reason}; {remedy}") from None
 
 
 def sha256_of(path: Path) -> str:

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
+import msgspec
 import numpy as np
+from msgspec import Meta
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
@@ -22,6 +24,20 @@ from limner.errors import InputError
 from limner.files import write_atomically
 
 Blocks = Callable[[], Iterable[Float[Array, "B *_ D"]]]
+
+
+class ComponentsInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What files know of components.
+
+    Args:
+        dim: K.
+        sha256: tells two projections apart.
+        explained: their share of the whole variance.
+    """
+
+    dim: Annotated[int, Meta(ge=1, le=1_000_000_000)]
+    sha256: str
+    explained: Annotated[float, Meta(ge=0, le=1.001)] | None = None
 
 
 @dataclass(frozen=True)
@@ -59,10 +75,10 @@ class Projection:
         found: Array = np.subtract(features, self.mean, dtype=np.float32) @ self.components
         return found
 
-    def describe(self) -> dict[str, Any]:
-        """Facts for datasets and checkpoints: dim, sha256, explained."""
+    def describe(self) -> "ComponentsInfo":
+        """Facts for datasets and checkpoints."""
         explained = round(float(self.explained.sum()), 4)
-        return {"dim": self.dim, "sha256": self.sha256, "explained": explained}
+        return ComponentsInfo(dim=self.dim, sha256=self.sha256, explained=explained)
 
     def tensors(self) -> dict[str, Array]:
         """Its arrays by name, as files keep them."""

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from limner.data.pictures.images import SUFFIXES, Source, check_picture
+from limner.data.pictures.limits import USUAL_LIMITS, ImageLimits
 from limner.errors import InputError
 
 MAX_BYTES = 100_000_000
@@ -11,7 +12,7 @@ MAX_BYTES = 100_000_000
 
 
 def find_pictures(
-    names: list[str], *, allow_private: bool = False, max_pixels: int | None = None
+    names: list[str], limits: ImageLimits = USUAL_LIMITS
 ) -> tuple[list[tuple[str, Source]], list[str]]:
     """Pictures behind names, each with its path or bytes, and a message for each that failed.
 
@@ -20,8 +21,7 @@ def find_pictures(
             in order; a pattern (``photos/*.jpg``, ``**/*.png``), for the pictures and folders that
             match, unless a file has that very name; ``-`` for a picture on standard input; an
             http(s) address, which is fetched.
-        allow_private: as for `limner.data.pictures.remote.fetch_bytes`.
-        max_pixels: as for `load_image`; what comes from a file is not opened here.
+        limits: what is refused; what comes from a file is not opened here.
     """
     found: list[tuple[str, Source]] = []
     failed = []
@@ -30,12 +30,11 @@ def find_pictures(
             if not name:
                 raise InputError("an empty name; name a file, a folder or an address")
             if name == "-":
-                found.append((name, _standard_input(max_pixels)))
+                found.append((name, _standard_input(limits)))
             elif name.lower().startswith(("http://", "https://")):
                 from limner.data.pictures.remote import fetch_bytes  # noqa: PLC0415 (slow: it brings ssl)
 
-                content = fetch_bytes(name, allow_private=allow_private, max_pixels=max_pixels)
-                found.append((name, content))
+                found.append((name, fetch_bytes(name, limits=limits)))
             elif "://" in name and not Path(name).exists():
                 raise InputError(f"{name}: only http and https addresses are fetched")
             else:
@@ -83,11 +82,11 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
-def _standard_input(max_pixels: int | None) -> bytes:
+def _standard_input(limits: ImageLimits) -> bytes:
     content = sys.stdin.buffer.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise InputError(
             f"standard input: more than {MAX_BYTES:,} bytes; save it to a file and name that"
         )
-    check_picture(content, "standard input", max_pixels)
+    check_picture(content, "standard input", limits)
     return content

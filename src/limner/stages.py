@@ -9,7 +9,7 @@ from pathlib import Path
 from limner.assessment import Assessment, assess
 from limner.captioner import checkpoint_path
 from limner.checkpoint import Checkpoint, load_checkpoint
-from limner.data.backbones.backbone import backbone_title, same_features
+from limner.data.backbones.info import same_features, title_of
 from limner.data.dataset import Dataset
 from limner.data.opening import open_dataset
 from limner.errors import InputError, LimnerError
@@ -98,13 +98,12 @@ def open_for(models: Sequence[Path], data: Path | None) -> tuple[list[Checkpoint
                 "scores on different pictures cannot be compared; name one dataset with --data"
             )
     dataset = open_dataset(data or Path(known[0]["path"]))
-    theirs = dataset.info.get("backbone") or {}
     for path, checkpoint in zip(paths, checkpoints, strict=True):
-        ours = checkpoint.info.get("backbone")
+        ours, theirs = checkpoint.backbone, dataset.info.backbone
         if ours and not same_features(ours, theirs):
             raise InputError(
-                f"{dataset.path}: features of {backbone_title(theirs)}, and {path} was trained on "
-                f"those of {backbone_title(ours)}: another backbone; prepare the dataset with the "
+                f"{dataset.path}: features of {title_of(theirs)}, and {path} was trained on "
+                f"those of {ours.title}: another backbone; prepare the dataset with the "
                 "model's"
             )
     return checkpoints, dataset

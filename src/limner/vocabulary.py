@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from limner.arrays import Array, Int
@@ -63,6 +64,12 @@ def decode_captions(captions: Int[Array, "*N T"], idx_to_word: Sequence[str]) ->
                 break
         return " ".join(words)
     return [str(decode_captions(caption, idx_to_word)) for caption in captions]
+
+
+class _File(msgspec.Struct):
+    """What is read of vocab.json."""
+
+    idx_to_word: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -127,13 +134,13 @@ class Vocabulary:
     def load(cls, path: Path) -> "Vocabulary":
         """Read `vocab.json` (or the course's `coco2014_vocab.json`)."""
         try:
-            words = json.loads(path.read_text(encoding="utf-8"))["idx_to_word"]
-            vocabulary = cls(tuple(words))
-        except (ValueError, KeyError, TypeError) as error:
+            words = msgspec.json.decode(path.read_bytes(), type=_File).idx_to_word
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise InputError(
-                f"{path}: expected JSON with a list `idx_to_word`; "
-                f"prepare the dataset again ({error.__class__.__name__}: {error})"
+                f"{path}: expected JSON with a list `idx_to_word` ({error}); "
+                "prepare the dataset again"
             ) from None
+        vocabulary = cls(words)
         if vocabulary.idx_to_word[:4] != SPECIAL:
             raise InputError(f"{path}: the first four words must be {' '.join(SPECIAL)}")
         return vocabulary

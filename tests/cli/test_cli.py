@@ -10,7 +10,7 @@ from PIL import Image
 
 from limner.captioner import BUNDLED_CAPTIONER, Captioner
 from limner.cli import main
-from limner.settings import read_config
+from limner.training.config import read_config
 
 LIMNER = [sys.executable, "-c", "import sys; from limner.cli import main; sys.exit(main())"]
 
@@ -238,19 +238,19 @@ def test_several_models_speak_as_one(run, tmp_path, tiny_run):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--groups", "2"], "groups 2, beam_size 3: expected a multiple of groups, e.g. 4"),
+        (["--groups", "2"], "--groups 2, --beam-size 3: expected a multiple of --groups, e.g. 4"),
         (["--force", "zyzzyva"], "'zyzzyva': the model does not know this word; use another"),
-        (["--force", "dog", "--forbid", "dog"], "'dog': forced and forbidden"),
-        (["--min-length", "40"], "min_length 40: expected 0 to 29 words"),
-        (["--top-k", "3"], "give a temperature too"),
-        (["--temperature", "0"], "temperature 0.0: expected 0.01 to 100"),
-        (["--temperature", "nan"], "temperature nan: expected 0.01 to 100"),
-        (["--length-penalty", "inf"], "length_penalty inf, diversity 0.5: expected 0 to 100"),
+        (["--force", "dog", "--forbid", "dog"], "'dog': --force and --forbid"),
+        (["--min-length", "40"], "--min-length 40: expected 0 to 29 words"),
+        (["--top-k", "3"], "--top-k has no effect with --temperature unset: leave it out"),
+        (["--temperature", "0"], "--temperature 0: expected a number from 0.01 to 100"),
+        (["--temperature", "nan"], "--temperature nan: expected a number from 0.01 to 100"),
+        (["--length-penalty", "inf"], "--length-penalty inf: expected a number from 0 to 100"),
         (["--force", "<UNK>"], "'<UNK>': a word that is never said, and cannot be forced"),
         (["--force", "<END>"], "'<END>': a word that is never said, and cannot be forced"),
         (
             ["--max-length", "20000"],
-            "max_length 20000, beam_size 3, n_best 1: expected 1 to 10,000",
+            "--max-length 20000: expected a whole number from 1 to 10,000",
         ),
         (["--attention", f"{__file__}/maps"], "test_cli.py: a file; name a folder"),
         (["--attention", __file__], "test_cli.py: a file; name a folder for the pictures"),

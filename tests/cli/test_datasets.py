@@ -128,7 +128,7 @@ def test_cut_merged_and_exported(run, tiny_dataset, tmp_path):
     assert "captions united" in said
     whole = open_dataset(tmp_path / "whole")
     assert printed.splitlines()[-1] == f"dataset: {whole.path}"
-    assert whole.info["min_count"] == 1
+    assert whole.info.min_count == 1
     union = {i for half in halves for i in open_dataset(half).splits["train"].image_ids}
     assert set(whole.splits["train"].image_ids) == union
     file = tmp_path / "all.jsonl"

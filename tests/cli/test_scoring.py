@@ -10,11 +10,12 @@ from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
 from limner.cli import main
 from limner.data.opening import open_dataset
-from limner.decoding import USUAL, Decoding
+from limner.decoding import GREEDY, DecodingConfig
 from limner.evaluation import evaluate, score
 from limner.models import Ensemble
-from limner.run import TrainingRun
-from limner.settings import TrainConfig
+from limner.training.run import TrainingRun
+from limner.models import RNNConfig
+from limner.training.config import TrainConfig
 
 FEW = "limner: CIDEr means little below 100 pictures, and here are {}\n"
 
@@ -59,7 +60,7 @@ def table(out):
 
 def test_evaluate_scores_the_split(run, tiny_run, tiny_dataset, tmp_path):
     model, data = load_checkpoint(checkpoint_path(tiny_run)).model, open_dataset(tiny_dataset)
-    train = evaluate(model, data, "train", USUAL)
+    train = evaluate(model, data, "train", DecodingConfig())
     given = [tiny_run / "best.safetensors", "--data", tiny_dataset, "--split", "train"]
     status, out, err = run("evaluate", *given)
     assert (status, err) == (0, FEW.format(len(train.captions)))
@@ -67,7 +68,12 @@ def test_evaluate_scores_the_split(run, tiny_run, tiny_dataset, tmp_path):
     assert list(printed) == [*train.scores, "CIDEr-D"]
     for name, value in train.scores.items():
         assert printed[name][0] == f"{value:.2f}"
-    for fact in ("scale: 0-100", "references: 5 a picture", "tokenizer: ", f"decoding: {USUAL}"):
+    for fact in (
+        "scale: 0-100",
+        "references: 5 a picture",
+        "tokenizer: ",
+        f"decoding: {DecodingConfig()}",
+    ):
         assert f"\n{fact}" in out
     for fact in ("model: ", "dataset: ", "limner: ", "pictures: "):
         assert f"\n{fact}" in out
@@ -76,14 +82,14 @@ def test_evaluate_scores_the_split(run, tiny_run, tiny_dataset, tmp_path):
     found = json.loads(text)
     assert found["captions"] == train.captions
     assert train.scores.items() <= found["scores"].items()
-    assert found["provenance"]["decoding"] == str(USUAL)
+    assert found["provenance"]["decoding"] == str(DecodingConfig())
     assert run("evaluate", *given, "--json", tmp_path / "s.json")[1] == out
     assert json.loads((tmp_path / "s.json").read_text("utf-8")) == found
 
 
 def test_evaluate_with_beams(run, tiny_run, tiny_dataset):
     model, data = load_checkpoint(checkpoint_path(tiny_run)).model, open_dataset(tiny_dataset)
-    captions = evaluate(model, data, "train", how=Decoding(beam_size=4)).captions
+    captions = evaluate(model, data, "train", how=GREEDY.changed(beam_size=4)).captions
     given = ["evaluate", tiny_run, "--split", "train", "--json", "-", "--length-penalty", 0]
     given += ["--no-repeat-ngram", 0]
     found = json.loads(run(*given, "--beam-size", 4)[1])
@@ -94,7 +100,9 @@ def test_evaluate_with_beams(run, tiny_run, tiny_dataset):
 
 def test_evaluate_several_as_one(run, tiny_run, other_run, tiny_dataset):
     members = [load_checkpoint(checkpoint_path(one)).model for one in (tiny_run, other_run)]
-    captions = evaluate(Ensemble(members), open_dataset(tiny_dataset), "train", USUAL).captions
+    captions = evaluate(
+        Ensemble(members), open_dataset(tiny_dataset), "train", DecodingConfig()
+    ).captions
     found = json.loads(run("evaluate", tiny_run, other_run, "--split", "train", "--json", "-")[1])
     assert found["captions"] == captions
     assert " with " in found["provenance"]["model"]
@@ -217,7 +225,9 @@ def test_a_small_set_warns(run, tmp_path):
 @pytest.fixture(scope="module")
 def other_run(tiny_dataset, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained") / "other"
-    config = TrainConfig(wordvec_dim=8, hidden_dim=16, learning_rate=0.02, epochs=3)
+    config = TrainConfig(
+        model=RNNConfig(wordvec_dim=8, hidden_dim=16), learning_rate=0.02, epochs=3
+    )
     TrainingRun(open_dataset(tiny_dataset), folder, config, report=lambda line: None).train()
     return folder
 
@@ -228,7 +238,7 @@ def test_compare_two_runs(run, tiny_run, other_run, tiny_dataset):
     data = open_dataset(tiny_dataset)
     for i, folder in enumerate((tiny_run, other_run)):
         model = load_checkpoint(checkpoint_path(folder)).model
-        value = evaluate(model, data, "train", USUAL).scores["BLEU-1"]
+        value = evaluate(model, data, "train", DecodingConfig()).scores["BLEU-1"]
         assert table(out)["BLEU-1"][i] == f"{value:.2f}"
     assert "dataset: " in out
     found = json.loads(run("compare", tiny_run, other_run, "--json", "-")[1])

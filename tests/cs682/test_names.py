@@ -31,7 +31,6 @@ NAMES = {
         ]
     },
     "cs682.optim": {"limner.optim": ["sgd", "sgd_momentum", "rmsprop", "adam"]},
-    "cs682.captioning_solver": {"limner.solver": ["CaptioningSolver"]},
     "cs682.classifiers.rnn": {"limner.models": ["CaptioningRNN"]},
     "cs682.coco_utils": {
         "limner.data.coco": ["load_coco_data", "sample_coco_minibatch"],

@@ -51,8 +51,8 @@ def test_what_prepare_wrote(tiny_dataset, drawn, backbone):
             expected_row = features_of(backbone, drawn / "images" / image)
             np.testing.assert_allclose(row, expected_row, atol=1e-4)
     assert dataset.input_dim == backbone.dim
-    assert dataset.info["backbone"] == backbone.describe()
-    assert dataset.fingerprint == dataset.info["fingerprint"] != dataset.vocabulary.sha256
+    assert dataset.info.backbone == backbone.describe()
+    assert dataset.fingerprint == dataset.info.fingerprint != dataset.vocabulary.sha256
 
 
 def features_of(backbone, path):
@@ -143,11 +143,11 @@ BROKEN = {
     ),
     "damaged JSON": (cut("dataset.json", 0.5), "dataset.json", "damaged JSON (.*prepare"),
     "empty dataset.json": (text("dataset.json", ""), "dataset.json", "damaged JSON (.*prepare"),
-    "a list": (text("dataset.json", "[]"), "dataset.json", "schema version None.*prepare"),
+    "a list": (text("dataset.json", "[]"), "dataset.json", "Expected `object`, got.*prepare"),
     "no splits": (
         edited("dataset.json", lambda info: {**info, "splits": None}),
         "dataset.json",
-        "no table `splits` with their pictures counted; prepare",
+        "Expected `object`, got `null` - at `$.splits`; prepare",
     ),
     "no training pictures": (
         edited("dataset.json", lambda info: {**info, "splits": {"dev": info["splits"]["dev"]}}),
@@ -258,7 +258,7 @@ BROKEN = {
     "references are a list": (
         text("references.json", "[]"),
         "references.json",
-        "damaged JSON .*; prepare",
+        "Expected `object`, got `array`.*; prepare",
     ),
 }
 
@@ -283,10 +283,10 @@ MAPPED = {"train_features.h5", "dev_features.h5", "test_features.h5"}
 
 
 def test_files_are_known_by_length_and_content(tiny_dataset):
-    files = open_dataset(tiny_dataset).info["files"]
+    files = open_dataset(tiny_dataset).info.files
     there = {file.name for file in tiny_dataset.iterdir()} - {"dataset.json"}
     assert set(files) == there
-    assert {name for name, facts in files.items() if "sha256" not in facts} == MAPPED
+    assert {name for name, facts in files.items() if not facts.sha256} == MAPPED
 
 
 def another_word(path):

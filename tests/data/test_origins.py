@@ -3,22 +3,25 @@
 import io
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from limner.data.opening import open_dataset
-from limner.data.origins import Origin, Origins, noted
+from limner.data.origins import Origins, noted
+from limner.data.schema import DatasetInfo, Origin, SourceInfo
 from limner.data.sources import FORMATS, Member
 from limner.errors import InputError
 
-TWO = {
-    "sources": [
-        {"source": {"images": "a"}, "pictures": {"train": 2, "dev": 1}, "renamed": {}},
-        {"source": {"images": "b"}, "pictures": {"train": 1}, "renamed": {"B/1.jpg": "1.jpg"}},
+A, B = SourceInfo(images="a"), SourceInfo(images="b")
+TWO = DatasetInfo(
+    sources=[
+        Origin(A, {"train": 2, "dev": 1}),
+        Origin(B, {"train": 1}, {"B/1.jpg": "1.jpg"}),
     ]
-}
+)
 IDS = {"train": ["1.jpg", "2.jpg", "B/1.jpg"], "dev": ["3.jpg"]}
 
 
@@ -31,7 +34,7 @@ def test_a_picture_of_each_of_two_sources():
 def test_some_rows_keep_their_sources():
     origins = Origins(TWO, IDS)
     cut = origins.cut({"train": np.array([1, 2])})
-    assert [(one.source["images"], one.pictures) for one in cut] == [
+    assert [(one.source.images, one.pictures) for one in cut] == [
         ("a", {"train": 1}),
         ("b", {"train": 1}),
     ]
@@ -39,31 +42,35 @@ def test_some_rows_keep_their_sources():
     assert again.find("2.jpg") == Path("a/2.jpg")
     assert again.find("B/1.jpg") == Path("b/1.jpg")
     [first] = origins.cut({"train": np.array([0])})
-    assert (first.source["images"], first.pictures, first.renamed) == ("a", {"train": 1}, {})
+    assert (first.source.images, first.pictures, first.renamed) == ("a", {"train": 1}, {})
 
 
 def test_two_halves_of_one_source_are_one():
-    first = Origin({"images": "a"}, {"train": 2})
-    second = Origin({"images": "a"}, {"train": 1, "dev": 4})
-    other = Origin({"images": "b"}, {"train": 1})
-    assert noted([first, second]) == {"source": {"images": "a"}}
-    counts = [one["pictures"] for one in noted([first, other, second])["sources"]]
+    first = Origin(A, {"train": 2})
+    second = Origin(A, {"train": 1, "dev": 4})
+    other = Origin(B, {"train": 1})
+    assert noted([first, second]) == DatasetInfo(source=A)
+    counts = [one.pictures for one in noted([first, other, second]).sources]
     assert counts == [first.pictures, other.pictures, second.pictures]
-    renamed = Origin({"images": "a"}, {"train": 1}, {"B/1": "1"})
-    assert noted([first, renamed])["sources"] == [
-        {"source": {"images": "a"}, "pictures": {"train": 3}, "renamed": {"B/1": "1"}}
-    ]
+    renamed = Origin(A, {"train": 1}, {"B/1": "1"})
+    assert noted([first, renamed]).sources == [Origin(A, {"train": 3}, {"B/1": "1"})]
 
 
 def test_features_alone_have_no_picture():
-    origins = Origins(noted([Origin({"format": "features"}, {"train": 1})]), {"train": ["x"]})
+    origins = Origins(
+        noted([Origin(SourceInfo(format="features"), {"train": 1})]), {"train": ["x"]}
+    )
     assert not origins.have_pictures
     with pytest.raises(InputError, match="x: only its features were given"):
         origins.find("x")
 
 
+def shards(path):
+    return DatasetInfo(source=SourceInfo(format="webdataset", path=str(path)))
+
+
 def test_a_shard_that_is_gone(tmp_path):
-    info = {"source": {"format": "webdataset", "path": str(tmp_path / "gone.tar")}}
+    info = shards(tmp_path / "gone.tar")
     with pytest.raises(InputError, match=r"gone\.tar: the picture a\.jpg is not in it any more"):
         Origins(info, {"train": ["a.jpg"]}).find("a.jpg")
 
@@ -81,7 +88,7 @@ def test_a_picture_in_a_shard(tiny_dataset, drawn, tmp_path):
             member = tarfile.TarInfo(name)
             member.size = len(part)
             tar.addfile(member, io.BytesIO(part))
-    data.info["source"] = {"format": "webdataset", "path": str(tmp_path / "dev.tar")}
+    data = replace(data, info=shards(tmp_path / "dev.tar"))
     found = data.picture(image)
     assert isinstance(found, Member)
     assert found.open().read() == content

@@ -7,7 +7,7 @@ import pytest
 
 from limner.captioner import Captioner
 from limner.data.sources import read_captions
-from limner.decoding import Decoding
+from limner.decoding import GREEDY
 from limner.evaluation import score
 
 pytestmark = pytest.mark.java
@@ -74,7 +74,7 @@ def test_1000_photographs_with_machine_captions(coco, flickr8k):
     captions = read_captions(flickr8k / "Flickr8k.token.txt").captions
     images = (flickr8k / "Flickr_8k.devImages.txt").read_text().split()
     paths = [flickr8k / "images" / image for image in images]
-    found = Captioner.load().caption_all(paths, Decoding())
+    found = Captioner.load().caption_all(paths, GREEDY)
     said = {path.name: caption.text for path, [caption] in found}
     assert len(set(said.values())) > 300
     assert_agreement(coco, said, {image: captions[image] for image in images})

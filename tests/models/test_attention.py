@@ -3,7 +3,7 @@ import pytest
 
 from limner.engine import NumpyEngine
 from limner.gradcheck import eval_numerical_gradient, rel_error
-from limner.decoding import Decoding, decode
+from limner.decoding import GREEDY, decode
 from limner.engine.base import Regularization
 from limner.engine.numpy import fast_decoder
 from limner.engine.numpy.engine import draw_mask
@@ -109,7 +109,7 @@ def test_attention_weights(rng):
 def test_captions_and_shapes(rng):
     model = small_model(rng)
     features = rng.standard_normal((2, 49, 5))
-    tokens, log_probs = decode(model, features, Decoding(max_length=6, beam_size=3), WORDS)
+    tokens, log_probs = decode(model, features, GREEDY.changed(max_length=6, beam_size=3), WORDS)
     assert tokens.shape == (2, 1, 6)
     assert (log_probs < 0).all()
     again = AttentionRNN.from_config(model.config, WORDS, model.input_dim)

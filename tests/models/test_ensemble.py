@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from limner.decoding import Decoding, decode
+from limner.decoding import GREEDY, decode
 from limner.engine.numpy import fast_decoder
 from limner.models import AttentionRNN, CaptioningRNN, Ensemble
 
@@ -35,7 +35,7 @@ def test_probabilities_are_averaged(rng):
         np.testing.assert_allclose(fast_scores, scores)
 
 
-@pytest.mark.parametrize("how", [Decoding(), Decoding(beam_size=3, n_best=2)], ids=str)
+@pytest.mark.parametrize("how", [GREEDY, GREEDY.changed(beam_size=3, n_best=2)], ids=str)
 def test_a_model_with_itself_says_what_it_says(how, rng):
     features = rng.standard_normal((6, 3, 5)).astype(np.float32)
     model = AttentionRNN(WORDS, 5, 6, 7, 4, 3, rng=rng)

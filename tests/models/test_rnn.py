@@ -3,7 +3,7 @@ import pytest
 
 from limner.gradcheck import eval_numerical_gradient, rel_error
 from limner.layers import rnn_forward, temporal_affine_forward, word_embedding_forward
-from limner.decoding import Decoding, decode
+from limner.decoding import GREEDY, decode
 from limner.engine.numpy.engine import draw_mask
 from limner.models import Batch, CaptioningRNN, RNNConfig
 from limner.layers.cells import CELLS
@@ -179,7 +179,7 @@ def test_a_caption_never_says_unk(rng):
     model = small_model("lstm")
     model.params["W_vocab"][:] = 0
     model.params["b_vocab"][:] = [9, 9, 0, 9, 2, 0]
-    greedy = Decoding(beam_size=1, no_repeat_ngram=0, max_length=3)
+    greedy = GREEDY.changed(max_length=3)
     tokens, log_probs = decode(model, rng.standard_normal((1, 4)), greedy, WORDS)
     assert tokens.tolist() == [[[4, 4, 4]]]
     assert log_probs[0, 0] == pytest.approx(3 * (2 - np.log(np.exp([0, 2, 0]).sum())))
@@ -229,10 +229,10 @@ def test_config_rebuilds_the_shape(cell_type, gates):
 @pytest.mark.parametrize("beam_size", [1, 3, 50])
 def test_captions_of_no_image_and_of_one_token(beam_size):
     model = small_model("lstm")
-    tokens, log_probs = decode(model, np.ones((0, 4)), Decoding(beam_size=beam_size), WORDS)
+    tokens, log_probs = decode(model, np.ones((0, 4)), GREEDY.changed(beam_size=beam_size), WORDS)
     assert tokens.shape == (0, 1, 30)
     assert log_probs.shape == (0, 1)
-    one = Decoding(beam_size=beam_size, max_length=1)
+    one = GREEDY.changed(beam_size=beam_size, max_length=1)
     tokens, log_probs = decode(model, np.ones((2, 4)), one, WORDS)
     assert tokens.shape == (2, 1, 1)
     assert np.isfinite(log_probs).all()

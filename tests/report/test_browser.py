@@ -9,7 +9,7 @@ from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
 from limner.data.opening import open_dataset
 from limner.report import write_report
-from limner.run import read_history
+from limner.training.history import read_history
 
 pytestmark = pytest.mark.browser
 

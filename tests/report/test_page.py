@@ -11,10 +11,11 @@ from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
 from limner.data.opening import open_dataset
 from limner.data.pictures.images import load_image
+from limner.data.schema import DatasetInfo, SourceInfo
 from limner.report import write_report
 from limner.report.thumbnail import THUMBNAIL_BYTES, thumbnail
 from limner.report.wall import EXTREMES, MOST, choose
-from limner.run import read_history
+from limner.training.history import read_history
 
 VOID = {"meta", "img", "line", "path", "link", "input", "rect", "circle", "br"}
 
@@ -86,8 +87,8 @@ def test_what_people_wrote_is_text_and_not_markup(page):
 
 
 def test_pictures_that_are_gone_are_shown_as_gone(page, tiny_dataset, tmp_path):
-    data = open_dataset(tiny_dataset)
-    data.info["source"]["images"] = str(tmp_path / "nowhere")
+    nowhere = SourceInfo(images=str(tmp_path / "nowhere"))
+    data = replace(open_dataset(tiny_dataset), info=DatasetInfo(source=nowhere))
     text = page(dataset=data)
     assert "data:image/jpeg" not in text
     assert text.count("The picture is gone.") == len(data.splits["train"].image_ids)

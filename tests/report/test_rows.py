@@ -1,8 +1,10 @@
 import re
+from dataclasses import replace
 
 import pytest
 
 from limner.data.opening import open_dataset
+from limner.data.schema import DatasetInfo, SourceInfo
 from limner.errors import InputError
 from limner.report.rows import MOST, write_rows
 
@@ -31,7 +33,7 @@ def test_every_row_with_its_picture_and_captions(data, tmp_path):
 def test_text_is_text_and_unknown_words_are_marked(data, tmp_path):
     image = data.splits["train"].image_ids[0]
     data.references["train"][image] = [EVIL]
-    data.info["source"]["images"] = str(tmp_path / "nowhere")
+    data = replace(data, info=DatasetInfo(source=SourceInfo(images=str(tmp_path / "nowhere"))))
     write_rows(tmp_path / "rows.html", data, "train", [0])
     text = (tmp_path / "rows.html").read_text("utf-8")
     assert "<script" not in text

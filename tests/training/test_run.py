@@ -17,24 +17,30 @@ import msgspec
 import numpy as np
 import pytest
 
-import limner.run
 from limner.captioner import Captioner
 from limner.checkpoint import load_checkpoint, save_checkpoint
 from limner.cli import main
 from limner.data.opening import open_dataset
-from limner.data.preparing.job import Job
+from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import prepare
-from limner.data.writing import Captions
-from limner.decoding import Decoding
+from limner.decoding import GREEDY
 from limner.errors import InputError, LimnerError
 from limner.evaluation import evaluate
 from limner.explanation import explain
-from limner.run import TrainingRun, _rank, read_history
-from limner.settings import TrainConfig, read_config
+from limner.models import AttentionConfig, RNNConfig
+from limner.training import validation
+from limner.training.history import read_history
+from limner.training.run import TrainingRun
+from limner.training.validation import rank
+from limner.training.config import TrainConfig, read_config
 from limner.vocabulary import tokenize
 
 CONFIG = TrainConfig(
-    wordvec_dim=6, hidden_dim=8, learning_rate=0.02, batch_size=8, epochs=3, checkpoint_seconds=0.0
+    model=RNNConfig(wordvec_dim=6, hidden_dim=8),
+    learning_rate=0.02,
+    batch_size=8,
+    epochs=3,
+    checkpoint_seconds=0.0,
 )
 STEPS = 12  # an epoch: 100 captions in batches of 8
 
@@ -90,7 +96,7 @@ def assert_same_run(folder, other):
 def test_what_a_run_leaves(undisturbed, dataset):
     folder, run, lines = undisturbed
     settings = tomllib.loads((folder / "config.toml").read_text())
-    assert settings == msgspec.to_builtins(CONFIG)
+    assert settings == CONFIG.to_flat()
     assert read_config(folder / "config.toml") == CONFIG
 
     history = read_history(folder)
@@ -112,12 +118,12 @@ def test_what_a_run_leaves(undisturbed, dataset):
     for name, param in run.model.params.items():
         np.testing.assert_array_equal(last.model.params[name], param)
     scores = [line["validation"] for line in epochs]
-    top = max(range(3), key=lambda epoch: _rank(scores[epoch]))  # the first, where two are best
+    top = max(range(3), key=lambda epoch: rank(scores[epoch]))  # the first, where two are best
     assert best.info["scores"] == {"dev": scores[top]}
     assert best.info["training"]["iteration"] == (top + 1) * STEPS
     assert evaluate(best.model, dataset).scores == pytest.approx(scores[top])
     assert best.info["dataset"] == {"path": str(dataset.path), "fingerprint": dataset.fingerprint}
-    assert best.info["backbone"] == dataset.info["backbone"]
+    assert best.backbone == dataset.info.backbone
     assert best.vocabulary == dataset.vocabulary
     assert best.state == {}
 
@@ -126,7 +132,7 @@ def test_the_seed_is_all_that_chance_is(undisturbed, dataset, tmp_path):
     folder, _, _ = undisturbed
     start(dataset, tmp_path / "same")
     assert_same_run(tmp_path / "same", folder)
-    other, _ = start(dataset, tmp_path / "other", msgspec.structs.replace(CONFIG, seed=1))
+    other, _ = start(dataset, tmp_path / "other", CONFIG.changed(seed=1))
     assert other.solver.loss_history[0] != undisturbed[1].solver.loss_history[0]
 
 
@@ -146,7 +152,7 @@ def stopped(dataset, folder, config, after):
 @pytest.mark.parametrize("after", [1, 10, 17, STEPS, 2 * STEPS + 1])
 @pytest.mark.parametrize("checkpoint_seconds", [0.0, 1e6])
 def test_stopped_it_goes_on(undisturbed, dataset, tmp_path, after, checkpoint_seconds):
-    config = msgspec.structs.replace(CONFIG, checkpoint_seconds=checkpoint_seconds)
+    config = CONFIG.changed(checkpoint_seconds=checkpoint_seconds)
     stopped(dataset, tmp_path / "run", config, after)
     # a step's state is kept at once; without that, the last epoch's is
     kept = after - (after == STEPS) if checkpoint_seconds == 0 else (after - 1) // STEPS * STEPS
@@ -175,7 +181,7 @@ def test_a_line_of_history_that_only_lacks_its_end(undisturbed, dataset, tmp_pat
 
 
 def test_more_epochs_for_a_finished_run(dataset, tmp_path, undisturbed):
-    start(dataset, tmp_path / "run", msgspec.structs.replace(CONFIG, epochs=2))
+    start(dataset, tmp_path / "run", CONFIG.changed(epochs=2))
     start(dataset, tmp_path / "run", CONFIG, resume=True)
     assert_same_run(tmp_path / "run", undisturbed[0])
 
@@ -184,9 +190,9 @@ def test_more_epochs_for_a_finished_run(dataset, tmp_path, undisturbed):
 SLOWLY = """
 import sys, time
 from limner.cli import main
-from limner.solver import CaptioningSolver
-draw = CaptioningSolver._draw
-CaptioningSolver._draw = lambda self: (time.sleep(0.05), draw(self))[1]
+from limner.training.solver import Solver
+draw = Solver._draw
+Solver._draw = lambda self: (time.sleep(0.05), draw(self))[1]
 sys.exit(main())
 """
 
@@ -243,7 +249,7 @@ def test_a_signal_saves_and_says_how_to_go_on(number, undisturbed, tiny_dataset,
     resumed, _ = start(
         open_dataset(tiny_dataset),
         folder,
-        msgspec.structs.replace(CONFIG, checkpoint_seconds=1000.0),
+        CONFIG.changed(checkpoint_seconds=1000.0),
         resume=True,
     )
     for name, param in undisturbed[1].model.params.items():
@@ -277,12 +283,12 @@ OPTIONS = {
 @pytest.fixture(scope="session")
 def grid_dataset(drawn, tmp_path_factory):
     out = tmp_path_factory.mktemp("prepared") / "grid"
-    job = Job(
-        drawn / "images",
-        out,
+    job = PrepareConfig(
+        source=drawn / "images",
+        out=out,
         captions=drawn / "captions.csv",
-        words=Captions(min_count=2),
-        keep="grid",
+        min_count=2,
+        features="grid",
         size=96,
         views=2,
     )
@@ -290,14 +296,14 @@ def grid_dataset(drawn, tmp_path_factory):
 
 
 def config_of(model):
-    return msgspec.convert(
+    plain = CONFIG.to_flat()
+    return TrainConfig.from_flat(
         {
-            **msgspec.to_builtins(CONFIG),
+            **plain,
             **EVERYTHING,
             "model": model,
             **OPTIONS[model],
-        },
-        TrainConfig,
+        }
     )
 
 
@@ -330,7 +336,7 @@ def test_stopped_with_everything_switched_on_it_goes_on(
 
 
 def test_stopped_with_scheduled_sampling_it_goes_on(dataset, tmp_path):
-    config = msgspec.structs.replace(CONFIG, scheduled_sampling=0.5)
+    config = CONFIG.changed(scheduled_sampling=0.5)
     start(dataset, tmp_path / "whole", config)
     stopped(dataset, tmp_path / "run", config, 17)
     start(dataset, tmp_path / "run", config, resume=True)
@@ -339,8 +345,8 @@ def test_stopped_with_scheduled_sampling_it_goes_on(dataset, tmp_path):
 
 def test_the_mean_of_the_last_epochs(dataset, tmp_path, monkeypatch):
     ranks = iter(range(9, 0, -1))
-    monkeypatch.setattr("limner.run._rank", lambda scores: [next(ranks)])  # every one is better
-    config = msgspec.structs.replace(CONFIG, average=2)
+    monkeypatch.setattr("limner.training.validation.rank", lambda scores: [next(ranks)])  # every one is better
+    config = CONFIG.changed(average=2)
     folder = tmp_path / "run"
     run, lines = start(dataset, folder, config)
     assert lines[-1].startswith("mean of the last 2 epochs: dev CIDEr")
@@ -358,32 +364,31 @@ def test_the_mean_of_the_last_epochs(dataset, tmp_path, monkeypatch):
 
 def test_self_critical_training_needs_references(dataset, tmp_path):
     without = replace(dataset, references={"dev": dataset.references["dev"]})
-    config = msgspec.structs.replace(CONFIG, critical_epochs=1)
+    config = CONFIG.changed(critical_epochs=1)
     with pytest.raises(InputError, match="no raw references, and critical_epochs needs them"):
-        TrainingRun(without, tmp_path / "run", config)
+        TrainingRun(without, tmp_path / "run", config).train()
 
 
 def test_features_that_a_model_cannot_read(dataset, grid_dataset, tmp_path):
     with pytest.raises(InputError, match=r"one vector a picture, .* --features grid, into another"):
-        TrainingRun(dataset, tmp_path / "a", msgspec.structs.replace(CONFIG, model="attention"))
+        TrainingRun(dataset, tmp_path / "a", CONFIG.changed(model=AttentionConfig())).train()
     with pytest.raises(InputError, match=r"a grid of features, .* --features pooled"):
-        TrainingRun(grid_dataset, tmp_path / "b", CONFIG)
-    with pytest.raises(InputError, match="wordvec_dim 6 must be hidden_dim 8; change the settings"):
-        TrainingRun(dataset, tmp_path / "c", msgspec.structs.replace(CONFIG, tied=True))
+        TrainingRun(grid_dataset, tmp_path / "b", CONFIG).train()
+    with pytest.raises(ValueError, match="wordvec_dim 6 must be hidden_dim 8"):
+        CONFIG.changed(model=RNNConfig(wordvec_dim=6, hidden_dim=8, tied=True))
 
 
 def test_characters_from_prepare_to_captions(drawn, tmp_path):
     out = tmp_path / "dataset"
-    words = Captions(min_count=2, characters=True)
-    job = Job(drawn / "images", out, captions=drawn / "captions.csv", words=words)
+    words = {"min_count": 2, "tokens": "char"}
+    job = PrepareConfig(source=drawn / "images", out=out, captions=drawn / "captions.csv", **words)
     data = prepare(job, lambda line: None)
     assert data.vocabulary.of_characters
     first = data.splits["train"].captions[0]
     raw = data.references["train"][data.splits["train"].image_ids[0]][0]
     assert data.vocabulary.decode(first) == " ".join(tokenize(raw))
-    config = msgspec.structs.replace(
-        CONFIG, wordvec_dim=16, hidden_dim=64, epochs=12, critical_epochs=1
-    )
+    model = RNNConfig(wordvec_dim=16, hidden_dim=64)
+    config = CONFIG.changed(model=model, epochs=12, critical_epochs=1)
     start(data, tmp_path / "run", config)
     captioner = Captioner.load(tmp_path / "run")
     picture = data.picture(data.splits["dev"].image_ids[0])
@@ -391,21 +396,23 @@ def test_characters_from_prepare_to_captions(drawn, tmp_path):
     assert 2 < len(caption.text.split()) < 40
     said = [choice.word for choice in explain(captioner.model, caption.features, caption.text)]
     assert said == [*caption.text, "<END>"]
-    short = captioner.caption(picture, Decoding(max_length=2))
+    short = captioner.caption(picture, GREEDY.changed(max_length=2))
     assert len(short.text) <= 12
 
 
 def test_characters_of_single_words(drawn, tmp_path):
     lines = [f"{file.name},dog" for file in (drawn / "images").iterdir()]
     (tmp_path / "captions.csv").write_text("\n".join(["image,caption", *lines]))
-    words = Captions(characters=True)
-    job = Job(drawn / "images", tmp_path / "out", captions=tmp_path / "captions.csv", words=words)
+    words = {"tokens": "char"}
+    job = PrepareConfig(
+        source=drawn / "images", out=tmp_path / "out", captions=tmp_path / "captions.csv", **words
+    )
     with pytest.raises(InputError, match="too few for a vocabulary of characters"):
         prepare(job, lambda line: None)
 
 
 def test_patience(dataset, tmp_path):
-    config = msgspec.structs.replace(CONFIG, epochs=40, patience=2, learning_rate=1e-9)
+    config = CONFIG.changed(epochs=40, patience=2, learning_rate=1e-9)
     run, lines = start(dataset, tmp_path / "run", config)
     assert run.solver.epoch < 40
     assert "no better for 2 epochs: stopped early; the best was epoch" in lines[-1]
@@ -421,14 +428,14 @@ def test_patience(dataset, tmp_path):
 def test_captions_that_collapse_are_told(different, pictures, told, dataset, tmp_path, monkeypatch):
     captions = {str(i): f"a dog {i % different}" for i in range(pictures)}
     found = SimpleNamespace(scores={"CIDEr": 1.0}, captions=captions)
-    monkeypatch.setattr("limner.run.evaluate", lambda *arguments: found)
-    _, lines = start(dataset, tmp_path / "run", msgspec.structs.replace(CONFIG, epochs=1))
+    monkeypatch.setattr("limner.training.validation.evaluate", lambda *arguments, **options: found)
+    _, lines = start(dataset, tmp_path / "run", CONFIG.changed(epochs=1))
     line = f"only {different} different captions for {pictures} pictures"
     assert any(line in one for one in lines) == told
 
 
 def test_a_loss_that_explodes_stops_the_training(dataset, tmp_path):
-    config = msgspec.structs.replace(CONFIG, learning_rate=100.0)
+    config = CONFIG.changed(learning_rate=100.0)
     with pytest.raises(LimnerError, match=r"the loss became .* parameter \w+ the largest") as told:
         start(dataset, tmp_path / "run", config)
     line = str(told.value)
@@ -438,21 +445,21 @@ def test_a_loss_that_explodes_stops_the_training(dataset, tmp_path):
 
 def test_a_dataset_is_no_place_for_a_run(dataset):
     with pytest.raises(InputError, match="holds a dataset; choose another --out"):
-        TrainingRun(dataset, dataset.path, CONFIG)
+        TrainingRun(dataset, dataset.path, CONFIG).train()
 
 
 def test_a_mean_that_was_best_stays_best_when_the_run_goes_on(dataset, tmp_path, monkeypatch):
     """The mean's score is kept with the state, and a worse epoch later does not take its place."""
     ciders = iter([50.0, 51.0, 52.0, 60.0, 55.0, 54.0])
-    plain = limner.run.evaluate
+    plain = validation.evaluate
 
-    def evaluate(*arguments):
-        found = plain(*arguments)
+    def evaluate(*arguments, **options):
+        found = plain(*arguments, **options)
         scores = {"CIDEr": next(ciders)}
         return SimpleNamespace(scores=scores, captions=found.captions)
 
-    monkeypatch.setattr("limner.run.evaluate", evaluate)
-    config = msgspec.structs.replace(CONFIG, average=2)
+    monkeypatch.setattr("limner.training.validation.evaluate", evaluate)
+    config = CONFIG.changed(average=2)
     _, lines = start(dataset, tmp_path / "run", config)
     assert lines[-1].endswith("60.0 (best so far)")
     mean = (tmp_path / "run" / "best.safetensors").read_bytes()
@@ -496,7 +503,7 @@ def test_a_folder_that_holds_a_run_is_refused(undisturbed, dataset):
 def test_another_dataset_is_refused(dataset, tmp_path):
     stopped(dataset, tmp_path / "run", CONFIG, 5)
     before = (tmp_path / "run" / "last.safetensors").read_bytes()
-    other = replace(dataset, info={**dataset.info, "fingerprint": "another"})
+    other = replace(dataset, info=msgspec.structs.replace(dataset.info, fingerprint="another"))
     with pytest.raises(InputError, match=r"last\.safetensors: trained on .*not on the dataset"):
         TrainingRun(other, tmp_path / "run", CONFIG, resume=True)
     assert (tmp_path / "run" / "last.safetensors").read_bytes() == before
@@ -582,7 +589,7 @@ def test_settings_that_cannot_be_used(tmp_path, text, message):
 def test_settings_have_defaults(tmp_path):
     (tmp_path / "settings.toml").write_text('cell_type = "rnn"\nlearning_rate = 1\n')
     config = read_config(tmp_path / "settings.toml")
-    assert config == TrainConfig(cell_type="rnn", learning_rate=1.0)
+    assert config == TrainConfig(model=RNNConfig(cell_type="rnn"), learning_rate=1.0)
     assert (config.hidden_dim, config.update_rule) == (512, "adam")
 
 
@@ -593,5 +600,5 @@ def test_no_settings(tmp_path):
 
 def test_where_bleu_4_is_nothing_the_shorter_ones_choose():
     zero = {"BLEU-1": 20.0, "BLEU-2": 3.0, "BLEU-3": 0.0, "BLEU-4": 0.0}
-    assert _rank(zero | {"BLEU-2": 4.0}) > _rank(zero) > _rank({})
-    assert _rank(zero | {"BLEU-4": 0.1, "BLEU-1": 0.0}) > _rank(zero)
+    assert rank(zero | {"BLEU-2": 4.0}) > rank(zero) > rank({})
+    assert rank(zero | {"BLEU-4": 0.1, "BLEU-1": 0.0}) > rank(zero)

@@ -5,30 +5,15 @@ import io
 import os
 import sys
 import traceback
-from importlib.metadata import version
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from limner.cli.datasets import app as dataset_app
-from limner.cli.fetching import download
-from limner.cli.making import demo, train
-from limner.cli.preparing import check, prepare
-from limner.cli.scoring import compare, evaluate, score
-from limner.cli.using import caption, info
 from limner.errors import InputError, LimnerError
-from limner.terminal import say
-
-app = typer.Typer(
-    name="limner",
-    help="Describe pictures with recurrent networks, and train them.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
 
 
-@app.callback(invoke_without_command=True)
 def root(
     context: typer.Context,
     show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
@@ -38,17 +23,54 @@ def root(
 ) -> None:
     """What comes before the command."""
     if show_version:
+        from importlib.metadata import version  # noqa: PLC0415 (slow, and rarely asked for)
+
         print(f"limner {version('limner')}")
         raise typer.Exit
     if context.invoked_subcommand is None:
         print(context.get_help())
 
 
-COMMANDS = (download, check, prepare, train, evaluate, score, compare, caption, demo, info)
+COMMANDS = {
+    "download": ("fetching", "Download a dataset and unpack it."),
+    "check": ("preparing", "Say what is wrong with pictures and captions."),
+    "prepare": ("preparing", "Make a dataset from pictures and captions."),
+    "train": ("making", "Train a captioner."),
+    "evaluate": ("scoring", "Caption a split and score it against the raw references."),
+    "score": ("scoring", "Score any file of captions against any references."),
+    "compare": ("scoring", "Say whether the second is really better than the first."),
+    "caption": ("using", "Describe pictures, a sentence each."),
+    "demo": ("making", "Draw pictures, train on them, caption unseen ones."),
+    "info": ("using", "Say what a dataset, run or checkpoint is."),
+    "dataset": ("datasets", "Look at prepared datasets, merge, cut and export them."),
+}
+"""Modules of the commands, and what each does."""
 
-for command in COMMANDS:
-    app.command()(command)
-app.add_typer(dataset_app, name="dataset")
+
+def app_for(arguments: Sequence[str]) -> typer.Typer:
+    """All commands; the modules of those alone that the arguments name are imported."""
+    app = typer.Typer(
+        name="limner",
+        help="Describe pictures with recurrent networks, and train them.",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback(invoke_without_command=True)(root)
+    for name, (home, summary) in COMMANDS.items():
+        if name not in arguments:
+            app.command(name, help=summary)(_not_named)
+            continue
+        module = import_module(f"limner.cli.{home}")
+        if name == "dataset":
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name)(getattr(module, name))
+    return app
+
+
+def _not_named() -> None:
+    """In the place of a command that is not run."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -59,7 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         arguments = ["--debug"] * debug + [a for a in arguments if a != "--debug"]
-        status = app(arguments, prog_name="limner", standalone_mode=False)
+        status = app_for(arguments)(arguments, prog_name="limner", standalone_mode=False)
         sys.stdout.flush()
         return int(status or 0)
     except typer.Abort:
@@ -80,6 +102,8 @@ def _discard_stdout() -> None:
 
 def _explain(error: Exception) -> int:
     """Print one line for an exception; returns the exit status."""
+    from limner.terminal import say  # noqa: PLC0415 (slow: help does without)
+
     if hasattr(error, "format_message"):  # typer's usage errors
         say(f"limner: {error.format_message().rstrip('.')}; see `limner --help`")
         return InputError.exit_status

@@ -17,8 +17,9 @@ from limner.assessment import (
     text_fingerprint,
 )
 from limner.captioner import checkpoint_path, ensemble
+from limner.cli.options import struct_options
 from limner.data.results import join, read_candidates, read_references
-from limner.decoding import USUAL, Decoding
+from limner.decoding import DecodingConfig
 from limner.errors import InputError
 from limner.evaluation import evaluate as evaluate_model
 from limner.evaluation import score as score_captions
@@ -37,15 +38,6 @@ DataOption = Annotated[
     Path | None, typer.Option(help="Dataset; otherwise the one it was trained on.")
 ]
 SplitOption = Annotated[str | None, typer.Option(help="Otherwise dev, val or test.")]
-BeamOption = Annotated[
-    int, typer.Option(min=1, help="Captions followed at once; 1 is greedy decoding.")
-]
-PenaltyOption = Annotated[
-    float, typer.Option(min=0, help="How much a beam prefers longer captions.")
-]
-RepeatOption = Annotated[
-    int, typer.Option(min=0, help="No so many words in a row twice; 0 allows all.")
-]
 JsonOption = Annotated[
     Path | None,
     typer.Option("--json", metavar="OUT", help="Write all of it as JSON; - is stdout."),
@@ -55,27 +47,24 @@ JavaOption = Annotated[
 ]
 
 
+@struct_options
 def evaluate(
     models: Annotated[
         list[Path], typer.Argument(help="A run's folder, or a checkpoint; several speak as one.")
     ],
     data: DataOption = None,
     split: SplitOption = None,
-    beam_size: BeamOption = USUAL.beam_size,
-    length_penalty: PenaltyOption = USUAL.length_penalty,
-    no_repeat_ngram: RepeatOption = USUAL.no_repeat_ngram,
     as_json: JsonOption = None,
     java: JavaOption = True,
+    *,
+    decoding: DecodingConfig,
 ) -> None:
     """Caption a split and score it against the raw references, baselines beside it."""
     checkpoints, dataset = open_for(models, data)
     model: WordModel = checkpoints[0].model
     if len(checkpoints) > 1:
         model = ensemble([checkpoint.model for checkpoint in checkpoints])
-    how = Decoding(
-        beam_size=beam_size, length_penalty=length_penalty, no_repeat_ngram=no_repeat_ngram
-    )
-    found = assess(model, dataset, split, how, java=java)
+    found = assess(model, dataset, split, decoding, java=java)
     _warn_of_few(len(found.evaluation.captions))
     for problem in found.problems:
         say(f"limner: {problem}")
@@ -117,6 +106,7 @@ def score(
         print_rows(f"{len(said):,} pictures", {candidates.name: row}, provenance)
 
 
+@struct_options
 def compare(
     first: Annotated[Path, typer.Argument(help="A run or checkpoint.")],
     second: Annotated[Path, typer.Argument(help="Another.")],
@@ -126,10 +116,9 @@ def compare(
     ] = None,
     data: DataOption = None,
     split: SplitOption = None,
-    beam_size: BeamOption = USUAL.beam_size,
-    length_penalty: PenaltyOption = USUAL.length_penalty,
-    no_repeat_ngram: RepeatOption = USUAL.no_repeat_ngram,
     as_json: JsonOption = None,
+    *,
+    decoding: DecodingConfig,
 ) -> None:
     """Say whether the second is really better than the first: the paired bootstrap."""
     if references:
@@ -149,14 +138,11 @@ def compare(
         checkpoints, dataset = open_for([first, second], data)
         known = training_tokens(dataset)
         frequency = DocumentFrequency.of(known) if known else None
-        way = Decoding(
-            beam_size=beam_size, length_penalty=length_penalty, no_repeat_ngram=no_repeat_ngram
-        )
         ours, theirs = (
-            evaluate_model(one.model, dataset, split, way, frequency) for one in checkpoints
+            evaluate_model(one.model, dataset, split, decoding, frequency) for one in checkpoints
         )
         how = {
-            "decoding": str(way),
+            "decoding": str(decoding),
             "models": " and ".join(fingerprint(one.model) for one in checkpoints),
             "dataset": dataset.fingerprint[:12],
         }

@@ -10,8 +10,10 @@ import typer
 
 from limner.attention_map import SIZE, attention_map
 from limner.captioner import Caption, Captioner
+from limner.cli.options import struct_options
 from limner.data.pictures.images import Source, load_image, source_name
-from limner.decoding import USUAL, Decoding
+from limner.data.pictures.limits import ImageLimits
+from limner.decoding import DecodingConfig
 from limner.describe import describe
 from limner.errors import InputError
 from limner.explanation import Choice
@@ -24,6 +26,7 @@ LONGEST_STEM = 220
 """Bytes of a picture's name that are kept in a map's name: file systems take 255."""
 
 
+@struct_options
 def caption(
     pictures: Annotated[
         list[str],
@@ -52,39 +55,6 @@ def caption(
             metavar="FILE", help="Of a --backbone of PyTorch; 'download' fetches the library's own."
         ),
     ] = None,
-    beam_size: Annotated[
-        int, typer.Option(min=1, help="Captions followed at once; 1 is greedy decoding.")
-    ] = USUAL.beam_size,
-    n_best: Annotated[int, typer.Option(min=1, help="Captions of each picture.")] = 1,
-    length_penalty: Annotated[
-        float, typer.Option(min=0, help="How much a beam prefers longer captions.")
-    ] = USUAL.length_penalty,
-    max_length: Annotated[int, typer.Option(min=1, help="Words at most, the end counted.")] = 30,
-    min_length: Annotated[int, typer.Option(min=0, help="Words at least.")] = 0,
-    no_repeat_ngram: Annotated[
-        int, typer.Option(min=0, help="No so many words in a row twice; 0 allows all.")
-    ] = USUAL.no_repeat_ngram,
-    temperature: Annotated[
-        float | None, typer.Option(help="Draw words by chance: 1 as likely, below 1 surer.")
-    ] = None,
-    top_k: Annotated[
-        int | None, typer.Option(min=1, help="Draw from so many likeliest words alone.")
-    ] = None,
-    top_p: Annotated[
-        float, typer.Option(min=0, max=1, help="Draw from the likeliest of this probability.")
-    ] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="Of the drawing.")] = 0,
-    forbid: Annotated[list[str] | None, typer.Option(help="A word not to say; repeat.")] = None,
-    force: Annotated[
-        list[str] | None, typer.Option(help="A word that every caption must have; repeat.")
-    ] = None,
-    groups: Annotated[
-        int, typer.Option(min=1, help="Beams in so many groups that avoid each other's words.")
-    ] = 1,
-    diversity: Annotated[
-        float, typer.Option(min=0, help="How much the groups avoid each other's words.")
-    ] = 0.5,
-    unk: Annotated[bool, typer.Option("--unk", help="Allow <UNK> for unknown words.")] = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Each word's probability, and the runners-up.")
     ] = False,
@@ -92,49 +62,22 @@ def caption(
         Path | None,
         typer.Option(metavar="FOLDER", help="Draw there where the model looked for each word."),
     ] = None,
-    max_pixels: Annotated[
-        int | None,
-        typer.Option(min=1, help="Refuse larger pictures; otherwise what fits into 500 MB."),
-    ] = None,
-    allow_private: Annotated[
-        bool,
-        typer.Option(
-            "--allow-private", help="Fetch from this machine, private networks and by proxy, too."
-        ),
-    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line: image, caption, score.")
     ] = False,
+    *,
+    how: DecodingConfig,
+    limits: ImageLimits,
 ) -> None:
     """Describe pictures, a sentence each."""
-    try:
-        how = Decoding(
-            beam_size=beam_size,
-            n_best=n_best,
-            length_penalty=length_penalty,
-            max_length=max_length,
-            min_length=min_length,
-            no_repeat_ngram=no_repeat_ngram,
-            say_unk=unk,
-            forbidden=tuple(forbid or ()),
-            forced=tuple(force or ()),
-            groups=groups,
-            diversity=diversity,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            seed=seed,
-        )
-    except ValueError as error:
-        raise InputError(f"{error}; see `limner caption --help`") from None
     captioner = Captioner.load(*model or (), backbone=backbone, weights=weights)
     if attention:
         _check_maps(attention, captioner)
-    found, failed = find_pictures(pictures, allow_private=allow_private, max_pixels=max_pixels)
+    found, failed = find_pictures(pictures, limits)
     several = len(found) + len(failed) > 1
     names, sources = [name for name, _ in found], [source for _, source in found]
     drawn: set[str] = set()
-    captioned = captioner.caption_all(sources, how, max_pixels=max_pixels)
+    captioned = captioner.caption_all(sources, how, max_pixels=limits.max_pixels)
     for name, (source, result) in zip(names, captioned, strict=True):
         if isinstance(result, InputError):
             failed.append(str(result))
@@ -151,7 +94,7 @@ def caption(
                     _print_choices(choices)
         if attention:
             best = explain_caption(captioner.model, result[0].features, result[0].text)
-            _draw(attention, name, source, best, drawn, max_pixels)
+            _draw(attention, name, source, best, drawn, limits)
     for message in failed:
         say(f"limner: {message}")
     if failed:
@@ -197,7 +140,7 @@ def _draw(
     source: Source,
     choices: list[Choice],
     drawn: set[str],
-    max_pixels: int | None,
+    limits: ImageLimits,
 ) -> None:
     """Write NAME-attention.png; a second picture of one name gets a number."""
     stem = os.fsdecode(os.fsencode(Path(name).stem)[:LONGEST_STEM]) or "picture"
@@ -206,9 +149,8 @@ def _draw(
         file, number = f"{stem}-attention-{number}.png", number + 1
     drawn.add(file)
     buffer = io.BytesIO()
-    attention_map(load_image(source, size_hint=2 * SIZE, max_pixels=max_pixels), choices).save(
-        buffer, "PNG"
-    )
+    image = load_image(source, size_hint=2 * SIZE, limits=limits)
+    attention_map(image, choices).save(buffer, "PNG")
     write_atomically(folder / file, buffer.getvalue())
 
 

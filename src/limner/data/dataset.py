@@ -24,6 +24,7 @@ import numpy as np
 
 from limner.arrays import Array, Float, Int
 from limner.data.origins import Origins
+from limner.data.schema import DatasetInfo
 from limner.data.sources import Picture
 from limner.errors import InputError
 from limner.pca import Projection
@@ -103,7 +104,7 @@ class Dataset:
         splits: by name, e.g. "train" and "dev".
         references: {split: {image id: [raw captions]}}; empty for the course's folder, which
             does not hold them.
-        info: the contents of dataset.json.
+        info: what dataset.json holds.
         others: the same splits with the other kind of features, where both were kept: every place's
             in the place of the whole picture's.
     """
@@ -112,7 +113,7 @@ class Dataset:
     vocabulary: Vocabulary
     splits: dict[str, Split]
     references: dict[str, dict[str, list[str]]] = field(default_factory=dict)
-    info: dict[str, Any] = field(default_factory=dict)
+    info: DatasetInfo = field(default_factory=DatasetInfo)
     others: dict[str, Split] = field(default_factory=dict, repr=False)
 
     @property
@@ -135,14 +136,14 @@ class Dataset:
     def projection(self) -> Projection | None:
         """What the backbone's features went through before they were kept."""
         part = "grid" if self.has_grid and self.others else "features"
-        if part not in (self.info.get("backbone") or {}).get("pca", {}):
+        if not self.info.backbone or part not in self.info.backbone.pca:
             return None
         return Projection.load(self.path / f"{part}_pca.safetensors")
 
     @property
     def fingerprint(self) -> str:
         """Tells two datasets apart: what their captions, pictures and backbone were."""
-        return str(self.info.get("fingerprint", self.vocabulary.sha256))
+        return self.info.fingerprint or self.vocabulary.sha256
 
     def split(self, name: str | None = None) -> tuple[str, Split]:
         """A split by name; None takes the one to validate on: `dev`, else `val`, else `test`."""

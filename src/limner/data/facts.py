@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from limner.arrays import Array, Int
-from limner.data.backbones.backbone import backbone_title
+from limner.data.backbones.info import title_of
 from limner.data.dataset import Dataset
 from limner.vocabulary import NULL, UNK, Vocabulary
 
@@ -28,19 +29,19 @@ def facts_of(dataset: Dataset) -> dict[str, Any]:
         "vocabulary": {
             "size": len(words),
             "unit": words.unit,
-            "min_count": info.get("min_count"),
-            "max_words": info.get("max_words"),
+            "min_count": info.min_count,
+            "max_words": info.max_words,
         },
         "features": {
-            "kept": info.get("features", "grid" if dataset.has_grid else "pooled"),
+            "kept": info.features or ("grid" if dataset.has_grid else "pooled"),
             "shapes": {part: list(shape) for part, shape in shapes_of(dataset).items()},
             "dtype": train.features.dtype.name,
             "views": len(train.views),
-            "backbone": info.get("backbone"),
+            "backbone": msgspec.to_builtins(info.backbone),
         },
         "bytes": sum(file.stat().st_size for file in dataset.path.iterdir() if file.is_file()),
-        "sources": [dict(origin.source) for origin in dataset.origins.all],
-        "left_out": info.get("skipped", {}),
+        "sources": [msgspec.to_builtins(origin.source) for origin in dataset.origins.all],
+        "left_out": info.skipped,
         "fingerprint": dataset.fingerprint,
     }
 
@@ -53,15 +54,14 @@ def shapes_of(dataset: Dataset) -> dict[str, tuple[int, ...]]:
 
 def features_title(dataset: Dataset) -> str:
     """What its features are, in words: two datasets with one title can be put together."""
-    info, train = dataset.info, dataset.splits["train"]
-    facts = info.get("backbone") or {}
+    backbone, train = dataset.info.backbone, dataset.splits["train"]
     shapes = [" x ".join(map(str, shape)) for shape in shapes_of(dataset).values()]
     numbers = f"{' and '.join(shapes)} numbers as {train.features.dtype.name}"
     views = f", {len(train.views)} altered views" if train.views else ""
     components = "".join(
-        f", components {found['sha256'][:12]}" for found in facts.get("pca", {}).values()
+        f", components {found.sha256[:12]}" for found in (backbone.pca if backbone else {}).values()
     )
-    return f"{numbers} of {backbone_title(facts)}{components}{views}"
+    return f"{numbers} of {title_of(backbone)}{components}{views}"
 
 
 def _lengths(captions: Int[Array, "M T"], words: Vocabulary) -> dict[str, Any]:

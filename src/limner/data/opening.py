@@ -6,21 +6,16 @@ the SHA-256 that dataset.json has kept. Features are mapped, not read.
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import numpy as np
 
 from limner.data.course_folder import is_course_folder, open_course_folder
 from limner.data.dataset import Dataset, Split, check_split
 from limner.data.hdf5 import map_features, read_arrays
+from limner.data.schema import AGAIN, DatasetInfo, FileInfo, read_info
 from limner.errors import InputError
-from limner.files import existing, read_json, sha256_of
+from limner.files import existing, read_typed, sha256_of
 from limner.vocabulary import Vocabulary
-
-SCHEMA_VERSION = 1
-
-AGAIN = "prepare the dataset again"
 
 
 def open_dataset(path: Path | str) -> Dataset:
@@ -38,46 +33,31 @@ def open_dataset(path: Path | str) -> Dataset:
         return open_course_folder(path)
     info = _read_info(path)
     vocabulary = Vocabulary.load(existing(path / "vocab.json"))
-    if vocabulary.sha256 != info.get("vocabulary_sha256"):
+    if vocabulary.sha256 != info.vocabulary_sha256:
         raise InputError(
             f"{path / 'vocab.json'}: the vocabulary of another dataset; prepare this one again"
         )
     splits = {
-        name: _read_split(path, name, facts, vocabulary) for name, facts in info["splits"].items()
+        name: _read_split(path, name, counts.images, vocabulary)
+        for name, counts in info.splits.items()
     }
     if "train" not in splits:
         raise InputError(f"{path / 'dataset.json'}: no split `train`; {AGAIN}")
     references = _read_references(path, splits)
     parts = {part: _with_features(path, splits, part, info) for part in _parts(info)}
-    _check_files(path, info.get("files", {}))
+    _check_files(path, info.files)
     return Dataset(
         path, vocabulary, parts["features"], references, info, others=parts.get("grid", {})
     )
 
 
-class _Info(msgspec.Struct):
-    """What dataset.json holds besides, where it is there."""
-
-    files: dict[str, dict[str, int | str]] = {}
-    views: int = 0
-    features: str = "features"
-    backbone: dict[str, Any] | None = None
-    source: dict[str, str] = {}
-    sources: list[dict[str, Any]] = []
-    skipped: dict[str, str] = {}
-
-
-def _counts(facts: Any) -> bool:
-    return isinstance(facts, dict) and isinstance(facts.get("images"), int)
-
-
-def _parts(info: dict[str, Any]) -> list[str]:
+def _parts(info: DatasetInfo) -> list[str]:
     """What its files of features are called after."""
-    return ["features", "grid"] if info.get("features") == "both" else ["features"]
+    return ["features", "grid"] if info.features == "both" else ["features"]
 
 
 def _with_features(
-    path: Path, splits: dict[str, Split], part: str, info: dict[str, Any]
+    path: Path, splits: dict[str, Split], part: str, info: DatasetInfo
 ) -> dict[str, Split]:
     """The splits with features of this part, each file of which has as many numbers a picture."""
     found = {}
@@ -85,7 +65,7 @@ def _with_features(
     for name, split in splits.items():
         files = [path / f"{name}_{part}.h5"]
         if name == "train":
-            files += [path / view_file(part, view) for view in range(1, 1 + info.get("views", 0))]
+            files += [path / view_file(part, view) for view in range(1, 1 + info.views)]
         arrays = [map_features(file) for file in files]
         shape = shape or arrays[0].shape[1:]
         for file, array in zip(files, arrays, strict=True):
@@ -108,7 +88,7 @@ def _by(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
 
 
-def _read_info(path: Path) -> dict[str, Any]:
+def _read_info(path: Path) -> DatasetInfo:
     """dataset.json, which is written last: without it the folder is not finished."""
     if not path.is_dir():
         raise InputError(f"{path}: no such folder; `limner prepare` makes a dataset")
@@ -119,29 +99,12 @@ def _read_info(path: Path) -> dict[str, Any]:
                 f"{path}: half-prepared; run the same `limner prepare` again, it goes on there"
             )
         raise InputError(f"{path}: no dataset.json in it; `limner prepare` makes a dataset")
-    info = read_json(file, AGAIN)
-    if not isinstance(info, dict) or info.get("schema_version") != SCHEMA_VERSION:
-        found = info.get("schema_version") if isinstance(info, dict) else None
-        raise InputError(
-            f"{file}: schema version {found}, and this limner reads version {SCHEMA_VERSION}; "
-            "prepare the dataset again"
-        )
-    splits = info.get("splits")
-    if not isinstance(splits, dict) or not all(_counts(facts) for facts in splits.values()):
-        raise InputError(f"{file}: no table `splits` with their pictures counted; {AGAIN}")
-    try:
-        msgspec.convert(info, _Info)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{file}: {error}; {AGAIN}") from None
-    return info
+    return read_info(file)
 
 
 def _read_references(path: Path, splits: dict[str, Split]) -> dict[str, dict[str, list[str]]]:
     file = existing(path / "references.json")
-    try:
-        references = msgspec.json.decode(file.read_bytes(), type=dict[str, dict[str, list[str]]])
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise InputError(f"{file}: damaged JSON ({error}); {AGAIN}") from None
+    references = read_typed(file, AGAIN, dict[str, dict[str, list[str]]])
     for name, split in splits.items():
         known = references.get(name, {})
         if not all(known.get(image) for image in split.image_ids):
@@ -151,33 +114,32 @@ def _read_references(path: Path, splits: dict[str, Split]) -> dict[str, dict[str
     return references
 
 
-def _read_split(path: Path, name: str, facts: dict[str, int], vocabulary: Vocabulary) -> Split:
+def _read_split(path: Path, name: str, count: int, vocabulary: Vocabulary) -> Split:
     """A split, its features left out."""
     captions, image_idxs = read_arrays(
         path / "captions.h5", f"{name}_captions", f"{name}_image_idxs"
     )
     names = existing(path / f"{name}_images.txt").read_text("utf-8", errors="replace")
     image_ids = tuple(names.removesuffix("\n").split("\n"))  # a name may hold U+2028 and the like
-    if len(image_ids) != facts["images"]:
+    if len(image_ids) != count:
         raise InputError(
-            f"{path / f'{name}_images.txt'}: {len(image_ids)} names for {facts['images']} "
-            f"pictures; {AGAIN}"
+            f"{path / f'{name}_images.txt'}: {len(image_ids)} names for {count} pictures; {AGAIN}"
         )
     check_split(path / "captions.h5", name, captions, image_idxs, len(image_ids), len(vocabulary))
     return Split(captions, image_idxs, np.empty((0, 0)), image_ids)
 
 
-def _check_files(path: Path, files: dict[str, dict[str, Any]]) -> None:
+def _check_files(path: Path, files: dict[str, FileInfo]) -> None:
     """Every file is as long as when it was written; those that are read whole are the same."""
     for name, facts in files.items():
         file = existing(path / name)
         size = file.stat().st_size
-        if size != facts.get("bytes"):
+        if size != facts.bytes:
             raise InputError(
-                f"{file}: {size:,} bytes, and {facts.get('bytes')} were written; copy it again, "
+                f"{file}: {size:,} bytes, and {facts.bytes} were written; copy it again, "
                 "or prepare the dataset again"
             )
-        if "sha256" in facts and sha256_of(file) != facts["sha256"]:
+        if facts.sha256 and sha256_of(file) != facts.sha256:
             raise InputError(
                 f"{file}: not what was written (its SHA-256 is another); copy it again, or "
                 "prepare the dataset again"

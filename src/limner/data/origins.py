@@ -7,55 +7,35 @@ otherwise here.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from limner.arrays import Array, Int
+from limner.data.schema import DatasetInfo, Origin
 from limner.data.sources import Picture, read_source
 from limner.errors import InputError
-
-
-@dataclass(frozen=True)
-class Origin:
-    """A source that pictures of a dataset came from.
-
-    Attributes:
-        source: path, format, images and captions, as `prepare` notes them.
-        pictures: how many it gave to each split: rows that follow each other.
-        renamed: {name here: name there}.
-    """
-
-    source: Mapping[str, Any]
-    pictures: Mapping[str, int]
-    renamed: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def has_pictures(self) -> bool:
-        """Whether it had pictures at all, and not features alone."""
-        return self.source.get("format") != "features"
 
 
 class Origins:
     """All origins of a dataset, in the order of its rows.
 
     Args:
-        info: the contents of dataset.json.
+        info: what dataset.json holds.
         image_ids: {split: names of its pictures}.
 
-    >>> origins = Origins({"source": {"images": "photos"}}, {"train": ["a/1.jpg"]})
+    >>> from limner.data.schema import SourceInfo
+    >>> info = DatasetInfo(source=SourceInfo(images="photos"))
+    >>> origins = Origins(info, {"train": ["a/1.jpg"]})
     >>> origins.find("a/1.jpg").as_posix()
     'photos/a/1.jpg'
     """
 
-    def __init__(self, info: Mapping[str, Any], image_ids: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, info: DatasetInfo, image_ids: Mapping[str, Sequence[str]]) -> None:
         self._image_ids = image_ids
         counts = {split: len(images) for split, images in image_ids.items()}
-        alone = [{"source": info.get("source", {}), "pictures": counts}]
-        self.all = [Origin(**one) for one in info.get("sources", alone)]
+        self.all = info.sources or [Origin(info.source, counts)]
         self._shards: dict[str, Mapping[str, Picture]] = {}
 
     @property
@@ -71,14 +51,14 @@ class Origins:
         """
         origin = self._owner.get(image_id, self.all[0])
         name = origin.renamed.get(image_id, image_id)
-        if origin.source.get("format") == "webdataset":
-            path = str(origin.source["path"])
+        if origin.source.format == "webdataset":
+            path = str(origin.source.path)
             if name not in self._in_shards(path):
                 raise InputError(f"{path}: the picture {name} is not in it any more")
             return self._in_shards(path)[name]
         if not origin.has_pictures:
             raise InputError(f"{image_id}: only its features were given, no picture")
-        return Path(origin.source.get("images", "")) / name
+        return Path(origin.source.images or "") / name
 
     def cut(self, rows: Mapping[str, Int[Array, " M"]]) -> list[Origin]:
         """The origins of these rows of each split, which ascend."""
@@ -118,23 +98,16 @@ class Origins:
         return owner
 
 
-def noted(origins: Sequence[Origin]) -> dict[str, Any]:
+def noted(origins: Sequence[Origin]) -> DatasetInfo:
     """What dataset.json says of them.
 
-    >>> noted([Origin({"path": "a"}, {"train": 2})])
-    {'source': {'path': 'a'}}
+    >>> from limner.data.schema import SourceInfo
+    >>> noted([Origin(SourceInfo(path="a"), {"train": 2})]).source.path
+    'a'
     """
     origins = _joined(origins)
-    first = {"source": dict(origins[0].source)}
-    if len(origins) == 1 and not origins[0].renamed:
-        return first
-    return {
-        **first,
-        "sources": [
-            {"source": dict(o.source), "pictures": dict(o.pictures), "renamed": dict(o.renamed)}
-            for o in origins
-        ],
-    }
+    alone = len(origins) == 1 and not origins[0].renamed
+    return DatasetInfo(source=origins[0].source, sources=None if alone else origins)
 
 
 def _joined(origins: Sequence[Origin]) -> list[Origin]:
@@ -145,7 +118,8 @@ def _joined(origins: Sequence[Origin]) -> list[Origin]:
             last = joined.pop()
             counts = Counter(last.pictures)
             counts.update(origin.pictures)
-            joined.append(Origin(origin.source, counts, {**last.renamed, **origin.renamed}))
+            renamed = {**last.renamed, **origin.renamed}
+            joined.append(Origin(origin.source, dict(counts), renamed))
         else:
             joined.append(origin)
     return joined

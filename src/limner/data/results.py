@@ -31,7 +31,7 @@ def read_candidates(path: Path) -> dict[str, str]:
     Raises:
         InputError: if the file is missing, none of the formats, or has two captions of a picture.
     """
-    captions = _read(path)
+    captions = read_references(path)
     for image, several in captions.items():
         if len(several) > 1:
             raise InputError(
@@ -46,10 +46,6 @@ def read_references(path: Path) -> Captions:
     Raises:
         InputError: if the file is missing, or none of the formats.
     """
-    return _read(path)
-
-
-def _read(path: Path) -> Captions:
     text = read_text(path)
     captions: Captions = {}
     if text.lstrip()[0] in "[{":

@@ -15,19 +15,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from limner.arrays import Array, Float, Int
 from limner.data.blocks import blocks
 from limner.data.hdf5 import h5_writer
-from limner.data.opening import SCHEMA_VERSION, view_file
+from limner.data.opening import view_file
+from limner.data.schema import DatasetInfo, FileInfo, SplitInfo
+from limner.data.tokens import References, TokenConfig
 from limner.errors import InputError
 from limner.files import sha256_of, sweep, write_atomically
 from limner.pca import Projection, fit
-from limner.vocabulary import Vocabulary, characters, tokenize
-
-References = Mapping[str, Mapping[str, Sequence[str]]]
-"""{split: {image id: raw captions}}"""
 
 
 @dataclass(frozen=True)
@@ -63,75 +62,13 @@ Features = dict[str, dict[str, list[list[Rows]]]]
 Parts are "features", and beside it "grid" where both are kept."""
 
 
-@dataclass(frozen=True)
-class Captions:
-    """How captions become ids.
-
-    Attributes:
-        min_count: words that stand less often in the training captions become `<UNK>`.
-        max_words: longer captions are cut.
-        characters: tokens are characters, not words.
-    """
-
-    min_count: int = 5
-    max_words: int = 20
-    characters: bool = False
-
-    def tokens(self, text: str) -> list[str]:
-        """A caption's words, or their characters."""
-        words = tokenize(text)
-        return characters(words[: self.max_words]) if self.characters else words
-
-    def vocabulary(self, references: References) -> Vocabulary:
-        """The words of the training captions.
-
-        Raises:
-            InputError: if there would be none.
-        """
-        texts = (text for several in references["train"].values() for text in several)
-        vocabulary = Vocabulary.build(map(self.tokens, texts), self.min_count)
-        if self.characters and not vocabulary.of_characters:
-            raise InputError(
-                "captions of several words are too few for a vocabulary of characters; lower "
-                "--min-count, or leave --tokens out"
-            )
-        if len(vocabulary) == 4:
-            raise InputError(
-                f"no word stands {self.min_count} times in the training captions; lower --min-count"
-            )
-        return vocabulary
-
-    def encode(self, references: References, vocabulary: Vocabulary) -> dict[str, Array]:
-        """Arrays of captions.h5; words are found anew, rather than kept for all captions."""
-        longest = max(len(self.tokens(text)) for text in _texts(references))
-        length = (longest if self.characters else min(longest, self.max_words)) + 2
-        arrays: dict[str, Array] = {}
-        for split, images in references.items():
-            counts = [len(texts) for texts in images.values()]
-            captions = np.zeros((sum(counts), length), np.int32)
-            for row, text in enumerate(_texts({split: images})):
-                captions[row] = vocabulary.encode(self.tokens(text), length)
-            arrays[f"{split}_captions"] = captions
-            arrays[f"{split}_image_idxs"] = np.repeat(
-                np.arange(len(counts), dtype=np.int32), counts
-            )
-        return arrays
-
-
-def _texts(references: References) -> Iterator[str]:
-    """All captions, in order."""
-    for images in references.values():
-        for texts in images.values():
-            yield from texts
-
-
 def write_dataset(
     out: Path,
     references: References,
-    how: Captions,
+    how: TokenConfig,
     features: Features,
     dtype: np.dtype[Any],
-    info: Mapping[str, Any],
+    info: DatasetInfo,
     projections: Mapping[str, Projection] | None = None,
 ) -> None:
     """Write all files of a dataset.
@@ -142,7 +79,7 @@ def write_dataset(
         how: captions become ids.
         features: in the order of `references`.
         dtype: of the features on disk.
-        info: more for dataset.json.
+        info: what else dataset.json says: backbone, sources, fingerprint and the like.
         projections: {part: what its features went through}.
 
     Raises:
@@ -169,30 +106,27 @@ def write_dataset(
     for split, images in references.items():
         names.append(f"{split}_images.txt")
         write_atomically(out / names[-1], "".join(f"{image}\n" for image in images))
-    facts = {
-        "schema_version": SCHEMA_VERSION,
-        "limner_version": version("limner"),
-        "splits": {
-            split: {"images": len(images), "captions": len(arrays[f"{split}_captions"])}
+    whole = msgspec.structs.replace(
+        info,
+        limner_version=version("limner"),
+        splits={
+            split: SplitInfo(len(images), len(arrays[f"{split}_captions"]))
             for split, images in references.items()
         },
-        "vocabulary_sha256": vocabulary.sha256,
-        "tokenizer": "limner.vocabulary.tokenize",
-        "min_count": how.min_count,
-        "max_words": how.max_words,
-        **info,
-        "files": {name: _facts_of(out / name) for name in sorted(names)},
-    }
+        vocabulary_sha256=vocabulary.sha256,
+        tokenizer="limner.vocabulary.tokenize",
+        min_count=how.min_count,
+        max_words=how.max_words,
+        files={name: _info_of(out / name) for name in sorted(names)},
+    )
     sweep(out, [*names, "dataset.json"])
-    text = json.dumps(facts, ensure_ascii=False, indent=2)
-    write_atomically(out / "dataset.json", text + "\n")
+    write_atomically(out / "dataset.json", whole.to_json())
 
 
-def _facts_of(file: Path) -> dict[str, Any]:
+def _info_of(file: Path) -> FileInfo:
     """Its length, and the SHA-256 of what is read whole when a dataset is opened."""
-    facts: dict[str, Any] = {"bytes": file.stat().st_size}
     is_mapped = file.suffix == ".h5" and file.name != "captions.h5"
-    return facts if is_mapped else {**facts, "sha256": sha256_of(file)}
+    return FileInfo(file.stat().st_size, None if is_mapped else sha256_of(file))
 
 
 def _write_features(path: Path, pieces: Sequence[Rows], dtype: np.dtype[Any]) -> None:

@@ -5,17 +5,22 @@ are not asked for any more.
 """
 
 from limner.decoding.beam import beam_search
+from limner.decoding.config import GREEDY, DecodingConfig
 from limner.decoding.constraints import Constraints
-from limner.decoding.decode import USUAL, Decoding, decode
+from limner.decoding.decode import decode
 from limner.decoding.decoder import BigramDecoder, Decoder, State
 from limner.decoding.sampling import greedy, sample
 
+Decoding = DecodingConfig
+"""The older name."""
+
 __all__ = [
-    "USUAL",
+    "GREEDY",
     "BigramDecoder",
     "Constraints",
     "Decoder",
     "Decoding",
+    "DecodingConfig",
     "State",
     "beam_search",
     "decode",

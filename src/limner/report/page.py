@@ -71,7 +71,7 @@ def _settings(dataset: Dataset, checkpoint: Checkpoint) -> dict[str, Any]:
         training["seconds"] = f"{training['seconds']:,.0f}"
     return {
         "dataset": dataset.path.name,
-        "backbone": (checkpoint.info.get("backbone") or {}).get("name", "unknown"),
+        "backbone": checkpoint.backbone.name if checkpoint.backbone else "unknown",
         "parameters": f"{model.num_parameters:,}",
         "vocabulary": f"{len(model.word_to_idx):,} {checkpoint.vocabulary.unit}",
         **{name.replace("_", " "): value for name, value in training.items()},

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import tomli_w
 
@@ -134,7 +135,7 @@ class RunFolder:
         """
         info = {
             "limner_version": version("limner"),
-            "backbone": self._dataset.info.get("backbone"),
+            "backbone": msgspec.to_builtins(self._dataset.info.backbone),
             "dataset": {
                 "path": str(self._dataset.path.resolve()),
                 "fingerprint": self._dataset.fingerprint,

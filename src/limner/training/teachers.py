@@ -13,7 +13,7 @@ from safetensors.numpy import save
 
 from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
-from limner.data.backbones.backbone import backbone_title, same_features
+from limner.data.backbones.info import same_features, title_of
 from limner.data.dataset import Dataset
 from limner.engine.numpy import fast_decoder
 from limner.errors import InputError
@@ -87,7 +87,7 @@ class Teachers:
 
     def _open(self, path: Path) -> CaptioningModel:
         checkpoint, dataset = load_checkpoint(path), self._dataset
-        model, theirs = checkpoint.model, checkpoint.info.get("backbone")
+        model, theirs = checkpoint.model, checkpoint.backbone
         try:
             check_features(dataset, model)
         except InputError as error:
@@ -95,8 +95,8 @@ class Teachers:
         other = None
         if model.word_to_idx != dataset.vocabulary.word_to_idx:
             other = "another vocabulary"
-        elif not same_features(dataset.info.get("backbone"), theirs):
-            other = f"other features, of {backbone_title(theirs or {})},"
+        elif not same_features(dataset.info.backbone, theirs):
+            other = f"other features, of {title_of(theirs)},"
         if other:
             raise InputError(
                 f"{path}: a teacher with {other} than {dataset.path}; name models trained on "

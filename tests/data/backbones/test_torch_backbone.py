@@ -85,7 +85,7 @@ def test_vgg16_fc7_is_the_courses_network(vgg):
     pixels = np.stack([backbone.preprocess(noise((320, 240), seed)) for seed in range(2)])
     rows = backbone.features(pixels)
     np.testing.assert_array_equal(backbone.features(pixels), rows)
-    found = backbone.parts(rows)
+    found = backbone.run(pixels)
     with torch.inference_mode():
         features, last = vgg_by_hand(tensors, torch.tensor(pixels))
     np.testing.assert_allclose(found["features"], features, rtol=1e-4, atol=1e-4)
@@ -113,7 +113,7 @@ def test_a_toml_file_beside_the_weights_comes_before_that(vgg, tmp_path):
     assert backbone.preprocess(Image.new("RGB", (9, 9), (127, 127, 130)))[:, 3, 3].tolist() == [
         3, 0, 0,
     ]  # fmt: skip
-    assert backbone.describe()["preprocessing"]["size"] == 64
+    assert backbone.describe().size == 64
     path.with_suffix(".toml").write_text('mean = 127\nscale = 1\noutput = "fc6"\n')
     with pytest.raises(InputError, match=r"vgg16\.toml: output is for ONNX networks; leave it out"):
         TorchBackbone("vgg16-fc7", path)
@@ -275,7 +275,7 @@ def check(backbone, run, caught, transform):
     """The network's numbers are the library's, and its pictures nearly so."""
     pictures = [noise((320, 240), seed) for seed in range(2)]
     pixels = np.stack([backbone.preprocess(picture) for picture in pictures])
-    found = backbone.parts(backbone.features(pixels))
+    found = backbone.run(pixels)
     with torch.inference_mode():
         run(torch.tensor(pixels))
     for name, expected in caught.items():
@@ -294,7 +294,7 @@ def test_a_torchvision_transformer_gives_its_tokens(tmp_path):
     backbone = open_backbone("vit_b_32", weights=tmp_path / "net.pth", keep="both")
     assert backbone.shapes == {"features": (768,), "grid": (49, 768)}
     pixels = backbone.preprocess(noise((320, 240)))[None]
-    found = backbone.parts(backbone.features(pixels))
+    found = backbone.run(pixels)
     caught = {}
     module.encoder.register_forward_hook(lambda _, inputs, output: caught.update(all=output))
     with torch.inference_mode():

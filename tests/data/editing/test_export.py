@@ -12,6 +12,7 @@ from limner.data.dataset import Split
 from limner.data.editing.export import export_coco, export_jsonl, export_webdataset
 from limner.data.opening import open_dataset
 from limner.data.results import read_references
+from limner.data.schema import DatasetInfo, SourceInfo
 from limner.data.sources import FORMATS, read_source
 from limner.errors import InputError, LimnerError
 
@@ -128,7 +129,7 @@ def test_names_that_are_hard_on_a_tar_file(data, drawn, tmp_path):
         new.parent.mkdir(parents=True, exist_ok=True)
         new.write_bytes((drawn / "images" / old).read_bytes())
     moved = renamed(data, names)
-    moved = replace(moved, info={**data.info, "source": {"images": str(images)}})
+    moved = replace(moved, info=DatasetInfo(source=SourceInfo(images=str(images))))
     [train_shard, *_], _ = export_webdataset(moved, tmp_path / "shards")
     members = samples(train_shard)
     keys = ["a_b.jpg", "ordner/hünd.jpg", f"{'x' * 120}.jpg", "same.jpg", "same_png.png"]
@@ -144,7 +145,7 @@ def test_pictures_that_are_gone_are_left_out_by_name(data, drawn, tmp_path):
     images.mkdir()
     for image in some:
         (images / image).write_bytes((drawn / "images" / image).read_bytes())
-    moved = replace(data, info={**data.info, "source": {"images": str(images)}})
+    moved = replace(data, info=DatasetInfo(source=SourceInfo(images=str(images))))
     files, gone = export_webdataset(moved, tmp_path / "shards")
     assert [file.name for file in files] == ["train-000000.tar"]
     assert len(gone) == 21
@@ -158,7 +159,7 @@ def test_pictures_that_are_gone_are_left_out_by_name(data, drawn, tmp_path):
 
 
 def test_features_stand_in_for_pictures_that_never_were(data, tmp_path):
-    bare = replace(data, info={**data.info, "source": {"format": "features"}})
+    bare = replace(data, info=DatasetInfo(source=SourceInfo(format="features")))
     files, _ = export_webdataset(bare, tmp_path / "shards")
     members = {name: part for file in files for name, part in samples(file).items()}
     for split in bare.splits.values():

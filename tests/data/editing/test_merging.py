@@ -6,12 +6,12 @@ import pytest
 from PIL import Image, ImageOps
 
 from limner.data.editing.merging import merge
-from limner.data.editing.picking import open_captioned, same_words
-from limner.data.editing.subset import subset
-from limner.data.preparing.job import Job
+from limner.data.editing.picking import open_captioned, same_tokens
+from limner.data.editing.subset import SubsetConfig, subset
+from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.look import open_picture
 from limner.data.preparing.prepare import prepare
-from limner.data.writing import Captions
+from limner.data.tokens import TokenConfig
 from limner.errors import InputError
 
 NAMES = [f"shapes-{number:06d}.jpg" for number in range(24)]
@@ -43,12 +43,12 @@ def second(first, drawn, tmp_path_factory):
     with (folder / "captions.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
     out = folder / "second"
-    job = Job(
-        folder / "images",
-        out,
+    job = PrepareConfig(
+        source=folder / "images",
+        out=out,
         captions=folder / "captions.csv",
-        words=Captions(1),
-        split_files={"train": listed(folder, rows)},
+        min_count=1,
+        split={"train": listed(folder, rows)},
     )
     return prepare(job, lambda line: None)
 
@@ -75,7 +75,7 @@ def caption_of(data, image):
 def merged(first, second, tmp_path_factory):
     reports = []
     out = tmp_path_factory.mktemp("merged") / "both"
-    return merge([first, second], out, same_words(first), reports.append), reports
+    return merge([first, second], out, same_tokens(first), reports.append), reports
 
 
 def split_of(data, image):
@@ -125,22 +125,28 @@ def test_every_row_is_there_and_every_picture_found(merged, first, second):
             open_picture(data.picture(image), size_hint=64)
     assert data.picture(f"second/{OTHER[0]}") == second.picture(OTHER[0])
     assert data.picture(OTHER[0]) == first.picture(OTHER[0])
-    assert data.info["min_count"] == first.info["min_count"]
+    assert data.info.min_count == first.info.min_count
     assert "again" in data.vocabulary.word_to_idx
+
+
+def subset_of(data, out, images):
+    names = out.with_name(f"{out.name}.txt")
+    names.write_text("\n".join(images))
+    return subset(data, out, TokenConfig(min_count=1), SubsetConfig(images=names), print)
 
 
 def test_a_part_of_what_was_merged(merged, second, tmp_path):
     data, _ = merged
     wanted = [f"second/{OTHER[1]}", NAMES[20]]
-    cut = subset(data, tmp_path / "cut", Captions(1), images=wanted, report=lambda line: None)
+    cut = subset_of(data, tmp_path / "cut", wanted)
     assert cut.picture(wanted[0]) == second.picture(OTHER[1])
 
 
 def test_merged_again_nothing_is_new(merged, second, tmp_path):
     data, _ = merged
-    again = merge([data, data], tmp_path / "again", same_words(data), lambda line: None)
+    again = merge([data, data], tmp_path / "again", same_tokens(data), lambda line: None)
     assert again.references == data.references
-    third = merge([second, data], tmp_path / "third", Captions(1), lambda line: None)
+    third = merge([second, data], tmp_path / "third", TokenConfig(min_count=1), lambda line: None)
     named = f"both/{OTHER[0]}"
     assert third.picture(named) == data.picture(OTHER[0])
     assert third.picture(OTHER[0]) == second.picture(OTHER[0])
@@ -148,20 +154,20 @@ def test_merged_again_nothing_is_new(merged, second, tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"pca": 4}, {"views": 1}, {"keep": "both"}, {"size": 64}, {"dtype": "float16"}],
+    [{"pca": 4}, {"views": 1}, {"features": "both"}, {"size": 64}, {"dtype": "float16"}],
     ids=lambda change: next(iter(change)),
 )
 def test_other_features_are_refused(first, drawn, tmp_path, change):
-    job = Job(
-        drawn / "images",
-        tmp_path / "other",
+    job = PrepareConfig(
+        source=drawn / "images",
+        out=tmp_path / "other",
         captions=drawn / "captions.csv",
-        words=Captions(2),
+        min_count=2,
         **change,
     )
     other = prepare(job, lambda line: None)
     with pytest.raises(InputError) as caught:
-        merge([first, other], tmp_path / "out", Captions(2))
+        merge([first, other], tmp_path / "out", TokenConfig(min_count=2))
     line = str(caught.value)
     assert line.startswith(f"{other.path}: ")
     assert f"and {first.path} has 1280 numbers as float32 of efficientnet_lite0" in line
@@ -170,12 +176,12 @@ def test_other_features_are_refused(first, drawn, tmp_path, change):
 
 
 def test_halves_with_components_and_views_become_one_again(drawn, tmp_path):
-    job = Job(
-        drawn / "images",
-        tmp_path / "whole",
+    job = PrepareConfig(
+        source=drawn / "images",
+        out=tmp_path / "whole",
         captions=drawn / "captions.csv",
-        words=Captions(2),
-        keep="both",
+        min_count=2,
+        features="both",
         size=64,
         views=1,
         pca=5,
@@ -183,14 +189,13 @@ def test_halves_with_components_and_views_become_one_again(drawn, tmp_path):
     whole = prepare(job, lambda line: None)
     train = whole.splits["train"].image_ids
     parts = [
-        subset(whole, tmp_path / f"{n}", Captions(1), images=some, report=lambda line: None)
-        for n, some in enumerate((train[:8], train[8:]))
+        subset_of(whole, tmp_path / f"{n}", some) for n, some in enumerate((train[:8], train[8:]))
     ]
-    joined = merge(parts, tmp_path / "joined", Captions(2), lambda line: None)
+    joined = merge(parts, tmp_path / "joined", TokenConfig(min_count=2), lambda line: None)
     assert joined.splits["train"].image_ids == train
     for before, after in ((whole.splits, joined.splits), (whole.others, joined.others)):
         np.testing.assert_array_equal(after["train"].features, before["train"].features)
         np.testing.assert_array_equal(after["train"].views[0], before["train"].views[0])
     np.testing.assert_array_equal(joined.splits["train"].captions, whole.splits["train"].captions)
     assert joined.projection.sha256 == whole.projection.sha256
-    assert joined.info["source"] == whole.info["source"]
+    assert joined.info.source == whole.info.source

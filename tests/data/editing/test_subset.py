@@ -1,26 +1,35 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from limner.data.editing.picking import open_captioned, same_words
-from limner.data.editing.subset import subset
+from limner.data.editing.picking import open_captioned, same_tokens
+from limner.data.editing.subset import SubsetConfig, subset
 from limner.data.opening import open_dataset
-from limner.data.preparing.job import Job
+from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import prepare
-from limner.data.writing import Captions
+from limner.data.tokens import TokenConfig
 from limner.errors import InputError
 from limner.vocabulary import UNK, tokenize
+
+FIVE = SubsetConfig(split={"train": 5})
 
 
 @pytest.fixture(scope="module")
 def rich(drawn, tmp_path_factory):
     """Both kinds of features, a view, components."""
     out = tmp_path_factory.mktemp("rich") / "dataset"
-    words = Captions(min_count=2)
     table = drawn / "captions.csv"
-    job = Job(
-        drawn / "images", out, captions=table, words=words, keep="both", size=64, views=1, pca=5
+    job = PrepareConfig(
+        source=drawn / "images",
+        out=out,
+        captions=table,
+        min_count=2,
+        features="both",
+        size=64,
+        views=1,
+        pca=5,
     )
     return prepare(job, lambda line: None)
 
@@ -34,7 +43,9 @@ def rows_by_id(splits):
 
 
 def test_features_grid_and_views_go_with_their_pictures(rich, tmp_path):
-    cut = subset(rich, tmp_path / "cut", same_words(rich), counts={"train": 6, "dev": 1})
+    cut = subset(
+        rich, tmp_path / "cut", same_tokens(rich), SubsetConfig(split={"train": 6, "dev": 1})
+    )
     assert {name: len(split.image_ids) for name, split in cut.splits.items()} == {
         "train": 6,
         "dev": 1,
@@ -47,14 +58,14 @@ def test_features_grid_and_views_go_with_their_pictures(rich, tmp_path):
             for array, expected in zip(arrays, before[image], strict=True):
                 np.testing.assert_array_equal(array, expected)
     assert cut.projection.sha256 == rich.projection.sha256
-    assert cut.info["backbone"] == rich.info["backbone"]
+    assert cut.info.backbone == rich.info.backbone
     order = [rich.splits["train"].image_ids.index(image) for image in cut.splits["train"].image_ids]
     assert order == sorted(order)
 
 
 def test_the_vocabulary_is_made_anew(tiny_dataset, tmp_path):
     data = open_captioned(tiny_dataset)
-    cut = subset(data, tmp_path / "cut", Captions(3, 8), counts={"train": 5})
+    cut = subset(data, tmp_path / "cut", TokenConfig(min_count=3, max_words=8), FIVE)
     texts = [text for several in cut.references["train"].values() for text in several]
     words = [word for text in texts for word in tokenize(text)]
     assert set(cut.vocabulary.idx_to_word[4:]) == {w for w in words if words.count(w) >= 3}
@@ -70,7 +81,12 @@ def test_the_vocabulary_is_made_anew(tiny_dataset, tmp_path):
 def test_the_seed_decides(tiny_dataset, tmp_path):
     data = open_captioned(tiny_dataset)
     drawn = [
-        subset(data, tmp_path / f"{number}", same_words(data), counts={"train": 9}, seed=seed)
+        subset(
+            data,
+            tmp_path / f"{number}",
+            same_tokens(data),
+            SubsetConfig(split={"train": 9}, seed=seed),
+        )
         for number, seed in enumerate((0, 0, 1))
     ]
     ids = [one.splits["train"].image_ids for one in drawn]
@@ -84,7 +100,9 @@ def test_a_list_of_pictures(tiny_dataset, tmp_path):
     train, dev = data.splits["train"].image_ids, data.splits["dev"].image_ids
     reports = []
     wanted = [train[7], "nowhere.jpg", dev[0], train[2]]
-    cut = subset(data, tmp_path / "cut", Captions(1), images=wanted, report=reports.append)
+    (tmp_path / "list.txt").write_text("\n".join(wanted))
+    config = SubsetConfig(images=tmp_path / "list.txt")
+    cut = subset(data, tmp_path / "cut", TokenConfig(min_count=1), config, reports.append)
     assert cut.splits["train"].image_ids == (train[2], train[7])
     assert cut.splits["dev"].image_ids == (dev[0],)
     assert "test" not in cut.splits
@@ -94,23 +112,30 @@ def test_a_list_of_pictures(tiny_dataset, tmp_path):
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ({"counts": {"train": 21}}, "--split train=21: .* has 20 such pictures in train"),
-        ({"counts": {"train": 0}}, "no picture to train on would be left"),
-        ({"counts": {"fold": 1}}, "no split fold; it has train, dev, test"),
-        ({"images": ["nowhere.jpg"]}, "no picture to train on would be left"),
+        ({"split": {"train": 21}}, "--split train=21: .* has 20 such pictures in train"),
+        ({"split": {"train": 0}}, "no picture to train on would be left"),
+        ({"split": {"fold": 1}}, "no split fold; it has train, dev, test"),
+        ({"images": Path("list.txt")}, "no picture to train on would be left"),
     ],
 )
-def test_what_cannot_be_cut(tiny_dataset, tmp_path, how, message):
+def test_what_cannot_be_cut(tiny_dataset, tmp_path, monkeypatch, how, message):
+    monkeypatch.chdir(tmp_path)
+    Path("list.txt").write_text("nowhere.jpg")
     data = open_captioned(tiny_dataset)
     with pytest.raises(InputError, match=message):
-        subset(data, tmp_path / "cut", same_words(data), report=lambda line: None, **how)
+        subset(data, tmp_path / "cut", same_tokens(data), SubsetConfig(**how), lambda line: None)
     assert not (tmp_path / "cut").exists()
 
 
 def test_another_dataset_is_not_overwritten(tiny_dataset, tmp_path):
     data = open_captioned(tiny_dataset)
-    first = subset(data, tmp_path / "cut", same_words(data), counts={"train": 5})
+    first = subset(data, tmp_path / "cut", same_tokens(data), FIVE)
     with pytest.raises(InputError, match="holds a dataset already"):
-        subset(data, tmp_path / "cut", same_words(data))
+        subset(data, tmp_path / "cut", same_tokens(data), FIVE)
     kept = json.loads((tmp_path / "cut" / "dataset.json").read_text())
     assert kept["fingerprint"] == first.fingerprint == open_dataset(first.path).fingerprint
+
+
+def test_a_seed_without_a_draw():
+    with pytest.raises(ValueError, match="seed has no effect with split unset"):
+        SubsetConfig(seed=1)

@@ -13,8 +13,11 @@ import pytest
 
 from limner.data.pictures import addresses
 from limner.data.pictures.addresses import is_public
+from limner.data.pictures.limits import ImageLimits
 from limner.data.pictures.remote import fetch_bytes, image_from_url
 from limner.errors import InputError
+
+PRIVATE = ImageLimits(allow_private=True)
 
 PICTURE = b"P6 2 1 255\n" + bytes([255, 0, 0, 0, 0, 255])
 
@@ -91,7 +94,7 @@ def test_this_machine_in_any_spelling_is_refused_unless_allowed(host):
         assert "--allow-private" in str(caught.value) or "cannot be reached" in str(caught.value)
         assert server.asked == []
         if host not in ("localhost", "127.0.0.1."):  # which may be ::1 first, or no name at all
-            assert fetch_bytes(url, allow_private=True) == PICTURE
+            assert fetch_bytes(url, limits=PRIVATE) == PICTURE
 
 
 def test_ipv6(monkeypatch):
@@ -103,14 +106,14 @@ def test_ipv6(monkeypatch):
         url = f"http://[::1]:{server.server_port}/a.ppm"
         with pytest.raises(InputError, match=r"a\.ppm: a private address; --allow-private"):
             fetch_bytes(url)
-        assert fetch_bytes(url, allow_private=True) == PICTURE
+        assert fetch_bytes(url, limits=PRIVATE) == PICTURE
 
 
 def test_what_was_fetched_with_permission_is_not_served_without(tmp_path):
     with serving() as server:
         url = f"http://127.0.0.1:{server.server_port}/a.ppm"
-        fetch_bytes(url, allow_private=True)
-        assert fetch_bytes(url, allow_private=True) == PICTURE
+        fetch_bytes(url, limits=PRIVATE)
+        assert fetch_bytes(url, limits=PRIVATE) == PICTURE
         assert len(server.asked) == 1  # the second came from the cache
         with pytest.raises(InputError, match="a private address"):
             fetch_bytes(url)
@@ -180,9 +183,9 @@ def test_five_redirects_and_not_six():
         for count in range(1, 7):
             url = f"http://127.0.0.1:{server.server_port}/to?{url}"
             if count <= 5:
-                assert fetch_bytes(url, allow_private=True) == PICTURE
+                assert fetch_bytes(url, limits=PRIVATE) == PICTURE
         with pytest.raises(InputError, match="redirected more than five times"):
-            fetch_bytes(url, allow_private=True)
+            fetch_bytes(url, limits=PRIVATE)
 
 
 def test_a_proxy_is_used_with_permission_alone(monkeypatch):
@@ -193,7 +196,7 @@ def test_a_proxy_is_used_with_permission_alone(monkeypatch):
         url = f"http://127.0.0.2:{public.server_port}/a"
         assert fetch_bytes(url) == PICTURE
         assert (len(public.asked), proxy.asked) == (1, [])
-        assert fetch_bytes(url, allow_private=True) == PICTURE
+        assert fetch_bytes(url, limits=PRIVATE) == PICTURE
         assert [path for path, _ in proxy.asked] == [url]
 
 

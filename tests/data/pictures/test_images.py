@@ -15,6 +15,7 @@ from PIL import Image
 
 from limner.data.pictures import images, rgb
 from limner.data.pictures.images import load_image, source_name
+from limner.data.pictures.limits import ImageLimits
 from limner.errors import InputError
 
 RED, GREEN, BLUE, WHITE, BLACK = (
@@ -204,15 +205,24 @@ def test_strips_and_the_whole_give_the_same(monkeypatch):
         np.testing.assert_array_equal(np.asarray(load_image(picture, size_hint=hint)), pixels)
 
 
+@pytest.mark.parametrize("count", [0, 10**18, 1.5])
+def test_a_pixel_limit_that_can_be_none(count):
+    with pytest.raises(ValueError, match=f"max_pixels {count}: expected a whole number from 1"):
+        ImageLimits(max_pixels=count)
+
+
 def test_the_pixel_limit_goes_both_ways(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # put back afterwards
     with pytest.raises(InputError, match="48 x 32 pixels, more than the 1,535 that are read"):
-        load_image(PNG, max_pixels=1535)
-    assert load_image(PNG, max_pixels=1536).size == (48, 32)
+        load_image(PNG, limits=ImageLimits(max_pixels=1535))
+    assert load_image(PNG, limits=ImageLimits(max_pixels=1536)).size == (48, 32)
     with pytest.raises(InputError, match=r"10,000 x 6,000 pixels, more than the 50,625,000 that"):
         load_image(encode(Image.new("LA", (10_000, 6_000))))
     large = encode(Image.new("1", (12_000, 9_001)))
-    assert load_image(large, size_hint=100, max_pixels=12_000 * 9_001).size == (134, 101)
+    assert load_image(large, size_hint=100, limits=ImageLimits(max_pixels=12_000 * 9_001)).size == (
+        134,
+        101,
+    )
 
 
 def test_heic_gets_advice_of_its_own():

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from limner.data.pictures import addresses
+from limner.data.pictures.limits import ImageLimits
 from limner.data.pictures.remote import fetch_image, image_from_url, placeholder
 from limner.errors import InputError
 
@@ -126,7 +127,7 @@ class Misbehaviour(BaseHTTPRequestHandler):
         pass
 
 
-fetch_here = partial(fetch_image, allow_private=True)
+fetch_here = partial(fetch_image, limits=ImageLimits(allow_private=True))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from limner.data.preparing.check import find, summary
-from limner.data.preparing.job import Job
+from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import look_before
 from limner.data.sources import read_source
 
@@ -43,7 +43,9 @@ def folder(tmp_path):
 @pytest.fixture
 def findings(folder):
     split_files = {split: folder / f"{split}.txt" for split in ("train", "dev")}
-    return look_before(Job(folder, folder / "out", split_files=split_files), lambda line: None)
+    return look_before(
+        PrepareConfig(source=folder, out=folder / "out", split=split_files), lambda line: None
+    )
 
 
 def test_pictures_and_captions(findings, folder):
@@ -118,7 +120,7 @@ def test_pictures_in_no_split_and_captions_without_words(folder):
     (folder / "captions.csv").write_text(
         "image,caption,split\na.jpg,a dog,train\nb.jpg,!!!,train\nc.jpg,a cat,\nalone.jpg,x,dev\n"
     )
-    found = look_before(Job(folder, folder / "out"), lambda line: None)
+    found = look_before(PrepareConfig(source=folder, out=folder / "out"), lambda line: None)
     assert found.unsplit == ["c.jpg"]
     assert found.wordless == ["b.jpg"]
     told = summary(found)

@@ -1,14 +1,11 @@
 """What the work takes, foretold, and beside what it took."""
 
-from dataclasses import replace
-
 import pytest
 
+from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.cost import Cost
 from limner.data.preparing.feature_rows import FromPictures
-from limner.data.preparing.job import Job
-from limner.data.preparing.prepare import look_before, prepare
-from limner.data.writing import Captions
+from limner.data.preparing.prepare import backbone_of, look_before, prepare
 from limner.errors import LimnerError
 
 
@@ -22,18 +19,20 @@ def feature_bytes(dataset):
     "change",
     [
         {},
-        {"keep": "grid"},
-        {"keep": "both", "views": 2},
+        {"features": "grid"},
+        {"features": "both", "views": 2},
         {"dtype": "float16"},
-        {"keep": "both", "pca": 7},
+        {"features": "both", "pca": 7},
     ],
 )
 def test_bytes_are_those_that_are_written(drawn, tmp_path, change):
-    words = Captions(min_count=2)
     captions = drawn / "captions.csv"
-    job = Job(drawn / "images", tmp_path / "out", captions=captions, size=64, words=words)
-    job = replace(job, **change)
-    cost = FromPictures(job, look_before(job, lambda line: None), job.open_backbone()).cost()
+    job = PrepareConfig(
+        source=drawn / "images", out=tmp_path / "out", captions=captions, size=64, min_count=2
+    )
+    job = job.changed(**change)
+    found = look_before(job, lambda line: None)
+    cost = FromPictures(job, found, backbone_of(job, found.source)).cost()
     dataset = prepare(job, lambda line: None)
     headers = 2048 * len(list(dataset.path.glob("*.h5")))
     assert cost.bytes <= feature_bytes(dataset) <= cost.bytes + headers

@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -138,7 +139,7 @@ def test_what_the_plan_says(start, wanted, backbone, tmp_path):
     start().run(wanted, lambda done, total: None)
     plan = json.loads((tmp_path / "partial" / "plan.json").read_text())
     assert plan["rows"] == list(wanted)
-    assert plan["backbone"] == backbone.describe()
+    assert plan["backbone"] == msgspec.to_builtins(backbone.describe())
 
 
 def test_a_picture_that_changes_after_the_look_is_not_taken(backbone, drawn, tmp_path):

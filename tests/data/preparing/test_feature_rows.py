@@ -1,17 +1,19 @@
 """Datasets of features that somebody has made before, without a picture."""
 
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
 
 from limner.captioner import Captioner
 from limner.data.opening import open_dataset
-from limner.data.preparing.job import Job
+from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import prepare
-from limner.data.writing import Captions
 from limner.errors import InputError
-from limner.run import TrainingRun
-from limner.settings import TrainConfig
+from limner.training.run import TrainingRun
+from limner.models import RNNConfig
+from limner.training.config import TrainConfig
 
 
 @pytest.fixture
@@ -30,8 +32,8 @@ def folder(tmp_path, features):
 
 
 def job(folder, **more):
-    more = {"words": Captions(min_count=2), **more}
-    return Job(folder / "features.npy", folder / "dataset", **more)
+    more = {"min_count": 2, **more}
+    return PrepareConfig(source=folder / "features.npy", out=folder / "dataset", **more)
 
 
 def test_rows_by_their_ids(folder, features):
@@ -44,8 +46,8 @@ def test_rows_by_their_ids(folder, features):
     assert len(found) == 29
     for image, row in found.items():
         np.testing.assert_array_equal(row, features[int(image[1:])])
-    assert dataset.info["backbone"]["name"] == "features.npy"
-    assert dataset.info["backbone"]["dim"] == 6
+    assert dataset.info.backbone.name == "features.npy"
+    assert dataset.info.backbone.dim == 6
     assert prepare(job(folder), reports.append).fingerprint == dataset.fingerprint
     assert reports[-1].endswith("prepared already, nothing to do")
 
@@ -53,7 +55,7 @@ def test_rows_by_their_ids(folder, features):
 def test_a_folder_with_them(folder):
     """The folder in the place of the file is the same source."""
     by_name = prepare(job(folder), lambda line: None)
-    by_folder = Job(folder, folder / "again", words=Captions(min_count=2))
+    by_folder = PrepareConfig(source=folder, out=folder / "again", min_count=2)
     assert prepare(by_folder, lambda line: None).fingerprint == by_name.fingerprint
 
 
@@ -69,12 +71,12 @@ def test_components_of_a_grid(folder, rng):
     with h5py.File(folder / "grid.h5", "w") as file:
         file["features"] = grid
         file["ids"] = [f"p{number}" for number in range(30)]
-    given = Job(
-        folder / "grid.h5",
-        folder / "dataset",
+    given = PrepareConfig(
+        source=folder / "grid.h5",
+        out=folder / "dataset",
         captions=folder / "captions.csv",
-        words=Captions(min_count=2),
-        keep="grid",
+        min_count=2,
+        features="grid",
         pca=3,
     )
     dataset = prepare(given, lambda line: None)
@@ -88,9 +90,10 @@ def test_components_of_a_grid(folder, rng):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"keep": "grid"}, "has 6 numbers a picture; say --features pooled"),
-        ({"views": 1}, "leave --views and --size out"),
-        ({"size": 224}, "leave --views and --size out"),
+        ({"features": "grid"}, "has 6 numbers a picture; say --features pooled"),
+        ({"views": 1, "size": 224}, "leave --views and --size out"),
+        ({"images": Path()}, "--images has no effect with the features of features.npy"),
+        ({"max_pixels": 9}, "leave --max-pixels out"),
         ({"pca": 7}, "--pca 7: features of 6 numbers have no more"),
     ],
 )
@@ -104,12 +107,12 @@ def test_a_backbone_that_did_not_make_them(folder, tmp_path):
     from limner.data.backbones.onnx_backbone import _BUNDLED
 
     with pytest.raises(InputError, match="6 numbers a picture, and efficientnet_lite0 gives 1280"):
-        prepare(job(folder, backbone=_BUNDLED), lambda line: None)
+        prepare(job(folder, backbone=str(_BUNDLED)), lambda line: None)
 
 
 def test_a_model_of_them_names_both_when_it_is_to_look_at_a_picture(folder):
     dataset = prepare(job(folder), lambda line: None)
-    config = TrainConfig(wordvec_dim=4, hidden_dim=4, epochs=1, batch_size=8)
+    config = TrainConfig(model=RNNConfig(wordvec_dim=4, hidden_dim=4), epochs=1, batch_size=8)
     TrainingRun(dataset, folder / "run", config, report=lambda line: None).train()
     with pytest.raises(InputError) as error:
         Captioner.load(folder / "run")

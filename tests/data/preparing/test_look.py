@@ -7,6 +7,7 @@ import tarfile
 import pytest
 from PIL import Image
 
+from limner.data.pictures.limits import ImageLimits
 from limner.data.preparing.look import AT_ONCE, look, open_picture
 from limner.data.sources import Member
 from limner.errors import InputError
@@ -53,9 +54,9 @@ def test_one_in_a_tar_file_is_named_with_it(three):
 
 
 def test_a_limit_on_pixels(three):
-    seen = look(three, max_pixels=19_999)
+    seen = look(three, limits=ImageLimits(max_pixels=19_999))
     assert "200 x 100 pixels" in seen["file"].problem
-    assert look(three, max_pixels=20_000)["file"].problem is None
+    assert look(three, limits=ImageLimits(max_pixels=20_000))["file"].problem is None
 
 
 def test_progress(three):

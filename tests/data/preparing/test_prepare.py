@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -15,10 +14,10 @@ from limner.data.backbones.open_backbone import open_backbone
 from limner.data.opening import open_dataset
 from limner.data.pictures.images import load_image
 from limner.data.pictures.views import view_of
-from limner.data.preparing.job import Job
+from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import prepare
+from limner.data.schema import SplitInfo
 from limner.data.sources import read_captions
-from limner.data.writing import Captions
 from limner.errors import InputError
 from limner.files import locked
 from limner.vocabulary import tokenize
@@ -58,12 +57,13 @@ def troubled(drawn, tmp_path_factory):
 
 def job_for(troubled, out):
     split_files = {name: troubled / f"{name}.txt" for name in ("train", "dev")}
-    return Job(
-        troubled / "images",
-        out,
+    return PrepareConfig(
+        source=troubled / "images",
+        out=out,
         captions=troubled / "captions.csv",
-        split_files=split_files,
-        words=Captions(min_count=2, max_words=8),
+        split=split_files,
+        min_count=2,
+        max_words=8,
     )
 
 
@@ -101,7 +101,7 @@ def test_every_trouble_is_reported_by_name(undisturbed, troubled):
     for report, (start, reason) in zip(reports[1:], expected, strict=False):
         assert report.startswith(start)
         assert reason in report
-    assert dataset.info["skipped"] == {
+    assert dataset.info.skipped == {
         name: report.removesuffix(" (left out)")
         for name, report in zip((TRUNCATED, EMPTY, TEXT), reports[6:9], strict=True)
     }
@@ -113,10 +113,7 @@ def test_rows_are_the_good_pictures_in_order(undisturbed, troubled):
     train, dev = dataset.splits["train"], dataset.splits["dev"]
     assert list(train.image_ids) == [name for name in NAMES[:18] if name not in BAD]
     assert list(dev.image_ids) == NAMES[18:23]
-    assert dataset.info["splits"] == {
-        "train": {"images": 15, "captions": 76},
-        "dev": {"images": 5, "captions": 25},
-    }
+    assert dataset.info.splits == {"train": SplitInfo(15, 76), "dev": SplitInfo(5, 25)}
     for split in (train, dev):
         assert len(split.features) == len(split.image_ids)
         for image, row in zip(split.image_ids, split.features, strict=True):
@@ -154,7 +151,7 @@ def test_references_are_raw(undisturbed, troubled):
 @pytest.mark.parametrize("count", [None, 4, 24, 48])
 def test_views_of_the_training_pictures(undisturbed, job, count):
     """After all pictures, their mirror images, then crops; stopped, it goes on with any."""
-    more = replace(job, views=2)
+    more = job.changed(views=2)
     if count:
         stopped_after(more, count, 50)
     dataset = prepare(more, lambda line: None)
@@ -175,9 +172,9 @@ def test_views_of_the_training_pictures(undisturbed, job, count):
 
 
 def test_larger_pictures(job):
-    dataset = prepare(replace(job, keep="grid", size=96), lambda line: None)
+    dataset = prepare(job.changed(features="grid", size=96), lambda line: None)
     assert dataset.splits["dev"].features.shape == (5, 9, 1819)
-    assert dataset.info["backbone"]["preprocessing"]["size"] == 96
+    assert dataset.info.backbone.size == 96
 
 
 def test_prepared_already(undisturbed, job, monkeypatch):
@@ -192,26 +189,26 @@ def test_prepared_already(undisturbed, job, monkeypatch):
 @pytest.mark.parametrize(
     "change",
     [
-        {"words": Captions(3, 8)},
-        {"words": Captions(2, 9)},
+        {"min_count": 3, "max_words": 8},
+        {"min_count": 2, "max_words": 9},
         {"dtype": "float16"},
         {"pca": 4},
-        {"keep": "both"},
+        {"features": "both"},
     ],
 )
 def test_another_dataset_is_not_overwritten(undisturbed, job, change):
     dataset, _ = undisturbed
     shutil.copytree(dataset.path, job.out)
     with pytest.raises(InputError, match=r"holds a dataset with other (words|features|backbone)"):
-        prepare(replace(job, **change), lambda line: None)
+        prepare(job.changed(**change), lambda line: None)
     assert files_of(job.out) == files_of(dataset.path)
 
 
 def test_other_pictures_are_another_dataset(drawn, tmp_path):
     """Even of as many bytes."""
     images = shutil.copytree(drawn / "images", tmp_path / "images")
-    job = Job(
-        images, tmp_path / "out", captions=drawn / "captions.csv", words=Captions(min_count=2)
+    job = PrepareConfig(
+        source=images, out=tmp_path / "out", captions=drawn / "captions.csv", min_count=2
     )
     first = prepare(job, lambda line: None).fingerprint
     content = bytearray((images / NAMES[3]).read_bytes())
@@ -266,13 +263,13 @@ def test_a_batch_cut_short_is_made_anew(undisturbed, job):
     assert files_of(job.out) == files_of(undisturbed[0].path)
 
 
-@pytest.mark.parametrize("change", [{"words": Captions(1, 9)}, {"pca": 3}])
+@pytest.mark.parametrize("change", [{"min_count": 1, "max_words": 9}, {"pca": 3}])
 def test_features_outlive_other_changes(job, tmp_path, change):
     """Half-done work stands when captions, splits or words become others."""
     stopped_after(job, 12)
-    counts = extracted(replace(job, **change))
+    counts = extracted(job.changed(**change))
     assert counts[0] == 16
-    once = prepare(replace(job, out=tmp_path / "once", **change), lambda line: None)
+    once = prepare(job.changed(out=tmp_path / "once", **change), lambda line: None)
     again = open_dataset(job.out)
     for name, split in once.splits.items():
         np.testing.assert_allclose(again.splits[name].features, split.features, atol=1e-4)
@@ -295,12 +292,12 @@ def test_a_changed_picture_is_noticed_and_no_other_made_again(troubled, job, tmp
     assert NAMES[1] not in split["train"].image_ids
 
 
-@pytest.mark.parametrize("change", [{"size": 96}, {"keep": "grid"}, {"dtype": "float16"}])
+@pytest.mark.parametrize("change", [{"size": 96}, {"features": "grid"}, {"dtype": "float16"}])
 def test_features_of_another_backbone_are_not_mixed(undisturbed, job, change):
     stopped_after(job, 12)
     before = files_of(job.out / "partial")
     with pytest.raises(InputError) as error:
-        prepare(replace(job, **change), lambda line: None)
+        prepare(job.changed(**change), lambda line: None)
     message = str(error.value)
     assert message.startswith(
         f"{job.out / 'partial'}: half of a preparation with efficientnet_lite0"
@@ -330,7 +327,7 @@ def test_two_at_once(job):
 def test_out_inside_the_source(troubled, tmp_path):
     """What is made of a folder is not taken for a part of it, half done or whole."""
     folder = shutil.copytree(troubled, tmp_path / "mine")
-    inside = Job(folder, folder / "dataset", words=Captions(min_count=2))
+    inside = PrepareConfig(source=folder, out=folder / "dataset", min_count=2)
     stopped_after(inside, 8)
     dataset = prepare(inside, lambda line: None)
     reports = []
@@ -343,7 +340,7 @@ def test_out_is_the_source(job):
     with pytest.raises(
         InputError, match="images: holds the pictures; name another folder by --out"
     ):
-        prepare(replace(job, out=job.source / "."), lambda line: None)
+        prepare(job.changed(out=job.source / "."), lambda line: None)
     assert sorted(job.source.iterdir()) == before
 
 
@@ -357,7 +354,7 @@ def test_out_is_a_file(job):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"words": Captions(10_000)}, "no word stands 10000 times.*lower --min-count"),
+        ({"min_count": 10_000}, "no word stands 10000 times.*lower --min-count"),
         ({"source": "nowhere"}, "nowhere: no such f"),
         ({"source": "elsewhere"}, "elsewhere"),
     ],
@@ -367,7 +364,7 @@ def test_what_cannot_be_prepared(job, tmp_path, change, message):
     if "source" in change:
         change = {"source": tmp_path / change["source"]}
     with pytest.raises(InputError, match=message):
-        prepare(replace(job, **change), lambda line: None)
+        prepare(job.changed(**change), lambda line: None)
     assert not (job.out / "dataset.json").exists()
 
 
@@ -376,7 +373,7 @@ def test_no_picture_can_be_read(job, tmp_path):
     for name in NAMES:
         (tmp_path / "images" / name).write_text("not a picture")
     with pytest.raises(InputError, match="none of its 23 pictures can be read"):
-        prepare(replace(job, source=tmp_path / "images"), lambda line: None)
+        prepare(job.changed(source=tmp_path / "images"), lambda line: None)
 
 
 def test_a_picture_that_goes_while_it_works(troubled, job, tmp_path):
@@ -390,7 +387,7 @@ def test_a_picture_that_goes_while_it_works(troubled, job, tmp_path):
     reports = []
     dataset = prepare(mine, reports.append, vanish)
     assert any(NAMES[7] in report and "(left out)" in report for report in reports)
-    assert NAMES[7] in dataset.info["skipped"]
+    assert NAMES[7] in dataset.info.skipped
     assert len(dataset.splits["train"].features) == 14
     assert np.isfinite(dataset.splits["train"].features).all()
 
@@ -398,10 +395,10 @@ def test_a_picture_that_goes_while_it_works(troubled, job, tmp_path):
 @pytest.mark.parametrize("keep", ["pooled", "grid", "both"])
 def test_principal_components(job, keep):
     """Of the training pictures alone; kept with the dataset."""
-    job = replace(job, keep=keep, size=96, dtype="float32")
+    job = job.changed(features=keep, size=96, dtype="float32")
     reports = []
-    dataset = prepare(replace(job, pca=5), reports.append)
-    raw = prepare(replace(job, out=job.out.with_name("raw")), lambda line: None)
+    dataset = prepare(job.changed(pca=5), reports.append)
+    raw = prepare(job.changed(out=job.out.with_name("raw")), lambda line: None)
     for grid in {"pooled": [False], "grid": [True], "both": [False, True]}[keep]:
         ours, theirs = dataset.reading(grid), raw.reading(grid)
         assert ours.has_grid == theirs.has_grid == grid
@@ -418,11 +415,11 @@ def test_principal_components(job, keep):
 
 
 def test_both_kinds_of_features_from_one_look(job):
-    dataset = prepare(replace(job, keep="both", size=96, views=1), lambda line: None)
+    dataset = prepare(job.changed(features="both", size=96, views=1), lambda line: None)
     for grid, keep in ((False, "pooled"), (True, "grid")):
         ours = dataset.reading(grid)
         alone = prepare(
-            replace(job, out=job.out.with_name(keep), keep=keep, size=96, views=1),
+            job.changed(out=job.out.with_name(keep), features=keep, size=96, views=1),
             lambda line: None,
         )
         assert ours.has_grid == grid
@@ -451,8 +448,8 @@ BATCHES_OF_FOUR = "import limner.data.preparing.extraction as e; e.BATCH = 4\n"
 
 
 def command(job, before=""):
-    options = [f"--split={name}={path}" for name, path in job.split_files.items()]
-    numbers = ["--min-count", str(job.words.min_count), "--max-words", str(job.words.max_words)]
+    options = [f"--split={name}={path}" for name, path in job.split.items()]
+    numbers = ["--min-count", str(job.min_count), "--max-words", str(job.max_words)]
     paths = [str(job.source), "--captions", str(job.captions), "--out", str(job.out)]
     code = BATCHES_OF_FOUR + before + LIMNER
     return [sys.executable, "-c", code, "prepare", *paths, *options, *numbers]

@@ -10,14 +10,14 @@ and `open_backbone` chooses between them.
 import math
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from PIL import Image
 
 from limner.arrays import Array, Float
-from limner.data.backbones.preprocessing import SINCE, Preprocessing, preprocessing_facts, to_pixels
+from limner.data.backbones.info import BackboneInfo
+from limner.data.backbones.preprocessing import Preprocessing, preprocessing_facts, to_pixels
 
 DIMENSIONS = {"features": 2, "grid": 3}
 """Of what is kept of N pictures: (N, D) and (N, L, G)."""
@@ -85,77 +85,16 @@ class Backbone(ABC):
         flat = [found[name].reshape(-1, math.prod(shape)) for name, shape in self.shapes.items()]
         return np.concatenate(flat, axis=1).reshape(-1, *self.shape)
 
-    def parts(self, rows: Float[Array, "N *_ F"]) -> dict[str, Float[Array, "N ..."]]:
-        """Return views of such rows by what they hold: "features" (N, D), "grid" (N, L, G).
-
-        Example:
-            >>> from limner.data.backbones.open_backbone import open_backbone
-            >>> backbone = open_backbone(keep="both")
-            >>> {name: part.shape for name, part in backbone.parts(np.zeros((2, 90411))).items()}
-            {'features': (2, 1280), 'grid': (2, 49, 1819)}
-        """
-        flat = rows.reshape(len(rows), math.prod(self.shape))
-        ends = np.cumsum([math.prod(shape) for shape in self.shapes.values()])
-        parts = zip(self.shapes.items(), np.split(flat, ends[:-1], axis=1), strict=True)
-        return {name: part.reshape(len(rows), *shape) for (name, shape), part in parts}
-
-    def describe(self) -> dict[str, Any]:
-        """Return name, sha256, preprocessing, dim, as datasets and checkpoints do.
-
-        With a grid, ``places`` too; with both, ``grid_dim``.
-        """
-        facts = {
-            "name": self.name,
-            "sha256": self.sha256,
-            "preprocessing": preprocessing_facts(self.preprocessing),
-            "dim": self.dim,
-        }
-        if self.places is not None:
-            facts["places"] = self.places
-        if len(self.shapes) > 1:
-            facts["grid_dim"] = self.shapes["grid"][-1]
-        return facts
-
-
-def backbone_title(facts: Mapping[str, Any]) -> str:
-    """A backbone, in words, from what `Backbone.describe` says of it.
-
-    >>> backbone_title({"name": "net", "sha256": "0123456789abcdef", "preprocessing": {"size": 64}})
-    'net (0123456789ab, pictures of 64 x 64)'
-    """
-    size = facts.get("preprocessing", {}).get("size")
-    pictures = f", pictures of {size} x {size}" if size else ""
-    return f"{facts.get('name')} ({str(facts.get('sha256'))[:12]}{pictures})"
-
-
-def same_backbone(facts: Mapping[str, Any] | None, others: Mapping[str, Any] | None) -> bool:
-    """Whether features mean the same: one network, its pictures made ready in one way.
-
-    Args:
-        facts, others: what `Backbone.describe` said; what is not known is taken to be the same.
-    """
-    if not facts or not others:
-        return True
-    return facts.get("sha256") == others.get("sha256") and not made_ready_otherwise(facts, others)
-
-
-def made_ready_otherwise(facts: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
-    """Return the keys of `Preprocessing` in which two backbones differ, of those known of both.
-
-    >>> made_ready_otherwise({"preprocessing": {"size": 64}}, {"preprocessing": {"size": 96}})
-    ['size']
-    """
-    ours, theirs = facts.get("preprocessing"), others.get("preprocessing")
-    if not ours or not theirs:
-        return []
-    ours, theirs = {**SINCE, **ours}, {**SINCE, **theirs}
-    return sorted(key for key in ours.keys() & theirs.keys() if ours[key] != theirs[key])
-
-
-def same_features(facts: Mapping[str, Any] | None, others: Mapping[str, Any] | None) -> bool:
-    """Whether two datasets' features, or a model's, mean the same: backbone and components."""
-    components = [(one or {}).get("pca", {}) for one in (facts, others)]
-    return same_backbone(facts, others) and components[0] == components[1]
+    def describe(self) -> BackboneInfo:
+        """Return what datasets and checkpoints keep of it."""
+        return BackboneInfo(
+            name=self.name,
+            sha256=self.sha256,
+            preprocessing=preprocessing_facts(self.preprocessing),
+            dim=self.dim,
+            places=self.places,
+            grid_dim=self.shapes["grid"][-1] if len(self.shapes) > 1 else None,
+        )
 
 
 def cores() -> int:

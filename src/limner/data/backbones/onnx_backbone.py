@@ -8,6 +8,7 @@ ready (`Preprocessing`). This is the only module that imports onnxruntime.
     L: places of a picture    G: length of a place's feature vector
 """
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -171,6 +172,7 @@ def _open_session(path: Path) -> "InferenceSession":
 
     One thread a run: batches that run side by side keep more cores busy than one that is split.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime  # noqa: PLC0415 (slow: paid by those alone who need a network)
 
     options = onnxruntime.SessionOptions()

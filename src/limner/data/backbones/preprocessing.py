@@ -12,6 +12,7 @@ from PIL import Image
 
 from limner.arrays import Array, Float
 from limner.errors import InputError
+from limner.files import read_typed
 
 PerChannel = float | tuple[float, float, float]
 
@@ -90,17 +91,12 @@ def read_preprocessing(path: Path) -> Preprocessing:
         InputError: missing, no TOML, an unknown or absent key, a value of the wrong type; the
             message names the file and the key.
     """
-    try:
-        return msgspec.toml.decode(path.read_bytes(), type=Preprocessing)
-    except FileNotFoundError:
+    if not path.exists():
         raise InputError(
             f"{path}: no such file; say in it how pictures are made ready for the network: "
             f"{', '.join(Preprocessing.__struct_fields__)}"
-        ) from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the file") from None
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise InputError(f"{path}: {str(error).splitlines()[0]}; correct the file") from None
+        )
+    return read_typed(path, "correct the file", Preprocessing)
 
 
 def preprocessing_facts(how: Preprocessing) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from limner.errors import InputError
+from limner.files import read_typed
 
 BUNDLED = Path(__file__).parents[2] / "bundled" / "downloads.toml"
 
@@ -37,7 +37,7 @@ class RemoteFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """
 
     url: str
-    bytes: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    bytes: Annotated[int, msgspec.Meta(ge=1, le=10**15)] | None = None
     sha256: Annotated[str, _hexadecimal(64)] | None = None
     md5: Annotated[str, _hexadecimal(32)] | None = None
     unpack: Literal["zip", "tar", "no"] = "no"
@@ -95,16 +95,6 @@ def read_catalog(path: Path | None = None) -> dict[str, Download]:
         >>> sorted(read_catalog())
         ['coco-captioning', 'coco2014', 'flickr30k', 'flickr8k']
     """
-    return _read(BUNDLED) | (_read(path) if path else {})
-
-
-def _read(path: Path) -> dict[str, Download]:
-    try:
-        return msgspec.toml.decode(path.read_bytes(), type=dict[str, Download])
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-    except (msgspec.MsgspecError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"{path}: {reason}; correct the file, docs/download.md has its keys"
-        ) from None
+    remedy = "correct the file, docs/download.md has its keys"
+    catalogs = [read_typed(one, remedy, dict[str, Download]) for one in (BUNDLED, path) if one]
+    return {name: entry for catalog in catalogs for name, entry in catalog.items()}

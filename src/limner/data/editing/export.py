@@ -10,16 +10,29 @@ import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from msgspec import Meta
 
+from limner.config import Config, Positive
 from limner.data.dataset import Dataset
 from limner.errors import InputError
 from limner.files import atomic_folder, write_atomically
 
-SHARD_SIZE = 1000
-"""Pictures in a shard of WebDataset."""
+
+class ExportConfig(Config, frozen=True, kw_only=True):
+    """What a dataset is exported to."""
+
+    format: Annotated[Literal["coco", "jsonl", "webdataset"], Meta(description="What to write.")]
+    shard_size: Annotated[
+        Positive, Meta(description="Number of images in a shard of WebDataset.")
+    ] = 1000
+
+    def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
+        """As in `Config`."""
+        yield self.format != "webdataset", ("shard_size",), f"format {self.format}"
+
 
 _COCO_NAME = re.compile(r"(?:^|[_/])(\d{12})\.\w+$")
 
@@ -85,7 +98,7 @@ def export_jsonl(dataset: Dataset, out: Path) -> list[Path]:
 
 
 def export_webdataset(
-    dataset: Dataset, out: Path, shard_size: int = SHARD_SIZE
+    dataset: Dataset, out: Path, shard_size: int = 1000
 ) -> tuple[list[Path], dict[str, str]]:
     """Write `{split}-000000.tar` into a folder: pictures as they are, KEY.jpg, and KEY.json.
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from limner.data.backbones.backbone import same_features
+from limner.data.backbones.info import same_features
 from limner.data.blocks import blocks
 from limner.data.dataset import Dataset
 from limner.data.editing.picking import Pick, check_free, write_picked
 from limner.data.facts import features_title
 from limner.data.preparing.duplicates import find_same, named, tell_same
-from limner.data.writing import Captions
+from limner.data.tokens import TokenConfig
 from limner.errors import InputError
 
 
@@ -79,7 +79,7 @@ class _Joined:
 def merge(
     datasets: Sequence[Dataset],
     out: Path,
-    words: Captions,
+    words: TokenConfig,
     report: Callable[[str], None] = print,
 ) -> Dataset:
     """Write several datasets as one.
@@ -114,8 +114,7 @@ def merge(
 
 def _check_features(first: Dataset, other: Dataset) -> None:
     titles = [features_title(dataset) for dataset in (first, other)]
-    facts = [dataset.info.get("backbone") for dataset in (first, other)]
-    if not same_features(*facts) or titles[0] != titles[1]:
+    if not same_features(first.info.backbone, other.info.backbone) or titles[0] != titles[1]:
         raise InputError(
             f"{other.path}: {titles[1]}, and {first.path} has {titles[0]}: other features; prepare "
             "both with the same backbone and options"

@@ -3,17 +3,20 @@
 The vocabulary is made anew, from what people wrote.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from limner.arrays import Array, Int
+from limner.config import sha256_of_json
 from limner.data.dataset import Dataset, Split
 from limner.data.opening import open_dataset
-from limner.data.origins import Origin, noted
-from limner.data.writing import Captions, Features, References, Rows, write_dataset
+from limner.data.origins import noted
+from limner.data.schema import Origin
+from limner.data.tokens import References, TokenConfig
+from limner.data.writing import Features, Rows, write_dataset
 from limner.errors import InputError
 from limner.pca import Projection
 
@@ -70,18 +73,18 @@ def check_free(out: Path) -> None:
         )
 
 
-def same_words(dataset: Dataset) -> Captions:
+def same_tokens(dataset: Dataset) -> TokenConfig:
     """How a dataset's captions became ids."""
-    usual = Captions()
-    return Captions(
-        dataset.info.get("min_count", usual.min_count),
-        dataset.info.get("max_words", usual.max_words),
-        dataset.vocabulary.of_characters,
+    usual = TokenConfig()
+    return TokenConfig(
+        min_count=dataset.info.min_count or usual.min_count,
+        max_words=dataset.info.max_words or usual.max_words,
+        tokens="char" if dataset.vocabulary.of_characters else "word",
     )
 
 
 def write_picked(
-    out: Path, picks: Sequence[Pick], references: References, words: Captions
+    out: Path, picks: Sequence[Pick], references: References, words: TokenConfig
 ) -> Dataset:
     """Write rows of one or several datasets as a new one, in bounded memory.
 
@@ -96,21 +99,21 @@ def write_picked(
         LimnerError: if the disk is full.
     """
     first = picks[0].dataset
-    info = {
-        "fingerprint": _fingerprint(picks, references, words),
-        "backbone": first.info["backbone"],
-        "features": first.info.get("features", "grid" if first.has_grid else "pooled"),
-        "views": len(first.splits["train"].views),
-        **noted([origin for pick in picks for origin in pick.origins()]),
-        "skipped": {
+    info = msgspec.structs.replace(
+        noted([origin for pick in picks for origin in pick.origins()]),
+        fingerprint=_fingerprint(picks, references, words),
+        backbone=first.info.backbone,
+        features=first.info.features or ("grid" if first.has_grid else "pooled"),
+        views=len(first.splits["train"].views),
+        skipped={
             image: why
             for pick in reversed(picks)
-            for image, why in pick.dataset.info.get("skipped", {}).items()
+            for image, why in pick.dataset.info.skipped.items()
         },
-    }
+    )
     projections = {
         part: Projection.load(first.path / f"{part}_pca.safetensors")
-        for part in first.info["backbone"].get("pca", {})
+        for part in (first.info.backbone.pca if first.info.backbone else ())
     }
     dtype = first.splits["train"].features.dtype
     write_dataset(out, references, words, _features(picks, references), dtype, info, projections)
@@ -145,11 +148,10 @@ def _pieces(
     ]
 
 
-def _fingerprint(picks: Sequence[Pick], references: References, words: Captions) -> str:
+def _fingerprint(picks: Sequence[Pick], references: References, words: TokenConfig) -> str:
     """A hash of all that the new dataset depends on."""
     rows = [
         [pick.dataset.fingerprint, {split: some.tolist() for split, some in pick.rows.items()}]
         for pick in picks
     ]
-    facts = json.dumps([rows, references, asdict(words)], sort_keys=True)
-    return hashlib.sha256(facts.encode()).hexdigest()
+    return sha256_of_json([rows, references, words.facts])

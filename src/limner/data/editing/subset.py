@@ -1,25 +1,46 @@
 """A part of a dataset: so many pictures of a split by chance, or those that a list names."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta, field
 
+from limner.config import MANY, Config, Seed
 from limner.data.dataset import Dataset
 from limner.data.editing.picking import Pick, check_free, write_picked
 from limner.data.preparing.duplicates import named
-from limner.data.writing import Captions
+from limner.data.sources import read_text
+from limner.data.tokens import TokenConfig
 from limner.errors import InputError
+
+
+class SubsetConfig(Config, frozen=True, kw_only=True):
+    """Which images of a dataset are kept; splits that are not named stay as they are."""
+
+    split: Annotated[
+        dict[str, Annotated[int, Meta(ge=0, le=MANY)]],
+        Meta(
+            description="Number of random images of a split; 0 leaves it out; repeat for others.",
+            extra={"metavar": "NAME=COUNT", "expected": "NAME=COUNT, e.g. train=1000"},
+        ),
+    ] = field(default_factory=dict)
+    images: Annotated[
+        Path | None, Meta(description="File of the images to keep, a name on each line.")
+    ] = None
+    seed: Annotated[Seed, Meta(description="Random seed for --split.")] = 0
+
+    def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
+        """As in `Config`."""
+        yield not any(self.split.values()), ("seed",), "split unset"
 
 
 def subset(
     dataset: Dataset,
     out: Path,
-    words: Captions,
-    *,
-    counts: Mapping[str, int] | None = None,
-    images: Collection[str] | None = None,
-    seed: int = 0,
+    words: TokenConfig,
+    config: SubsetConfig,
     report: Callable[[str], None] = print,
 ) -> Dataset:
     """Write a part of a dataset, features, views and grid with it.
@@ -28,10 +49,7 @@ def subset(
         dataset: with raw captions.
         out: the new folder.
         words: how captions become ids.
-        counts: {split: pictures}, drawn by chance; splits that are not named stay as they are, and
-            0 leaves one out.
-        images: ids to keep; names that are not in the dataset are reported.
-        seed: of the draw.
+        config: what is kept.
         report: takes a line for the user.
 
     Raises:
@@ -39,21 +57,22 @@ def subset(
     """
     check_free(out)
     rows = {name: np.arange(len(split.image_ids)) for name, split in dataset.splits.items()}
-    if images is not None:
+    if config.images:
+        images = [line.strip() for line in read_text(config.images).split("\n") if line.strip()]
         wanted = set(images)
         there = {image for split in dataset.splits.values() for image in split.image_ids}
         for line in named(f"not in {dataset.path}", [i for i in images if i not in there]):
             report(line)
         for name, split in dataset.splits.items():
             rows[name] = np.flatnonzero([image in wanted for image in split.image_ids])
-    for name, count in (counts or {}).items():
+    for name, count in config.split.items():
         _, split = dataset.split(name)
         if count > len(rows[name]):
             raise InputError(
                 f"--split {name}={count}: {dataset.path} has {len(rows[name]):,} such pictures in "
                 f"{name}"
             )
-        drawn = np.random.default_rng([seed, *name.encode()]).permutation(rows[name])
+        drawn = np.random.default_rng([config.seed, *name.encode()]).permutation(rows[name])
         rows[name] = np.sort(drawn[:count])
     rows = {name: chosen for name, chosen in rows.items() if len(chosen)}
     if "train" not in rows:

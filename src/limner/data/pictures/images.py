@@ -17,7 +17,15 @@ from typing import BinaryIO, cast
 
 from PIL import Image, UnidentifiedImageError
 
-from limner.data.pictures.limits import LARGE, MAX_MEMORY, MeasuredFile, refuse_costs, refuse_size
+from limner.data.pictures.limits import (
+    LARGE,
+    MAX_MEMORY,
+    USUAL_LIMITS,
+    ImageLimits,
+    MeasuredFile,
+    refuse_costs,
+    refuse_size,
+)
 from limner.data.pictures.rgb import to_rgb
 from limner.errors import InputError
 
@@ -43,7 +51,7 @@ _UPRIGHT = {
 
 
 def load_image(
-    source: Source, *, size_hint: int | None = None, max_pixels: int | None = None
+    source: Source, *, size_hint: int | None = None, limits: ImageLimits = USUAL_LIMITS
 ) -> Image.Image:
     """Open a picture as 8-bit RGB, upright, on white where it was transparent.
 
@@ -55,11 +63,7 @@ def load_image(
         size_hint: a side in pixels that is large enough for the caller. A larger picture is then
             made smaller by a whole number on the way, and a JPEG decoded so, faster and in less
             memory; no side of the result falls below the hint that was not below it already.
-        max_pixels: refuse pictures with more, from their header, before anything is decoded.
-            None is `MAX_PIXELS` of `limner.data.pictures.limits`, and fewer where the format would
-            take more than `MAX_MEMORY`. A number takes the place of both; where it is above
-            Pillow's own limit, ``PIL.Image.MAX_IMAGE_PIXELS``, that is raised, for the whole
-            process.
+        limits: what is refused before anything is decoded.
 
     Returns:
         A ``PIL.Image.Image`` of mode RGB, independent of the file.
@@ -79,11 +83,11 @@ def load_image(
     name = source_name(source)
     if isinstance(source, (str, Path)):
         with _open_file(source, name) as file:
-            return _decode(file, name, size_hint, max_pixels)
+            return _decode(file, name, size_hint, limits)
     if isinstance(source, Image.Image):
         with _told(name):
-            refuse_size(source.size, max_pixels)
-            found = _upright_rgb(source, size_hint, max_pixels)
+            refuse_size(source.size, limits.pixels())
+            found = _upright_rgb(source, size_hint, limits)
             return found.copy() if found is source else found
     if not isinstance(source, bytes) and not hasattr(source, "read"):
         raise TypeError(
@@ -91,10 +95,10 @@ def load_image(
             f"not {type(source).__name__}"
         )
     file = io.BytesIO(source) if isinstance(source, bytes) else source
-    return _decode(file, name, size_hint, max_pixels)
+    return _decode(file, name, size_hint, limits)
 
 
-def check_picture(content: bytes, name: str, max_pixels: int | None = None) -> None:
+def check_picture(content: bytes, name: str, limits: ImageLimits = USUAL_LIMITS) -> None:
     """Raise InputError, with the name that people know it by, for bytes that are no sound picture.
 
     Example:
@@ -103,7 +107,7 @@ def check_picture(content: bytes, name: str, max_pixels: int | None = None) -> N
         limner.errors.InputError: standard input: empty, 0 bytes; copy the file again
     """
     try:
-        load_image(content, size_hint=1, max_pixels=max_pixels)
+        load_image(content, size_hint=1, limits=limits)
     except InputError as error:
         reason = str(error).removeprefix(f"{source_name(content)}: ")
         raise InputError(f"{name}: {reason}") from None
@@ -143,23 +147,21 @@ def _open_file(path: str | Path, name: str) -> BinaryIO:
         raise InputError(f"{name}: cannot be opened ({_reason(error)}); check the name") from None
 
 
-def _decode(
-    source: BinaryIO, name: str, size_hint: int | None, max_pixels: int | None
-) -> Image.Image:
+def _decode(source: BinaryIO, name: str, size_hint: int | None, limits: ImageLimits) -> Image.Image:
     """Decode an open picture."""
     with _told(name):
         _refuse_empty(source)
-        if max_pixels and Image.MAX_IMAGE_PIXELS and max_pixels > Image.MAX_IMAGE_PIXELS:
-            Image.MAX_IMAGE_PIXELS = max_pixels
+        if Image.MAX_IMAGE_PIXELS and limits.pixels(0) > Image.MAX_IMAGE_PIXELS:
+            Image.MAX_IMAGE_PIXELS = limits.pixels(0)
         file = MeasuredFile(source)
         with _opened(file) as image:
             size = image.size
             file.expect_pixels(image.width * image.height)
             if size_hint is not None:
                 image.draft(None, (size_hint, size_hint))
-            cost = refuse_costs(image, size, max_pixels, shrinks=size_hint is not None)
+            cost = refuse_costs(image, size, limits, shrinks=size_hint is not None)
             with _ONE_LARGE if cost > LARGE else nullcontext():
-                return _upright_rgb(image, size_hint, max_pixels)
+                return _upright_rgb(image, size_hint, limits)
 
 
 def _opened(file: MeasuredFile) -> Image.Image:
@@ -176,7 +178,7 @@ def _opened(file: MeasuredFile) -> Image.Image:
         raise
 
 
-def _upright_rgb(image: Image.Image, size_hint: int | None, max_pixels: int | None) -> Image.Image:
+def _upright_rgb(image: Image.Image, size_hint: int | None, limits: ImageLimits) -> Image.Image:
     """Decode what Pillow has opened, turn it upright, and make it RGB."""
     image.load()
     orientation = _orientation(image)
@@ -184,7 +186,7 @@ def _upright_rgb(image: Image.Image, size_hint: int | None, max_pixels: int | No
     rgb = to_rgb(image, factor)
     if orientation not in _UPRIGHT:
         return rgb
-    if max_pixels is None:  # what is turned is there twice
+    if limits.max_pixels is None:  # what is turned is there twice
         refuse_size(rgb.size, MAX_MEMORY // (8 if rgb is image else 12))
     return rgb.transpose(_UPRIGHT[orientation])
 

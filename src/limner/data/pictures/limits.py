@@ -6,11 +6,15 @@ judged from the header, before anything is decoded.
 
 import math
 import re
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
-from PIL import Image
+from msgspec import Meta
 
+from limner.config import Config
 from limner.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MAX_PIXELS = 108_000_000
 """Pictures with more pixels are refused: the largest that phones have, 12,000 x 9,000."""
@@ -20,6 +24,32 @@ MAX_MEMORY = 405_000_000
 
 LARGE = 60_000_000
 """Pictures that take more bytes than that are decoded one at a time."""
+
+Pixels = Annotated[int, Meta(ge=1, le=10_000_000_000)]
+
+
+class ImageLimits(Config, frozen=True, kw_only=True):
+    """What is refused of an image: given once, and handed on to whoever opens it.
+
+    A number of pixels takes the place of `MAX_PIXELS` and `MAX_MEMORY`; where it is above Pillow's
+    ``PIL.Image.MAX_IMAGE_PIXELS``, that is raised, for the whole process. The environment's
+    proxies (``http_proxy``) are used with `allow_private` alone: they look names up themselves, and
+    what they reach cannot be checked.
+    """
+
+    max_pixels: Annotated[
+        Pixels | None, Meta(description="Refuse larger images; otherwise what fits into 500 MB.")
+    ] = None
+    allow_private: Annotated[
+        bool, Meta(description="Fetch from this machine, private networks and by proxy, too.")
+    ] = False
+
+    def pixels(self, usual: int = MAX_PIXELS) -> int:
+        """The most that an image may have, where it would usually be so many."""
+        return usual if self.max_pixels is None else self.max_pixels
+
+
+USUAL_LIMITS = ImageLimits()
 
 _MAX_SLOW = 2_000_000
 """Pixels that are read where Pillow's decoder is a loop in Python: some two seconds."""
@@ -71,16 +101,15 @@ class MeasuredFile:
         self._bytes = _HEADER_BYTES + 8 * count
 
 
-def refuse_size(size: tuple[int, int], max_pixels: int | None) -> None:
-    """Raise InputError for more pixels than these, or than `MAX_PIXELS` where it is None.
+def refuse_size(size: tuple[int, int], limit: int) -> None:
+    """Raise InputError for more pixels than these.
 
     Example:
-        >>> refuse_size((20_000, 10_000), None)
+        >>> refuse_size((20_000, 10_000), MAX_PIXELS)
         Traceback (most recent call last):
         limner.errors.InputError: 20,000 x 10,000 pixels, more than the 108,000,000 that are
         read of such a file; make it smaller, or allow more with --max-pixels
     """
-    limit = MAX_PIXELS if max_pixels is None else max_pixels
     if size[0] * size[1] > limit:
         raise InputError(
             f"{size[0]:,} x {size[1]:,} pixels, more than the {limit:,} that are read of "
@@ -89,44 +118,44 @@ def refuse_size(size: tuple[int, int], max_pixels: int | None) -> None:
 
 
 def refuse_costs(
-    image: Image.Image, full_size: tuple[int, int], max_pixels: int | None, *, shrinks: bool
+    image: "Image.Image", full_size: tuple[int, int], limits: ImageLimits, *, shrinks: bool
 ) -> int:
     """Raise InputError for an opened picture that would take too much; return what it takes.
 
     Args:
         image: opened and not decoded; a JPEG may be set to be decoded smaller.
         full_size: what its header says.
-        max_pixels: takes the place of all limits on pixels that follow from memory.
+        limits: a number of pixels takes the place of all limits that follow from memory.
         shrinks: the result will be small, whatever is decoded.
 
     Returns:
         Bytes, an estimate from above.
     """
-    refuse_size(full_size, max_pixels)
+    refuse_size(full_size, limits.pixels())
     if any(tile[0] in _SLOW for tile in getattr(image, "tile", ())):
-        refuse_size(full_size, _MAX_SLOW if max_pixels is None else max_pixels)
+        refuse_size(full_size, limits.pixels(_MAX_SLOW))
     pixels = full_size[0] * full_size[1]
     decoder = _decoder_bytes(image) * pixels
     held = (_held_bytes(image) + (0 if shrinks else _result_bytes(image))) * image.width
     cost = decoder + held * image.height
-    if max_pixels is None and cost > MAX_MEMORY:
-        refuse_size(full_size, min(MAX_PIXELS, MAX_MEMORY * pixels // cost))
+    if cost > MAX_MEMORY:
+        refuse_size(full_size, limits.pixels(min(MAX_PIXELS, MAX_MEMORY * pixels // cost)))
     return cost
 
 
-def _held_bytes(image: Image.Image) -> int:
+def _held_bytes(image: "Image.Image") -> int:
     """Of a pixel, in Pillow's own memory."""
     if image.mode in ("1", "L", "P"):
         return 1
     return 2 if image.mode.startswith("I;16") else 4
 
 
-def _result_bytes(image: Image.Image) -> int:
+def _result_bytes(image: "Image.Image") -> int:
     """Of a pixel, when it is made RGB and that is not what has been decoded."""
     return 0 if image.mode == "RGB" and not image.has_transparency_data else 4
 
 
-def _decoder_bytes(image: Image.Image) -> int:
+def _decoder_bytes(image: "Image.Image") -> int:
     """Of a pixel, in the decoder, as benchmarks/pictures.py has measured them."""
     bands = len(image.getbands())
     if image.format in ("JPEG", "MPO"):
@@ -136,7 +165,7 @@ def _decoder_bytes(image: Image.Image) -> int:
     return {"WEBP": 13, "JPEG2000": 6 * bands, "AVIF": 12}.get(image.format or "", 0)
 
 
-def _tiff_bytes(image: Image.Image) -> int:
+def _tiff_bytes(image: "Image.Image") -> int:
     """Of a pixel: the mapped file, and the largest strip or tile, which is decoded as a whole."""
     tags = image.tag_v2  # type: ignore[attr-defined]
     rows = tags.get(_TILE_LENGTH) or tags.get(_ROWS_PER_STRIP) or image.height
@@ -146,7 +175,7 @@ def _tiff_bytes(image: Image.Image) -> int:
     return math.ceil(bits / 8 * (1 + share))
 
 
-def _keeps_coefficients(image: Image.Image) -> bool:
+def _keeps_coefficients(image: "Image.Image") -> bool:
     """Whether a JPEG is decoded in several passes: all its coefficients are kept, 2 bytes each.
 
     Raises:

@@ -20,11 +20,12 @@ from typing import IO
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import numpy as np
-from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
+from limner.arrays import UInt8
 from limner.data.pictures.addresses import PublicHTTP, PublicHTTPS
 from limner.data.pictures.images import check_picture, load_image, source_name
+from limner.data.pictures.limits import USUAL_LIMITS, ImageLimits
 from limner.errors import InputError
 
 MAX_BYTES = 20_000_000
@@ -36,24 +37,20 @@ def fetch_bytes(
     *,
     timeout: float = 10.0,
     max_bytes: int = MAX_BYTES,
-    max_pixels: int | None = None,
-    allow_private: bool = False,
+    limits: ImageLimits = USUAL_LIMITS,
     cache: Path | None = None,
 ) -> bytes:
     """Return a picture's file from an address, once it has shown that it can be decoded.
 
     Whether it is a picture is found by decoding it; its name and the server's word do not count.
     Its bytes are kept in ``cache`` under the SHA-256 of the address, and read from there the
-    next time; what came with ``allow_private`` is kept apart, and read with it alone.
+    next time; what came with `ImageLimits.allow_private` is kept apart, and read with it alone.
 
     Args:
         url: http or https.
         timeout: seconds for the whole download, redirects and all.
         max_bytes: a larger answer is refused, at the latest when that many have come.
-        max_pixels: as for `load_image`.
-        allow_private: fetch from addresses of this machine and of private networks, too, and
-            through the environment's proxies (``http_proxy``). Without it no proxy is used: it
-            would look the name up itself, and what it reaches could not be checked.
+        limits: what is refused of addresses and images.
         cache: folder for the bytes; ``$XDG_CACHE_HOME/limner/images``, or the same under
             ``~/.cache``, where it is None.
 
@@ -63,14 +60,14 @@ def fetch_bytes(
             picture.
     """
     name = source_name(Path(url)) if not url.isprintable() else url
-    key = f"private {url}" if allow_private else url
+    key = f"private {url}" if limits.allow_private else url
     kept = (cache or _default_cache()) / hashlib.sha256(key.encode(errors="replace")).hexdigest()
     with suppress(InputError, OSError):  # absent, or damaged since: fetch it anew
         content = kept.read_bytes()
-        check_picture(content, name, max_pixels)
+        check_picture(content, name, limits)
         return content
-    content = _download(_checked(url, name), name, timeout, max_bytes, allow_private)
-    check_picture(content, name, max_pixels)
+    content = _download(_checked(url, name), name, timeout, max_bytes, limits.allow_private)
+    check_picture(content, name, limits)
     _keep(kept, content)
     return content
 
@@ -80,29 +77,21 @@ def fetch_image(
     *,
     timeout: float = 10.0,
     max_bytes: int = MAX_BYTES,
-    max_pixels: int | None = None,
-    allow_private: bool = False,
+    limits: ImageLimits = USUAL_LIMITS,
     cache: Path | None = None,
     size_hint: int | None = None,
 ) -> Image.Image:
     """Return the picture at an address as upright RGB.
 
     Args:
-        url, timeout, max_bytes, max_pixels, allow_private, cache: as for `fetch_bytes`.
+        url, timeout, max_bytes, limits, cache: as for `fetch_bytes`.
         size_hint: as for `load_image`.
 
     Raises:
         InputError: as `fetch_bytes` does.
     """
-    content = fetch_bytes(
-        url,
-        timeout=timeout,
-        max_bytes=max_bytes,
-        max_pixels=max_pixels,
-        allow_private=allow_private,
-        cache=cache,
-    )
-    return load_image(content, size_hint=size_hint, max_pixels=max_pixels)
+    content = fetch_bytes(url, timeout=timeout, max_bytes=max_bytes, limits=limits, cache=cache)
+    return load_image(content, size_hint=size_hint, limits=limits)
 
 
 def image_from_url(url: str) -> UInt8[np.ndarray, "H W 3"]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from limner.data.pictures.limits import USUAL_LIMITS, ImageLimits
 from limner.data.preparing.duplicates import (
     NAMED,
     Same,
@@ -161,7 +162,7 @@ def find(
     source: Source,
     splits: Mapping[str, Sequence[str]],
     progress: Progress,
-    max_pixels: int | None = None,
+    limits: ImageLimits = USUAL_LIMITS,
 ) -> Findings:
     """Look at a source that is to be split so.
 
@@ -169,13 +170,13 @@ def find(
         source: what somebody has.
         splits: {split: picture ids}; those without captions, or that cannot be read, are found.
         progress: takes a stage's name, how many pictures are done, and of how many.
-        max_pixels: larger pictures cannot be read; see `load_image`.
+        limits: pictures beyond them cannot be read.
     """
     named = list(dict.fromkeys(image for images in splits.values() for image in images))
     there = set(source.pictures) | set(source.feature_ids)
     captioned = [image for image in named if image in source.captions]
     pictures = {i: source.pictures[i] for i in captioned if i in source.pictures}
-    seen = look(pictures, partial(progress, "looking at pictures"), max_pixels)
+    seen = look(pictures, partial(progress, "looking at pictures"), limits)
     unreadable = {image: one.problem for image, one in seen.items() if one.problem}
     kept = {
         name: [i for i in images if i in source.captions and i in there and i not in unreadable]

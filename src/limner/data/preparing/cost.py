@@ -9,8 +9,9 @@ from pathlib import Path
 
 from limner.data.backbones.backbone import Backbone
 from limner.data.backbones.features import extract
+from limner.data.pictures.limits import ImageLimits
 from limner.data.preparing.check import Findings
-from limner.data.preparing.job import Job
+from limner.data.preparing.config import CheckConfig
 from limner.data.preparing.look import open_picture
 from limner.files import check_space
 
@@ -44,20 +45,24 @@ class Cost:
 
 
 def cost_of(
-    job: Job, findings: Findings, backbone: Backbone, rows: int, missing: int | None = None
+    config: CheckConfig,
+    findings: Findings,
+    backbone: Backbone,
+    rows: int,
+    missing: int | None = None,
 ) -> Cost:
     """What so many rows of features cost, of which some are missing (None: all)."""
     missing = rows if missing is None else missing
-    row = job.numbers.itemsize * math.prod(backbone.shape)
-    kept = sum(math.prod(s[:-1]) * (job.pca or s[-1]) for s in backbone.shapes.values())
+    row = config.numbers.itemsize * math.prod(backbone.shape)
+    kept = sum(math.prod(s[:-1]) * (config.pca or s[-1]) for s in backbone.shapes.values())
     return Cost(
-        rows * job.numbers.itemsize * kept,
+        rows * config.numbers.itemsize * kept,
         missing * row,
-        missing * seconds_a_picture(findings, backbone, job.max_pixels),
+        missing * seconds_a_picture(findings, backbone, config.limits),
     )
 
 
-def seconds_a_picture(findings: Findings, backbone: Backbone, max_pixels: int | None) -> float:
+def seconds_a_picture(findings: Findings, backbone: Backbone, limits: ImageLimits) -> float:
     """Of opening and extraction, on all cores."""
     pictures = findings.source.pictures
     some = (
@@ -67,7 +72,7 @@ def seconds_a_picture(findings: Findings, backbone: Backbone, max_pixels: int | 
         if image in pictures
     )
     tried = list(islice(some, TRIED * backbone.threads))
-    load = partial(open_picture, max_pixels=max_pixels)
+    load = partial(open_picture, limits=limits)
     for _ in range(2):  # the first run finds its memory
         started = time.perf_counter()
         for _ in extract(backbone, tried, batch_size=TRIED, load=load):

@@ -18,17 +18,20 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from PIL import Image
 
 from limner.arrays import Array, Float
-from limner.data.backbones.backbone import Backbone, backbone_title
+from limner.data.backbones.backbone import Backbone
 from limner.data.backbones.features import BATCH, extract
+from limner.data.backbones.info import BackboneInfo
+from limner.data.pictures.limits import USUAL_LIMITS, ImageLimits
 from limner.data.pictures.views import view_of
 from limner.data.preparing.look import open_picture, sha256_of_picture
 from limner.data.sources import Picture
 from limner.errors import InputError
-from limner.files import cannot_write, read_json, write_atomically
+from limner.files import cannot_write, read_typed, write_atomically
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,17 @@ def key_of(sha256: str, view: int, name: str) -> Key:
     return f"{sha256}:{view}:{name}" if view > 1 else f"{sha256}:{view}"
 
 
+class Plan(msgspec.Struct, frozen=True):
+    """What plan.json holds: what features come from, and of which picture each row is."""
+
+    backbone: BackboneInfo
+    dtype: str
+    rows: list[Key] = []
+
+    def __str__(self) -> str:
+        return f"{self.backbone.title} in {self.dtype}"
+
+
 class Extraction:
     """Features of many pictures, a row each, in a folder.
 
@@ -56,7 +70,7 @@ class Extraction:
         backbone: what the features come from.
         dtype: of the numbers that are kept.
         report: takes a line for the user.
-        max_pixels: larger pictures cannot be read; see `load_image`.
+        limits: pictures beyond them cannot be read.
 
     Raises:
         InputError: if the folder holds something else, or rows of another backbone or dtype.
@@ -68,16 +82,16 @@ class Extraction:
         backbone: Backbone,
         dtype: np.dtype[Any],
         report: Callable[[str], None],
-        max_pixels: int | None = None,
+        limits: ImageLimits = USUAL_LIMITS,
     ) -> None:
         self._folder = folder
         self._backbone = backbone
         self._report = report
-        self._max_pixels = max_pixels
+        self._limits = limits
         self._dtype = dtype
         self._file = folder / f"features.f{8 * self._dtype.itemsize}"
         self._row_bytes = math.prod(backbone.shape) * self._dtype.itemsize
-        self._facts = {"backbone": backbone.describe(), "dtype": self._dtype.name}
+        self._about = Plan(backbone.describe(), self._dtype.name)
         self._plan: list[Key] = self._read_plan()
         rows = self._file.stat().st_size // self._row_bytes if self._file.exists() else 0
         self.done = min(rows, len(self._plan))
@@ -152,7 +166,7 @@ class Extraction:
 
     def _load(self, item: tuple[Key, View], /, *, size_hint: int) -> Image.Image:
         key, view = item
-        image = open_picture(view.picture, size_hint=size_hint, max_pixels=self._max_pixels)
+        image = open_picture(view.picture, size_hint=size_hint, limits=self._limits)
         if sha256_of_picture(view.picture) != key.split(":")[0]:
             raise InputError(
                 f"{view.picture}: changed since it was looked at; run the same command again"
@@ -166,8 +180,8 @@ class Extraction:
                 file.truncate(self.done * self._row_bytes)
 
     def _write_plan(self) -> None:
-        text = json.dumps({**self._facts, "rows": self._plan}, ensure_ascii=False)
-        write_atomically(self._folder / "plan.json", text)
+        plan = msgspec.to_builtins(msgspec.structs.replace(self._about, rows=self._plan))
+        write_atomically(self._folder / "plan.json", json.dumps(plan, ensure_ascii=False))
 
     def _read_plan(self) -> list[Key]:
         """Of which pictures the rows are; raises where they are not this extraction's."""
@@ -179,21 +193,15 @@ class Extraction:
                     "delete that folder, or choose another --out"
                 )
             return []
-        plan = read_json(file, f"delete {self._folder} to begin again")
-        for name, value in self._facts.items():
-            if plan.get(name) != value:
-                raise InputError(
-                    f"{self._folder}: half of a preparation with {_title(plan)}, and this one is "
-                    f"with {_title(self._facts)}; delete that folder to begin again, or choose "
-                    "another --out"
-                )
-        return list(plan["rows"])
+        plan = read_typed(file, f"delete {self._folder} to begin again", Plan)
+        if msgspec.structs.replace(plan, rows=[]) != self._about:
+            raise InputError(
+                f"{self._folder}: half of a preparation with {plan}, and this one is with "
+                f"{self._about}; delete that folder to begin again, or choose another --out"
+            )
+        return plan.rows
 
 
 def _is_ours(folder: Path) -> bool:
     """Whether nothing is in it but what a run leaves that was stopped before its plan stood."""
     return all(file.name == "lock" or "plan.json" in file.name for file in folder.iterdir())
-
-
-def _title(facts: Mapping[str, Any]) -> str:
-    return f"{backbone_title(facts['backbone'])} in {facts['dtype']}"

@@ -7,16 +7,18 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+import msgspec
 import numpy as np
 
 from limner.arrays import Array, Int
 from limner.data.backbones.backbone import Backbone
+from limner.data.backbones.info import BackboneInfo
 from limner.data.preparing.check import Findings, Progress
+from limner.data.preparing.config import CheckConfig
 from limner.data.preparing.cost import Cost, cost_of
 from limner.data.preparing.extraction import Extraction, Key, View, key_of
-from limner.data.preparing.job import Job
 from limner.data.writing import Features, Rows
 from limner.errors import InputError
 from limner.files import sha256_of
@@ -28,10 +30,10 @@ class FeatureRows(Protocol):
     """Features of a source's pictures.
 
     Attributes:
-        facts: of the backbone, as `Backbone.describe` gives them.
+        info: of the backbone.
     """
 
-    facts: dict[str, Any]
+    info: BackboneInfo
 
     def make(self, folder: Path, report: Report, progress: Progress) -> dict[str, str]:
         """Do the work, into a folder of its own.
@@ -47,17 +49,17 @@ class FeatureRows(Protocol):
 class FromPictures:
     """Features that a backbone gives of pictures; see `FeatureRows`."""
 
-    def __init__(self, job: Job, findings: Findings, backbone: Backbone) -> None:
-        self._job = job
+    def __init__(self, config: CheckConfig, findings: Findings, backbone: Backbone) -> None:
+        self._config = config
         self._findings = findings
         self._backbone = backbone
-        self.facts = backbone.describe()
+        self.info = backbone.describe()
 
     def make(self, folder: Path, report: Report, progress: Progress) -> dict[str, str]:
         """Extract what is missing; a picture that fails in any view is lost."""
         wanted = self._wanted
         self._extraction = Extraction(
-            folder, self._backbone, self._job.numbers, report, self._job.max_pixels
+            folder, self._backbone, self._config.numbers, report, self._config.limits
         )
         missing = len(wanted) - len(self._extraction.rows_of(wanted))
         if missing:
@@ -75,7 +77,7 @@ class FromPictures:
 
     def cost(self, missing: int | None = None) -> Cost:
         """What the work takes, or what so many missing pictures of it take."""
-        return cost_of(self._job, self._findings, self._backbone, len(self._wanted), missing)
+        return cost_of(self._config, self._findings, self._backbone, len(self._wanted), missing)
 
     def rows(self, splits: Mapping[str, Sequence[str]]) -> Features:
         """Parts of the extraction's rows."""
@@ -83,7 +85,7 @@ class FromPictures:
         features: Features = {}
         start = 0
         for part, shape in self._backbone.shapes.items():
-            name = part if self._job.keep == "both" else "features"
+            name = part if self._config.features == "both" else "features"
             features[name] = {
                 split: [
                     [Rows(rows, self._places(place, images, view), shape, start)]
@@ -95,14 +97,14 @@ class FromPictures:
         return features
 
     def _views(self, split: str) -> range:
-        return range(1 + (self._job.views if split == "train" else 0))
+        return range(1 + (self._config.views if split == "train" else 0))
 
     def _images_and_views(self) -> list[tuple[str, int]]:
         """All pictures as they are, and then the training pictures in every view."""
         splits = self._findings.splits
         return [
             (image, view)
-            for view in range(1 + self._job.views)
+            for view in range(1 + self._config.views)
             for split, images in splits.items()
             if view in self._views(split)
             for image in images
@@ -133,7 +135,7 @@ class FromFile:
         InputError: if they are not those that are asked for.
     """
 
-    def __init__(self, job: Job, findings: Findings, backbone: Backbone | None) -> None:
+    def __init__(self, config: CheckConfig, findings: Findings, backbone: Backbone | None) -> None:
         source = findings.source
         features, file = source.features, source.feature_file
         assert features is not None
@@ -141,24 +143,25 @@ class FromFile:
         self._place = {image: row for row, image in enumerate(source.feature_ids)}
         shape = features.shape[1:]
         kind = "pooled" if len(shape) == 1 else "grid"
-        if job.keep != kind:
+        if config.features != kind:
             raise InputError(
                 f"{file}: has {' x '.join(map(str, shape))} numbers a picture; say --features "
                 f"{kind}"
             )
-        if job.views or job.size:
+        idle = [f"--{name}" for name in ("views", "size", "max_pixels") if getattr(config, name)]
+        if idle:
             raise InputError(
-                f"{file}: has features, and no pictures to make others of; leave --views and "
-                "--size out"
+                f"{file}: has features, and no pictures to make others of; leave "
+                f"{' and '.join(idle).replace('_', '-')} out"
             )
         digest = sha256_of(file)
-        self.facts = {"name": file.name, "sha256": digest, "dim": shape[-1]}
+        self.info = BackboneInfo(name=file.name, sha256=digest, dim=shape[-1])
         if backbone:
-            self.facts = {**backbone.describe(), "features_sha256": digest}
-            if self.facts["dim"] != shape[-1]:
+            self.info = msgspec.structs.replace(backbone.describe(), features_sha256=digest)
+            if backbone.dim != shape[-1]:
                 raise InputError(
-                    f"{file}: has {shape[-1]} numbers a picture, and {self.facts['name']} "
-                    f"gives {self.facts['dim']}; name the backbone they were made with"
+                    f"{file}: has {shape[-1]} numbers a picture, and {backbone.name} "
+                    f"gives {backbone.dim}; name the backbone they were made with"
                 )
 
     def make(self, folder: Path, report: Report, progress: Progress) -> dict[str, str]:

@@ -16,6 +16,7 @@ from PIL import Image
 
 from limner.data.backbones.backbone import cores
 from limner.data.pictures.images import load_image
+from limner.data.pictures.limits import USUAL_LIMITS, ImageLimits
 from limner.data.sources import Member, Picture
 from limner.errors import InputError
 from limner.files import sha256_of
@@ -40,14 +41,14 @@ class Seen:
 def look(
     pictures: Mapping[str, Picture],
     progress: Callable[[int, int], None] = lambda done, total: None,
-    max_pixels: int | None = None,
+    limits: ImageLimits = USUAL_LIMITS,
 ) -> dict[str, Seen]:
     """Look at pictures, by their ids; in threads, in bounded memory.
 
     Args:
         pictures: {id: picture}.
         progress: takes how many are done, and of how many.
-        max_pixels: larger pictures cannot be read; see `load_image`.
+        limits: pictures beyond them cannot be read.
 
     >>> seen = look({"absent": Path("absent.jpg")})
     >>> seen["absent"].problem
@@ -58,16 +59,16 @@ def look(
     with ThreadPoolExecutor(cores()) as pool:
         for start in range(0, len(items), AT_ONCE):
             some = items[start : start + AT_ONCE]
-            found = pool.map(partial(look_at, max_pixels=max_pixels), [one for _, one in some])
+            found = pool.map(partial(look_at, limits=limits), [one for _, one in some])
             seen.update(zip([name for name, _ in some], found, strict=True))
             progress(len(seen), len(items))
     return seen
 
 
-def look_at(picture: Picture, max_pixels: int | None = None) -> Seen:
+def look_at(picture: Picture, limits: ImageLimits = USUAL_LIMITS) -> Seen:
     """Look at one picture."""
     try:
-        open_picture(picture, size_hint=1, max_pixels=max_pixels)
+        open_picture(picture, size_hint=1, limits=limits)
         return Seen(sha256_of_picture(picture))
     except InputError as error:
         return Seen("", str(error))
@@ -84,14 +85,16 @@ def sha256_of_picture(picture: Picture) -> str:
     return hashlib.sha256(_member(picture).read()).hexdigest()
 
 
-def open_picture(picture: Picture, *, size_hint: int, max_pixels: int | None = None) -> Image.Image:
+def open_picture(
+    picture: Picture, *, size_hint: int, limits: ImageLimits = USUAL_LIMITS
+) -> Image.Image:
     """An upright RGB picture, wherever it is.
 
     Raises:
         InputError: as `load_image` does.
     """
     file = picture if isinstance(picture, Path) else _member(picture)
-    return load_image(file, size_hint=size_hint, max_pixels=max_pixels)
+    return load_image(file, size_hint=size_hint, limits=limits)
 
 
 def _member(picture: Member) -> BinaryIO:

@@ -4,130 +4,135 @@ The slow part is kept in `OUT/partial` (`limner.data.preparing.extraction`), so 
 stopped goes on where it was. The dataset's files follow (`limner.data.writing`).
 """
 
-import hashlib
-import json
-import math
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+import msgspec
+
+from limner.config import sha256_of_json
 from limner.data.backbones.backbone import Backbone
+from limner.data.backbones.open_backbone import open_backbone
 from limner.data.dataset import Dataset
-from limner.data.opening import SCHEMA_VERSION, open_dataset
+from limner.data.opening import open_dataset
 from limner.data.preparing.check import Findings, Progress, find, summary
-from limner.data.preparing.feature_rows import FeatureRows, FromFile, FromPictures
-from limner.data.preparing.job import Job
+from limner.data.preparing.config import CheckConfig, PrepareConfig
+from limner.data.preparing.contents import contents_of
+from limner.data.preparing.feature_rows import FeatureRows, FromFile, FromPictures, Report
+from limner.data.schema import DatasetInfo, SourceInfo, read_info
 from limner.data.sources import Source, read_source, split_by_ratio
 from limner.data.writing import project, write_dataset
 from limner.errors import InputError
-from limner.files import locked, read_json
+from limner.files import locked
 from limner.pca import check_dim
-
-Report = Callable[[str], None]
 
 
 def nothing(stage: str, done: int, total: int) -> None:
     """The progress that nobody sees."""
 
 
-def look_before(job: Job, report: Report = print, progress: Progress = nothing) -> Findings:
+def look_before(
+    config: CheckConfig, report: Report = print, progress: Progress = nothing
+) -> Findings:
     """What the source is, and everything that is wrong with it or odd.
 
     Args:
-        job: its source, captions, images, format, splits, ratio and seed.
+        config: what to look at, and how it is split.
         report: takes a line for the user.
         progress: takes a stage's name, how many pictures are done, and of how many.
 
     Raises:
         InputError: if no captions can be found in it.
     """
-    return _look_at(_source_of(job, report), job, report, progress)
+    return _look_at(_source_of(config, report), config, report, progress)
 
 
-def _source_of(job: Job, report: Report) -> Source:
+def _source_of(config: CheckConfig, report: Report) -> Source:
     source = read_source(
-        job.source,
-        format=job.format,
-        captions=job.captions,
-        images=job.images,
-        split_files=job.split_files or None,
+        config.source,
+        format=config.format,
+        captions=config.captions,
+        images=config.images,
+        split_files=config.split or None,
     )
-    report(f"{job.source}: taken for {source.title} (--format {source.format})")
+    idle = {"webdataset": ("captions", "images"), "features": ("images",)}.get(source.format, ())
+    for name in idle:
+        if getattr(config, name):
+            raise InputError(f"--{name} has no effect with {source.title}: leave it out")
+    report(f"{config.source}: taken for {source.title} (--format {source.format})")
     return source
 
 
-def _look_at(source: Source, job: Job, report: Report, progress: Progress) -> Findings:
+def _look_at(source: Source, config: CheckConfig, report: Report, progress: Progress) -> Findings:
     there = source.pictures.keys() | set(source.feature_ids)
     captioned = [image for image in source.captions if image in there]
-    splits = source.splits or split_by_ratio(captioned, job.ratio, job.seed)
-    ordered = dict(sorted(splits.items(), key=_train_first))
-    findings = find(source, ordered, progress, job.max_pixels)
+    shares = dict(zip(("train", "dev", "test"), config.ratio, strict=True))
+    splits = source.splits or split_by_ratio(captioned, shares, config.seed)
+    ordered = dict(sorted(splits.items(), key=lambda split: split[0] != "train"))
+    findings = find(source, ordered, progress, config.limits)
     for line in summary(findings):
         report(line)
     return findings
 
 
-def _train_first(split: tuple[str, Any]) -> bool:
-    return split[0] != "train"
-
-
-def prepare(job: Job, report: Report = print, progress: Progress = nothing) -> Dataset:
+def prepare(config: PrepareConfig, report: Report = print, progress: Progress = nothing) -> Dataset:
     """Make a dataset, or go on making it; open it if it is there already.
 
     Args:
-        job: what to do.
+        config: what to do.
         report: takes a line for the user, e.g. the name of a picture that cannot be read.
         progress: takes a stage's name, how many pictures are done, and of how many.
 
     Raises:
         InputError: if the source, the splits or the backbone cannot be used, no picture can be
-            read, or `job.out` holds something else.
+            read, or `out` holds something else.
         LimnerError: if the disk is full, or would be.
     """
-    if job.out.exists() and not job.out.is_dir():
-        raise InputError(f"{job.out}: a file; --out takes a folder")
-    if job.out.resolve() in [p.resolve() for p in (job.source, job.images) if p]:
-        raise InputError(f"{job.out}: holds the pictures; name another folder by --out")
-    source = _source_of(job, report)
-    backbone = backbone_of(job, source)  # what is wrong with it is told before the long look
-    findings = _look_at(source, job, report, progress)
+    if config.out.exists() and not config.out.is_dir():
+        raise InputError(f"{config.out}: a file; --out takes a folder")
+    if config.out.resolve() in [p.resolve() for p in (config.source, config.images) if p]:
+        raise InputError(f"{config.out}: holds the pictures; name another folder by --out")
+    source = _source_of(config, report)
+    backbone = backbone_of(config, source)  # what is wrong with it is told before the long look
+    findings = _look_at(source, config, report, progress)
     check_training(findings)
-    job.words.vocabulary(findings.references)  # what cannot be is told now, not after an hour
-    features = feature_rows(job, findings, backbone)
-    if job.pca:
-        check_dim(job.pca, min(features.facts["dim"], features.facts.get("grid_dim", math.inf)))
+    config.vocabulary(findings.references)  # what cannot be is told now, not after an hour
+    features = feature_rows(config, findings, backbone)
+    if config.pca:
+        check_dim(config.pca, min(filter(None, (features.info.dim, features.info.grid_dim))))
         pictures = len(findings.splits["train"])
-        if job.keep != "grid" and job.pca >= pictures:
+        if config.features != "grid" and config.pca >= pictures:
             raise InputError(
-                f"--pca {job.pca}: {pictures} training pictures have {pictures - 1} principal "
+                f"--pca {config.pca}: {pictures} training pictures have {pictures - 1} principal "
                 "components at most; ask for fewer"
             )
-    parts = _parts(job, findings, features.facts)
-    partial = job.out / "partial"
-    if _is_done(job.out, parts, report):
-        report(f"{job.out}: prepared already, nothing to do")
+    parts = contents_of(config, findings, features.info).hashes()
+    partial = config.out / "partial"
+    if _is_done(config.out, parts, report):
+        report(f"{config.out}: prepared already, nothing to do")
         shutil.rmtree(partial, ignore_errors=True)  # of a run that was stopped at its very end
-        return open_dataset(job.out)
+        return open_dataset(config.out)
     with locked(partial / "lock"):
-        if not _is_done(job.out, parts, lambda line: None):  # by another process, meanwhile
+        if not _is_done(config.out, parts, lambda line: None):  # by another process, meanwhile
             lost = features.make(partial, report, progress)
-            _write(job, findings, features, lost, parts, report)
+            _write(config, findings, features, lost, parts, report)
         shutil.rmtree(partial, ignore_errors=True)
-    return open_dataset(job.out)
+    return open_dataset(config.out)
 
 
-def backbone_of(job: Job, source: Source) -> Backbone | None:
+def backbone_of(config: CheckConfig, source: Source) -> Backbone | None:
     """The network that features come from; None where somebody has them, and does not say."""
-    return None if source.features is not None and not job.backbone else job.open_backbone()
+    if source.features is not None and not config.backbone:
+        return None
+    return open_backbone(
+        config.backbone, weights=config.weights, keep=config.features, size=config.size
+    )
 
 
-def feature_rows(job: Job, findings: Findings, backbone: Backbone | None) -> FeatureRows:
+def feature_rows(config: CheckConfig, findings: Findings, backbone: Backbone | None) -> FeatureRows:
     """What the features of a source come from."""
     if findings.source.features is None and backbone:
-        return FromPictures(job, findings, backbone)
-    return FromFile(job, findings, backbone)
+        return FromPictures(config, findings, backbone)
+    return FromFile(config, findings, backbone)
 
 
 def check_training(findings: Findings) -> None:
@@ -150,43 +155,17 @@ def check_training(findings: Findings) -> None:
     )
 
 
-def _parts(job: Job, findings: Findings, backbone: Mapping[str, Any]) -> dict[str, str]:
-    """Hashes of all that the dataset depends on, by what they are of.
-
-    Pictures count by what they hold.
-    """
-    captions, seen = findings.source.captions, findings.seen
-    facts = {
-        "pictures": {
-            split: [(i, seen[i].sha256 if i in seen else "") for i in images]
-            for split, images in findings.splits.items()
-        },
-        "captions": [captions[i] for images in findings.splits.values() for i in images],
-        "words (--min-count, --max-words, --tokens)": asdict(job.words),
-        "backbone": backbone,
-        "features (--features, --dtype, --views, --pca)": [
-            *(job.keep, job.numbers.name, job.views, job.pca)
-        ],
-        "schema": SCHEMA_VERSION,
-    }
-    return {name: _sha256(fact) for name, fact in facts.items()}
-
-
-def _sha256(facts: object) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def _is_done(out: Path, parts: Mapping[str, str], report: Report) -> bool:
+def _is_done(out: Path, parts: dict[str, str], report: Report) -> bool:
     """Whether this very dataset stands there; raises if another one does."""
     if not (out / "dataset.json").exists():
         return False
     try:
-        info = read_json(out / "dataset.json", "delete it")
+        info = read_info(out / "dataset.json")
     except InputError:
-        info = None
-    if not isinstance(info, dict) or info.get("fingerprint") != _sha256(parts):
-        there = info.get("made_of") if isinstance(info, dict) else None
-        other = [n for n, part in parts.items() if isinstance(there, dict) and there.get(n) != part]
+        info = DatasetInfo()
+    if info.fingerprint != sha256_of_json(parts):
+        there = info.made_of
+        other = [name for name, part in parts.items() if there and there.get(name) != part]
         raise InputError(
             f"{out}: holds a dataset with other {', other '.join(other) or 'contents'}; choose "
             "another --out, or delete it first"
@@ -200,11 +179,11 @@ def _is_done(out: Path, parts: Mapping[str, str], report: Report) -> bool:
 
 
 def _write(
-    job: Job,
+    config: PrepareConfig,
     findings: Findings,
     features: FeatureRows,
     lost: dict[str, str],
-    parts: Mapping[str, str],
+    parts: dict[str, str],
     report: Report,
 ) -> None:
     source = findings.source
@@ -215,28 +194,29 @@ def _write(
     kept = {split: images for split, images in kept.items() if images}
     if "train" not in kept:
         raise InputError(f"{source.root}: none of its training pictures can be read")
-    rows, facts = features.rows(kept), features.facts
+    rows, backbone = features.rows(kept), features.info
     projections = None
-    if job.pca:
-        rows, projections = project(rows, job.pca)
-        facts = {**facts, "pca": {part: one.describe() for part, one in projections.items()}}
+    if config.pca:
+        rows, projections = project(rows, config.pca)
+        components = {part: one.describe() for part, one in projections.items()}
+        backbone = msgspec.structs.replace(backbone, pca=components)
         for part, one in projections.items():
             report(
                 f"{part}: {one.dim} components explain {one.explained.sum():.1%} of the variance"
             )
-    info = {
-        "fingerprint": _sha256(parts),
-        "made_of": parts,
-        "backbone": facts,
-        "features": job.keep,
-        "views": job.views,
-        "source": {
-            "path": str(source.path.resolve()),
-            "format": source.format,
-            "images": str(source.root.resolve()),
-            "captions": ", ".join(str(file.resolve()) for file in source.files),
-        },
-        "skipped": findings.unreadable | lost,
-    }
+    info = DatasetInfo(
+        fingerprint=sha256_of_json(parts),
+        made_of=parts,
+        backbone=backbone,
+        features=config.features,
+        views=config.views,
+        source=SourceInfo(
+            path=str(source.path.resolve()),
+            format=source.format,
+            images=str(source.root.resolve()),
+            captions=", ".join(str(file.resolve()) for file in source.files),
+        ),
+        skipped=findings.unreadable | lost,
+    )
     references = {split: {i: source.captions[i] for i in images} for split, images in kept.items()}
-    write_dataset(job.out, references, job.words, rows, job.numbers, info, projections)
+    write_dataset(config.out, references, config, rows, config.numbers, info, projections)

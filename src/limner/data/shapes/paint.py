@@ -3,9 +3,9 @@
 from math import cos, radians, sin
 
 import numpy as np
-from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFilter
 
+from limner.arrays import Float
 from limner.data.shapes.backgrounds import RGB, paint_background
 from limner.data.shapes.figures import FIGURES, Loop, Part
 from limner.data.shapes.scene import COLOURS, Figure, Group, Scene

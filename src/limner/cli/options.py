@@ -1,0 +1,198 @@
+"""Command-line options made from the fields of `Config` structs: each is declared there alone.
+
+A parameter of a command that is annotated with a struct becomes one option for each of its fields::
+
+    @struct_options
+    def caption(images: ..., *, how: DecodingConfig) -> None: ...
+
+`Annotated[dict[str, Any], Given(TrainConfig)]` makes the same options, hands over those that were
+given, by field, and leaves what they mean together to the command.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+import typer
+
+from limner.config import Config, annotations, expected, meta_of
+from limner.errors import InputError
+
+Command = Callable[..., None]
+METAVARS = {int: "INT", float: "FLOAT", str: "TEXT", Path: "PATH"}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a struct as an option."""
+
+    name: str
+    annotation: Any
+    default: Any = None
+    required: bool = False
+
+    @property
+    def option(self) -> str:
+        """Its name on the command line.
+
+        >>> Field("beam_size", int).option
+        '--beam-size'
+        """
+        return str(self._extra.get("option", "--" + self.name.replace("_", "-")))
+
+    @property
+    def _extra(self) -> Mapping[str, Any]:
+        return meta_of(self.annotation)[1].extra or {}
+
+    @property
+    def repeated(self) -> bool:
+        """Whether the option may be given several times: lists, and dicts of NAME=VALUE."""
+        kind = meta_of(self.annotation)[0]
+        return get_origin(kind) in (tuple, list, dict) and not self._parts
+
+    @property
+    def _parts(self) -> int:
+        """How many values with commas between them the option takes, if not one."""
+        kind = meta_of(self.annotation)[0]
+        is_fixed = get_origin(kind) is tuple and Ellipsis not in get_args(kind)
+        return len(get_args(kind)) if is_fixed else 0
+
+    @property
+    def help(self) -> str:
+        """Description, limits and default.
+
+        >>> Field("beam_size", Annotated[int, msgspec.Meta(ge=1, description="Beams.")], 3).help
+        'Beams. [from 1; default: 3]'
+        """
+        kind, meta = meta_of(self.annotation)
+        limits = expected(Annotated[int, meta]).removeprefix("a whole number").strip()
+        choices = kind in (int, float, str)
+        shown = not any(self.default is one for one in (None, msgspec.NODEFAULT, False, ()))
+        default = ",".join(f"{one:g}" for one in self.default) if self._parts else self.default
+        facts = [limits] * bool(limits and choices) + [f"default: {default}"] * shown
+        return " ".join([meta.description or "", *([f"[{'; '.join(facts)}]"] if facts else [])])
+
+    def parameter(self, negatable: bool) -> inspect.Parameter:
+        """What typer makes the option of, or the argument; unset it is None.
+
+        Args:
+            negatable: whether a flag can be switched off, too, where something else sets it.
+        """
+        kind, _ = meta_of(self.annotation)
+        flag, choices = kind is bool, get_args(kind) if get_origin(kind) is Literal else ()
+        plain: Any = bool if flag else list[str] if self.repeated else str
+        metavar = "|".join(choices) or METAVARS.get(kind, "TEXT")
+        off = f"/--no-{self.option.removeprefix('--')}" if flag and negatable else ""
+        shown = None if flag else self._extra.get("metavar", metavar)
+        if self._extra.get("argument"):
+            option = typer.Argument(help=self.help)
+        else:
+            option = typer.Option(self.option + off, help=self.help, metavar=shown)
+        return inspect.Parameter(
+            self.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if self.required else None,
+            annotation=Annotated[Union[plain, None], option],  # noqa: UP007 (made as it runs)
+        )
+
+    def value(self, text: Any) -> Any:
+        """What was given, as the field's type.
+
+        Raises:
+            InputError: if it does not fit.
+        """
+        kind, meta = meta_of(self.annotation)
+        annotation: Any = Annotated[kind, meta]
+        try:
+            return msgspec.convert(
+                self._pieces(text), annotation, strict=False, dec_hook=lambda kind, text: kind(text)
+            )
+        except msgspec.ValidationError:
+            given = " ".join(text) if self.repeated else text
+            raise InputError(
+                f"{self.option} {given!s:.60}: expected {expected(annotation)}"
+            ) from None
+
+    def _pieces(self, text: Any) -> Any:
+        """The text as msgspec takes it; None for NAME=VALUE without a sign."""
+        if get_origin(meta_of(self.annotation)[0]) is dict:
+            pairs = [one.split("=", 1) for one in text]
+            return dict(pairs) if all(len(pair) == 2 for pair in pairs) else None
+        return text.split(",") if self._parts else text
+
+
+class Given:
+    """Options of the fields of several structs, each name once.
+
+    Args:
+        structs: the first that has a field counts.
+        others: annotations of fields that no struct has, or in the place of a struct's; None
+            leaves a field out.
+    """
+
+    def __init__(self, *structs: type[msgspec.Struct], **others: Any) -> None:
+        known: dict[str, Field] = {}
+        for struct in structs:
+            for field in msgspec.structs.fields(struct):
+                kind = annotations(struct)[field.name]
+                one = Field(field.name, kind, field.default, field.required)
+                known.setdefault(field.name, one)
+        known |= {name: Field(name, annotation) for name, annotation in others.items()}
+        self.fields = [one for one in known.values() if one.annotation is not None]
+
+    def values(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of a command's arguments that are these options and were given, checked."""
+        given = ((one, arguments[one.name]) for one in self.fields)
+        return {one.name: one.value(text) for one, text in given if text not in (None, [])}
+
+    def in_options(self, message: str) -> str:
+        """A message about fields as one about options.
+
+        >>> Given(Config, top_k=int).in_options("top_k 0: expected a whole number from 1")
+        '--top-k 0: expected a whole number from 1'
+        """
+        for one in self.fields:
+            message = re.sub(rf"(?<![-\w'])\b{one.name}\b(?![-\w'])", one.option, message)
+        return message
+
+
+def struct_options(command: Command) -> Command:
+    """A command whose parameters of structs are options, for typer."""
+    hints = get_type_hints(command, include_extras=True)
+    made = {name: found for name, hint in hints.items() if (found := _makers(hint))}
+    own = [name for name in inspect.signature(command).parameters if name not in made]
+    parameters: dict[str, inspect.Parameter] = {}
+    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+        given, make = made.get(parameter.name, (None, None))
+        for one in given.fields if given else ():
+            parameters.setdefault(one.name, one.parameter(negatable=make is dict))
+        if given is None:
+            parameters[parameter.name] = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+
+    @wraps(command)
+    def run(**arguments: Any) -> None:
+        structs = {}
+        for name, (given, make) in made.items():
+            values = given.values(arguments)
+            try:
+                structs[name] = make(**values)
+            except ValueError as error:
+                raise InputError(given.in_options(str(error))) from None
+        command(**{name: arguments[name] for name in own}, **structs)
+
+    run.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters.values()}
+    return run
+
+
+def _makers(hint: Any) -> tuple[Given, Callable[..., Any]] | None:
+    """The options of a parameter and what they become; None for a parameter of typer's own."""
+    if isinstance(hint, type) and issubclass(hint, Config):
+        return Given(hint), hint
+    given = next((one for one in get_args(hint) if isinstance(one, Given)), None)
+    return (given, dict) if given else None

@@ -1,0 +1,120 @@
+"""The options of `limner check` and `limner prepare`, declared once."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from msgspec import Meta, field
+
+from limner.config import MANY, Positive, Seed
+from limner.data.pictures.limits import ImageLimits, Pixels
+from limner.data.tokens import TokenConfig
+
+Format = Literal[
+    "table", "text", "coco", "karpathy", "flickr", "imagefolder", "webdataset", "features"
+]
+"""Keys of `limner.data.sources.FORMATS`, without what reading them imports."""
+
+SPLIT = {"metavar": "NAME=FILE", "expected": "NAME=FILE, e.g. train=train.txt"}
+RATIO = {"metavar": "TRAIN,DEV,TEST", "expected": "three numbers, e.g. 80,10,10"}
+Name = Annotated[str, Meta(pattern=r"^[^\W\d]\w*$")]
+Share = Annotated[float, Meta(ge=0, le=MANY)]
+Views = Annotated[int, Meta(ge=0, le=1000)]
+Side = Annotated[int, Meta(ge=32, le=4096)]
+
+
+class CheckConfig(TokenConfig, frozen=True, kw_only=True):
+    """What `limner check` reads, and how it would be prepared.
+
+    >>> CheckConfig(source=Path("photos"), size=10**18)
+    Traceback (most recent call last):
+    ValueError: size 1000000000000000000: expected a whole number from 32 to 4,096
+    >>> CheckConfig(source=Path("photos"), split={"train": Path("train.txt")}, seed=1)
+    Traceback (most recent call last):
+    ValueError: seed has no effect with split: leave it out
+    """
+
+    source: Annotated[
+        Path,
+        Meta(description="Folder of images and captions, or a file.", extra={"argument": True}),
+    ]
+    format: Annotated[
+        Format | None, Meta(description="Format of the source, where detection fails.")
+    ] = None
+    captions: Annotated[
+        Path | None, Meta(description="File of captions, where it is not in the source.")
+    ] = None
+    images: Annotated[
+        Path | None, Meta(description="Folder of images, where it is not in the source.")
+    ] = None
+    split: Annotated[
+        dict[Name, Path],
+        Meta(description="Split from a file of image names; repeat for dev, test.", extra=SPLIT),
+    ] = field(default_factory=dict)
+    ratio: Annotated[
+        tuple[Annotated[float, Meta(gt=0, le=MANY)], Share, Share],
+        Meta(description="Shares of the splits, where none are named.", extra=RATIO),
+    ] = (80.0, 10.0, 10.0)
+    seed: Annotated[Seed, Meta(description="Random seed for the split by ratio.")] = 0
+    backbone: Annotated[
+        str | None,
+        Meta(
+            description="Backbone in place of the bundled one: FILE.onnx with its .toml beside "
+            "it, vgg16-fc7, torchvision:NAME or timm:NAME.",
+            extra={"metavar": "NAME"},
+        ),
+    ] = None
+    weights: Annotated[
+        str | None,
+        Meta(
+            description="Weights of a PyTorch backbone; 'download' fetches the library's own.",
+            extra={"metavar": "FILE"},
+        ),
+    ] = None
+    features: Annotated[
+        Literal["pooled", "grid", "both"],
+        Meta(description="Vectors to keep: of the image (pooled), of its regions (grid), or both."),
+    ] = "pooled"
+    dtype: Annotated[
+        Literal["float16", "float32"] | None,
+        Meta(description="Type of the features on disk; otherwise float32, with a grid float16."),
+    ] = None
+    pca: Annotated[
+        Positive | None, Meta(description="Number of principal components of the features.")
+    ] = None
+    size: Annotated[
+        Side | None,
+        Meta(description="Side of the backbone's input in pixels; otherwise its own, e.g. 224."),
+    ] = None
+    views: Annotated[
+        Views,
+        Meta(description="Number of altered views of every training image: mirrored, then crops."),
+    ] = 0
+    max_pixels: Annotated[
+        Pixels | None,
+        Meta(description="Leave larger images out; otherwise what fits into 500 MB."),
+    ] = None
+
+    def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
+        """As in `Config`."""
+        yield bool(self.split), ("ratio", "seed"), "split"
+        yield self.backbone is None, ("weights",), "backbone unset"
+        is_onnx = str(self.backbone).endswith(".onnx")
+        yield is_onnx, ("weights",), f"backbone {self.backbone}"
+
+    @property
+    def numbers(self) -> np.dtype[Any]:
+        """The type of the features on disk."""
+        return np.dtype(self.dtype or ("float32" if self.features == "pooled" else "float16"))
+
+    @property
+    def limits(self) -> ImageLimits:
+        """Images beyond them are left out."""
+        return ImageLimits(max_pixels=self.max_pixels)
+
+
+class PrepareConfig(CheckConfig, frozen=True, kw_only=True):
+    """What `limner prepare` makes a dataset from, and how."""
+
+    out: Annotated[Path, Meta(description="Folder of the dataset, created if missing.")]

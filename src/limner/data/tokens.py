@@ -1,0 +1,89 @@
+"""How captions become token ids."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from msgspec import Meta
+
+from limner.arrays import Array
+from limner.config import Config, Positive
+from limner.errors import InputError
+from limner.vocabulary import Vocabulary, characters, tokenize
+
+References = Mapping[str, Mapping[str, Sequence[str]]]
+"""{split: {image id: raw captions}}"""
+
+
+class TokenConfig(Config, frozen=True, kw_only=True):
+    """How captions become token ids.
+
+    >>> config = TokenConfig(min_count=1, max_words=3)
+    >>> config.tokenize("A dog, asleep.")
+    ['a', 'dog', 'asleep']
+    """
+
+    min_count: Annotated[
+        Positive,
+        Meta(description="Minimum count of a word in the training captions; others become <UNK>."),
+    ] = 5
+    max_words: Annotated[
+        Positive, Meta(description="Maximum words of a caption; longer ones are cut.")
+    ] = 20
+    tokens: Annotated[
+        Literal["word", "char"], Meta(description="Tokens: words, or characters.")
+    ] = "word"
+
+    def tokenize(self, text: str) -> list[str]:
+        """A caption's words, or their characters."""
+        words = tokenize(text)
+        return words if self.tokens == "word" else characters(words[: self.max_words])
+
+    def vocabulary(self, references: References) -> Vocabulary:
+        """The vocabulary of the training captions.
+
+        Raises:
+            InputError: if it would be empty.
+        """
+        texts = (text for several in references["train"].values() for text in several)
+        vocabulary = Vocabulary.build(map(self.tokenize, texts), self.min_count)
+        if self.tokens == "char" and not vocabulary.of_characters:
+            raise InputError(
+                "captions of several words are too few for a vocabulary of characters; lower "
+                "--min-count, or leave --tokens out"
+            )
+        if len(vocabulary) == 4:
+            raise InputError(
+                f"no word stands {self.min_count} times in the training captions; lower --min-count"
+            )
+        return vocabulary
+
+    def encode(self, references: References, vocabulary: Vocabulary) -> dict[str, Array]:
+        """Arrays of captions.h5; words are found anew, rather than kept for all captions."""
+        longest = max(len(self.tokenize(text)) for text in _texts(references))
+        length = (longest if self.tokens == "char" else min(longest, self.max_words)) + 2
+        arrays: dict[str, Array] = {}
+        for split, images in references.items():
+            counts = [len(texts) for texts in images.values()]
+            captions = np.zeros((sum(counts), length), np.int32)
+            for row, text in enumerate(_texts({split: images})):
+                captions[row] = vocabulary.encode(self.tokenize(text), length)
+            arrays[f"{split}_captions"] = captions
+            arrays[f"{split}_image_idxs"] = np.repeat(
+                np.arange(len(counts), dtype=np.int32), counts
+            )
+        return arrays
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All of it as fingerprints of datasets hash it, which said `characters` for `tokens`."""
+        facts = {name: getattr(self, name) for name in TokenConfig.__struct_fields__}
+        facts["characters"] = facts.pop("tokens") == "char"
+        return facts
+
+
+def _texts(references: References) -> Iterator[str]:
+    """All captions, in order."""
+    for images in references.values():
+        for texts in images.values():
+            yield from texts

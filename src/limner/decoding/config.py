@@ -1,0 +1,159 @@
+"""How captions are chosen: the options of decoding."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+
+from limner.config import MANY, MAX_SEED, Config
+
+MOST = 10_000
+"""Words, beams and captions: with more, memory or patience ends first."""
+
+Meta = msgspec.Meta
+Positive = Annotated[int, Meta(ge=1, le=MOST)]
+Count = Annotated[int, Meta(ge=0, le=MOST)]
+Amount = Annotated[float, Meta(ge=0, le=100)]
+
+OFF: dict[str, Any] = {"beam_size": 1, "length_penalty": 0.0, "no_repeat_ngram": 0}
+"""Values that switch an option off: they are never refused, and not named in provenance."""
+
+
+class DecodingConfig(Config, frozen=True, kw_only=True):
+    """How captions are chosen; the defaults are those of every command.
+
+    Options that have no effect with the others are refused.
+
+    Raises:
+        ValueError: for a value out of its limits, or options that do not go together.
+
+    >>> DecodingConfig(temperature=0.7, groups=3)
+    Traceback (most recent call last):
+    ValueError: groups has no effect with temperature 0.7: leave it out
+    """
+
+    beam_size: Annotated[
+        Positive, Meta(description="Number of beams, at least --n-best; 1 decodes greedily.")
+    ] = 3
+    n_best: Annotated[Positive, Meta(description="Number of captions for each image.")] = 1
+    length_penalty: Annotated[
+        Amount,
+        Meta(description="Exponent of the beam search's length penalty; larger favors longer."),
+    ] = 1.0
+    max_length: Annotated[
+        Positive, Meta(description="Maximum length in words, the end of the caption included.")
+    ] = 30
+    min_length: Annotated[Count, Meta(description="Minimum length in words.")] = 0
+    no_repeat_ngram: Annotated[
+        Count, Meta(description="Length of n-grams that must not occur twice; 0 allows all.")
+    ] = 2
+    say_unk: Annotated[
+        bool, Meta(description="Allow the unknown token <UNK>.", extra={"option": "--unk"})
+    ] = False
+    forbidden: Annotated[
+        tuple[str, ...],
+        Meta(description="Forbid a word; repeat for several.", extra={"option": "--forbid"}),
+    ] = ()
+    forced: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Require a word in every caption; repeat for several.",
+            extra={"option": "--force"},
+        ),
+    ] = ()
+    groups: Annotated[
+        Positive, Meta(description="Number of beam groups, of diverse beam search.")
+    ] = 1
+    diversity: Annotated[
+        Amount,
+        Meta(description="Penalty for a word that earlier groups have at the same position."),
+    ] = 0.5
+    temperature: (
+        Annotated[
+            float,
+            Meta(
+                ge=0.01,
+                le=100,
+                description="Sample at this temperature, in place of a beam search; 1 samples "
+                "from the model's probabilities, less prefers likely words.",
+            ),
+        ]
+        | None
+    ) = None
+    top_k: (
+        Annotated[
+            int, Meta(ge=1, le=MANY, description="Sample from so many most likely words only.")
+        ]
+        | None
+    ) = None
+    top_p: Annotated[
+        float,
+        Meta(
+            gt=0, le=1, description="Sample from the most likely words of this total probability."
+        ),
+    ] = 1.0
+    seed: Annotated[int, Meta(ge=0, le=MAX_SEED, description="Random seed for sampling.")] = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.min_length >= self.max_length:
+            raise ValueError(
+                f"min_length {self.min_length}: expected 0 to {self.max_length - 1} words"
+            )
+        if self.beams % self.groups:
+            raise ValueError(
+                f"groups {self.groups}, beam_size {self.beams}: expected a multiple of groups, "
+                f"e.g. {self.groups * -(-self.beams // self.groups)}"
+            )
+        if both := set(self.forced) & set(self.forbidden):
+            raise ValueError(f"{min(both)!r}: forced and forbidden")
+        if len(self.forced) >= self.max_length:
+            raise ValueError(f"max_length {self.max_length}: no room for the forced words")
+
+    def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
+        """As in `Config`; a value that switches its option off is never refused."""
+        drawn = self.temperature is not None
+        searching = ("beam_size", "length_penalty", "groups", "diversity", "forced")
+        on = [name for name in searching if getattr(self, name) != OFF.get(name)]
+        yield drawn, on, f"temperature {self.temperature}"
+        yield not drawn, ("top_k", "top_p", "seed"), "temperature unset"
+        yield self.groups == 1, ("diversity",), "groups 1"
+        yield self.greedy and self.length_penalty > 0, ("length_penalty",), "beam_size 1"
+
+    @property
+    def beams(self) -> int:
+        """Beams of the search: enough for `n_best`."""
+        return max(self.beam_size, self.n_best)
+
+    @property
+    def greedy(self) -> bool:
+        """Whether the most likely word is taken at every step."""
+        return self.temperature is None and self.beams == 1 and not self.forced
+
+    def new_rng(self) -> np.random.Generator:
+        """What words are sampled from: one for all batches, or each would have the same luck."""
+        return np.random.default_rng(self.seed)
+
+    def __str__(self) -> str:
+        """The options that have an effect, as provenance.
+
+        >>> str(GREEDY), str(DecodingConfig(beam_size=5, no_repeat_ngram=0))
+        ('greedy', 'beam search, 5 beams, length_penalty 1.0')
+        """
+        if self.temperature is not None:
+            way = f"drawn, temperature {self.temperature}"
+        else:
+            way = "greedy" if self.greedy else f"beam search, {self.beams} beams"
+        idle = {name for applies, names, _ in self.without_effect() if applies for name in names}
+        others = [
+            f"{field.name} {getattr(self, field.name)}"
+            for field in msgspec.structs.fields(self)
+            if field.name not in idle | {"beam_size", "temperature"}
+            and getattr(self, field.name) != OFF.get(field.name, field.default)
+        ]
+        return ", ".join([way, *others])
+
+
+GREEDY = DecodingConfig(**OFF)
+"""The most likely word at every step."""

@@ -1,0 +1,31 @@
+import msgspec
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from limner.cli import main
+from limner.cli.making import train
+from limner.training.config import TrainConfig
+
+
+def test_every_setting_is_an_option_of_train():
+    app = typer.Typer(rich_markup_mode=None, add_completion=False)
+    app.command()(train)
+    text = CliRunner().invoke(app, ["--help"], terminal_width=500).output
+    for field in msgspec.structs.fields(TrainConfig):
+        name = {"teachers": "teacher"}.get(field.name, field.name.replace("_", "-"))
+        assert f"  --{name} " in text, field.name
+        assert field.default in (False, msgspec.NODEFAULT) or f"default: {field.default}]" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--epochs", "0"], "--epochs 0: expected a whole number from 1 to 1,000,000"),
+        (["--model", "gpt"], "--model gpt: expected one of rnn, attention"),
+        (["--dropout-output", "1"], "--dropout-output 1: expected a number from 0, below 1"),
+    ],
+)
+def test_settings_that_make_no_sense(tmp_path, capsys, options, message):
+    assert main(["train", str(tmp_path), "--out", str(tmp_path / "run"), *options]) == 2
+    assert capsys.readouterr().err == f"limner: {message}\n"
