@@ -2,7 +2,7 @@
 
 import numpy as np
 
-import limner.decoding as decoding
+from limner import decoding
 
 
 class StepDecoder:

@@ -1,7 +1,7 @@
 """The solver, under the course's path: see `limner.training.captioning_solver`.
 
-In the course, what trains is what the student has written: the layers and the model's `loss`. So this
-solver does not take the fast passes of `limner.engine`, unless it is told to.
+In the course, what trains is what the student has written: the layers and the model's `loss`. So
+this solver does not take the fast passes of `limner.engine`, unless it is told to.
 """
 
 from typing import Any

@@ -52,6 +52,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         for name, annotation in annotations(type(self)).items():
             value = getattr(self, name)
+            if isinstance(value, Config) and isinstance(value, annotation):
+                continue  # checked when it was made
             plain = value.item() if hasattr(value, "item") else value  # of a NumPy scalar
             try:
                 msgspec.structs.force_setattr(self, name, msgspec.convert(plain, annotation))

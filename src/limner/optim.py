@@ -1,12 +1,13 @@
 """First-order update rules: one implementation, in place; and the course's form of each.
 
-`update` changes parameters and what a rule remembers of earlier steps in place, over flat arrays of
-any length. It goes through them in blocks that stay in the cache while the rule's dozen operations
-pass over them; settings are arrays without axes, which NumPy takes twice as fast as Python's floats.
+`update` changes parameters and what a rule remembers of earlier steps in place, over flat arrays
+of any length. It goes through them in blocks that stay in the cache while the rule's dozen
+operations pass over them; settings are arrays without axes, which NumPy takes twice as fast as
+Python's floats.
 
-The course's form is `(w, dw, config) -> (next_w, config)`: `config` holds a rule's settings and what
-it remembers; None starts it with the defaults, settings that are missing are filled in, and the same
-dict comes back. Arrays are not changed in place there: `next_w` is new.
+The course's form is `(w, dw, config) -> (next_w, config)`: `config` holds a rule's settings and
+what it remembers; None starts it with the defaults, settings that are missing are filled in, and
+the same dict comes back. Arrays are not changed in place there: `next_w` is new.
 
 Shapes: P parameters, S of them in a block.
 """

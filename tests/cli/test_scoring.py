@@ -12,10 +12,9 @@ from limner.cli import main
 from limner.data.opening import open_dataset
 from limner.decoding import GREEDY, DecodingConfig
 from limner.evaluation import evaluate, score
-from limner.models import Ensemble
-from limner.training.run import TrainingRun
-from limner.models import RNNConfig
+from limner.models import Ensemble, RNNConfig
 from limner.training.config import TrainConfig
+from limner.training.run import TrainingRun
 
 FEW = "limner: CIDEr means little below 100 pictures, and here are {}\n"
 

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from limner.engine import NumpyEngine
-from limner.gradcheck import eval_numerical_gradient, rel_error
 from limner.decoding import GREEDY, decode
+from limner.engine import NumpyEngine
 from limner.engine.base import Regularization
 from limner.engine.numpy import fast_decoder
 from limner.engine.numpy.engine import draw_mask
+from limner.gradcheck import eval_numerical_gradient, rel_error
 from limner.layers import SoftTargets
 from limner.models import AttentionRNN, Batch
 

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from limner.gradcheck import eval_numerical_gradient, rel_error
-from limner.layers import rnn_forward, temporal_affine_forward, word_embedding_forward
 from limner.decoding import GREEDY, decode
 from limner.engine.numpy.engine import draw_mask
-from limner.models import Batch, CaptioningRNN, RNNConfig
+from limner.gradcheck import eval_numerical_gradient, rel_error
+from limner.layers import rnn_forward, temporal_affine_forward, word_embedding_forward
 from limner.layers.cells import CELLS
+from limner.models import Batch, CaptioningRNN, RNNConfig
 
 COURSE_WORDS = {"<NULL>": 0, "cat": 2, "dog": 3}
 WORDS = {"<NULL>": 0, "<START>": 1, "<END>": 2, "<UNK>": 3, "cat": 4, "dog": 5}

@@ -29,10 +29,10 @@ from limner.evaluation import evaluate
 from limner.explanation import explain
 from limner.models import AttentionConfig, RNNConfig
 from limner.training import validation
+from limner.training.config import TrainConfig, read_config
 from limner.training.history import read_history
 from limner.training.run import TrainingRun
 from limner.training.validation import rank
-from limner.training.config import TrainConfig, read_config
 from limner.vocabulary import tokenize
 
 CONFIG = TrainConfig(
@@ -345,7 +345,9 @@ def test_stopped_with_scheduled_sampling_it_goes_on(dataset, tmp_path):
 
 def test_the_mean_of_the_last_epochs(dataset, tmp_path, monkeypatch):
     ranks = iter(range(9, 0, -1))
-    monkeypatch.setattr("limner.training.validation.rank", lambda scores: [next(ranks)])  # every one is better
+    monkeypatch.setattr(
+        "limner.training.validation.rank", lambda scores: [next(ranks)]
+    )  # every one is better
     config = CONFIG.changed(average=2)
     folder = tmp_path / "run"
     run, lines = start(dataset, folder, config)

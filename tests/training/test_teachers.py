@@ -10,8 +10,8 @@ from limner.checkpoint import load_checkpoint, save_checkpoint
 from limner.data.opening import open_dataset
 from limner.errors import InputError
 from limner.models import RNNConfig
-from limner.training.run import StoppedError, TrainingRun
 from limner.training.config import TrainConfig, read_config
+from limner.training.run import StoppedError, TrainingRun
 from limner.vocabulary import Vocabulary
 
 SMALL = RNNConfig(wordvec_dim=8, hidden_dim=8)

@@ -14,8 +14,8 @@ from limner.models import MODELS
 from limner.stages import report_run, train_with_progress
 from limner.training.config import TrainConfig, read_config
 
-Kind = Annotated[
-    Literal[tuple(model.kind for model in MODELS)],  # type: ignore[valid-type]
+Kind: Any = Annotated[
+    Literal[tuple(model.kind for model in MODELS)],
     msgspec.Meta(description="Kind of model; attention needs a dataset with a grid [rnn]."),
 ]
 Models = [model.config_type for model in MODELS]

@@ -1,7 +1,7 @@
 """The recurrent cells, by name.
 
-Another cell is a file of its own beside this one and an entry here: it then trains and decodes by its
-reference. `limner.engine.numpy.cells` has their fast versions.
+Another cell is a file of its own beside this one and an entry here: it then trains and decodes by
+its reference. `limner.engine.numpy.cells` has the fast versions.
 """
 
 from collections.abc import Callable

@@ -232,8 +232,8 @@ class CaptioningModel(WordModel):
 
 
 def sum_by_image(
-    d: Float[Array, "N *S"], image_idxs: Int[Array, " N"], num_images: int
-) -> Float[Array, "M *S"]:
+    d: Float[Array, "N ..."], image_idxs: Int[Array, " N"], num_images: int
+) -> Float[Array, "M ..."]:
     """Gradients by caption, summed by image: an image's captions share it.
 
     >>> sum_by_image(np.array([[1.0], [2.0], [4.0]]), np.array([1, 0, 1]), 2).tolist()
@@ -244,8 +244,8 @@ def sum_by_image(
     return out
 
 
-def keep(x: Float[Array, "N *S"], mask: Float[Array, "..."] | None) -> Float[Array, "N *S"]:
-    """Dropout, forward and backward alike: times its mask, the same at every time step or region."""
+def keep(x: Float[Array, "N ..."], mask: Float[Array, "..."] | None) -> Float[Array, "N ..."]:
+    """Dropout, forward and backward alike; the same mask at every time step or region."""
     if mask is None:
         return x
     kept: Array = x * (mask[:, None] if mask.ndim < x.ndim else mask)

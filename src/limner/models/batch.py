@@ -37,7 +37,7 @@ class Batch:
 
     features: Float[Array, "M *L D"]
     captions: Array  # (N, T) integers, which is checked below
-    image_idxs: Int[Array, " N"] = cast(Array, None)  # filled in below
+    image_idxs: Int[Array, " N"] = cast(Array, None)  # noqa: RUF009 - filled in below
     weights: Float[Array, " N"] | None = None
     inputs: Int[Array, "N S"] | None = None
     soft_targets: SoftTargets | None = None

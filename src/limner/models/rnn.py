@@ -164,7 +164,7 @@ class CaptioningRNN(CaptioningModel):
         return [(f"Wx{number}", f"Wh{number}", f"b{number}") for number in numbers]
 
     @property
-    def _W_vocab(self) -> Float[Array, "H V"]:
+    def _output_weights(self) -> Float[Array, "H V"]:
         return self.params["W_embed"].T if self.config.tied else self.params["W_vocab"]
 
     def loss(
@@ -194,7 +194,7 @@ class CaptioningRNN(CaptioningModel):
             h0 = np.zeros_like(h0)
             cell_caches.append(cache)
         h = keep(h, output)
-        scores, vocab_cache = temporal_affine_forward(h, self._W_vocab, p["b_vocab"])
+        scores, vocab_cache = temporal_affine_forward(h, self._output_weights, p["b_vocab"])
         loss, dscores = temporal_softmax_loss(
             scores,
             batch.targets,
@@ -250,5 +250,5 @@ class CaptioningRNN(CaptioningModel):
             *now, _ = self.cell.step_forward(x, *prev, p[Wx], p[Wh], p[b])
             x = now[0]
             next_state += now
-        scores, _ = affine_forward(x, self._W_vocab, p["b_vocab"])
+        scores, _ = affine_forward(x, self._output_weights, p["b_vocab"])
         return scores, tuple(next_state)

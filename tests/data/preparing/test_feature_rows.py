@@ -11,9 +11,9 @@ from limner.data.opening import open_dataset
 from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import prepare
 from limner.errors import InputError
-from limner.training.run import TrainingRun
 from limner.models import RNNConfig
 from limner.training.config import TrainConfig
+from limner.training.run import TrainingRun
 
 
 @pytest.fixture

@@ -8,12 +8,13 @@
     recur    backpropagation through time and through attention
     sums     over all rows at once: the weights' gradients, and those of the regions
 
-An image's captions share its regions: only they are projected, and the gradients of its captions are
-summed by image. What the state is multiplied with (query, gate, cell) stands in one matrix, and its
-products are overwritten: first by gates, then by gradients.
+An image's captions share its regions: only they are projected, and the gradients of its captions
+are summed by image. What the state is multiplied with (query, gate, cell) stands in one matrix, and
+its products are overwritten: first by gates, then by gradients.
 
 Shapes: N captions of M images, T tokens, P packed rows, U distinct tokens, L regions, D features,
-E projected region, A attention, W word vector, H hidden, G = 4H, K = A + E + 4H, R = H + E, V vocabulary.
+E projected region, A attention, W word vector, H hidden, G = 4H, K = A + E + 4H, R = H + E,
+V vocabulary.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """The decoder of `AttentionRNN`, prepared for many steps.
 
 It gives what `AttentionRNN.step` gives. What a token puts into the cell is computed once, when the
-token first comes; what the state is multiplied with, for the query, the gate and the cell, stands in
-one matrix.
+token first comes; what the state is multiplied with, for the query, the gate and the cell, stands
+in one matrix.
 
 Shapes: N images, R rows (captions or beams), V vocabulary, H hidden, L regions, E projected region,
 A attention, G = 4H.

@@ -1,8 +1,8 @@
 """The decoder of `CaptioningRNN`, prepared for many steps.
 
-It gives what `CaptioningRNN.step` gives. What a token puts into the cell, `x Wx + b`, depends on the
-token alone, so it is computed once, when the token first comes; and the weights are laid out gate by
-gate, as in training.
+It gives what `CaptioningRNN.step` gives. What a token puts into the cell, `x Wx + b`, depends on
+the token alone, so it is computed once, when the token first comes; and the weights are laid out
+gate by gate, as in training.
 
 Shapes: N images, R rows (captions or beams), V vocabulary, D features, H hidden, m gates.
 """

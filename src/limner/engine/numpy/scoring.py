@@ -63,7 +63,7 @@ class Output(NamedTuple):
     """Where the gradients of scores go: dh (P, R), dW (R, V), db (V,)."""
 
     dh: Array
-    dW: Array
+    dW: Array  # noqa: N815 - the field's name
     db: Array
 
 

@@ -8,7 +8,8 @@ The formulas are those of `limner.layers`. Three things differ:
 
 docs/performance.md derives the order of the operations.
 
-Shapes: P packed rows, N of them at step 0, U distinct tokens, R rows in decoding, H hidden, m gates.
+Shapes: P packed rows, N of them at step 0, U distinct tokens, R rows in decoding, H hidden,
+m gates.
 """
 
 from collections.abc import Callable
@@ -30,7 +31,7 @@ class FastCell(NamedTuple):
         forward: `(inputs, lookup, steps, prev_h, Wh, workspace) -> (h (P, H), cache)`: inputs are
             `x Wx + b` of the distinct tokens (m, U, H), and `lookup` (P,) tells which of them each
             row takes; or (m, P, H) of every row, and `lookup` is None. `prev_h` (P, H) holds h_0 in
-            the rows of step 0; the others are filled in. `Wh` (m, H, H) is from `recurrent_weights`.
+            the rows of step 0; the others are filled in. `Wh` (m, H, H): see `recurrent_weights`.
         backward: `(dh, cache, steps, WhT, dWh, workspace) -> (da (m, P, H) by the inputs, dh_0)`:
             fills dWh; dh and the cache are used up.
         decode: `(inputs (m, R, H), state, Wh) -> next_state`: one step of rows that are not packed;
