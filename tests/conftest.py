@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 # Before limner is imported anywhere: annotated shapes are checked at each call.
@@ -19,6 +20,10 @@ install_import_hook(
     ],
     "beartype.beartype",
 )
+
+# How long an example takes says something of the machine, and nothing of the code.
+settings.register_profile("limner", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("limner")
 
 
 def flickr8k_folder() -> Path:

@@ -1,5 +1,6 @@
 """Minibatches: the same whatever gathers them."""
 
+import multiprocessing
 import pickle
 
 import numpy as np
@@ -82,12 +83,28 @@ def test_no_grid(tiny_dataset):
         Minibatches(tiny_dataset, grid=True)
 
 
-def test_a_worker_that_is_killed(tiny_dataset, in_one_process):
-    batches = Minibatches(tiny_dataset, batch_size=16, seed=5, workers=1)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_worker_that_is_killed(tiny_dataset, in_one_process, workers):
+    batches = Minibatches(tiny_dataset, batch_size=16, seed=5, workers=workers)
     first = iter(batches)
     next(first)
-    for process in batches._pool._processes.values():
-        process.kill()
+    multiprocessing.active_children()[-1].kill()
     with pytest.raises(LimnerError, match="a worker has ended"):
         list(first)
     assert len(all_of(batches, 0)) == 7  # begins anew
+
+
+def test_an_epoch_that_is_left_half_way(tiny_dataset, in_one_process):
+    batches = Minibatches(tiny_dataset, batch_size=16, seed=5, workers=2)
+    for captions, _ in batches:
+        np.testing.assert_array_equal(captions, in_one_process[0][0][0])
+        break
+    for ours, theirs in zip(all_of(batches, 1), in_one_process[1], strict=True):
+        np.testing.assert_array_equal(ours[0], theirs[0])
+
+
+def test_what_goes_wrong_in_a_worker_is_told_here(tiny_dataset):
+    batches = Minibatches(tiny_dataset, batch_size=16, workers=1)
+    batches.epoch = -1  # no seed
+    with pytest.raises(ValueError, match="expected non-negative integer"):
+        list(batches)

@@ -6,11 +6,12 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from limner.data.preparing.check import find
+from limner.data.preparing.check import find, summary
 from limner.data.preparing.cost import Cost
 from limner.data.preparing.prepare import nothing
 from limner.data.sources import Source, read_source
 from limner.report.check import ABREAST, SHOWN, write_check
+from report.dom import parse, table_of
 
 EVIL = '<script>alert(1)</script> & "$title"'
 VOID = {"meta", "img", "line", "path", "link", "input", "rect", "circle", "br"}
@@ -105,6 +106,66 @@ def test_words_are_counted(messy, tmp_path):
             f"{one.unknown:.1%}",
             f"{one.unknown_elsewhere:.1%}",
         ]
+
+
+def test_page_numbers_are_those_of_the_json(messy, tmp_path):
+    found = messy.to_json()
+    write_check(tmp_path / "page.html", messy)
+    page = parse((tmp_path / "page.html").read_text("utf-8"))
+    splits, vocabulary = map(table_of, page.all("table"))
+    assert texts_of(splits) == {
+        split: {name: f"{number:,}" for name, number in counts.items()}
+        for split, counts in found["splits"].items()
+    }
+    assert texts_of(vocabulary) == {
+        str(one["min_count"]): {
+            "words": f"{one['words']:,}",
+            "<UNK> in train": f"{one['unknown']:.1%}",
+            "<UNK> in the other splits": f"{one['unknown_elsewhere']:.1%}",
+        }
+        for one in found["vocabulary"]
+    }
+    lengths = found["caption_lengths"]
+    tips = [rect.one("title").text for rect in page.all("rect")]
+    assert (
+        tips[:-1]
+        == [  # the longest stand together
+            f"captions, {words} words: {100 * lengths.get(words, 0) / sum(lengths.values()):.1f} %"
+            for words, _ in enumerate(tips[:-1], min(lengths))
+        ]
+    )
+    counted = dict(h3.text.rsplit(": ", 1) for h3 in page.all("h3") if ": " in h3.text)
+    assert {heading: int(number) for heading, number in counted.items()} == {
+        "Pictures that cannot be read": len(found["unreadable"]),
+        "The same picture in several splits": len(found["same_picture_across_splits"]),
+        "The same picture twice in a split": len(found["same_picture_within_a_split"]),
+        "Captions without pictures": len(found["captions_without_pictures"]),
+        "Pictures without captions": len(found["pictures_without_captions"]),
+        "Writing whose words are not found": len(found["mangled"]),
+    }
+
+
+def texts_of(table):
+    return {row: {name: cell.text for name, cell in cells.items()} for row, cells in table.items()}
+
+
+def test_summary_numbers_are_those_of_the_json(messy):
+    found, lines = messy.to_json(), summary(messy)
+    for split, counts in found["splits"].items():
+        assert f"{split}: {counts['pictures']} pictures, {counts['captions']} captions" in lines
+    [head] = [number for number, line in enumerate(lines) if "--min-count" in line]
+    columns = "--min-count words <UNK> in train <UNK> elsewhere"
+    assert " ".join(lines[head].split()) == columns
+    rows = [line.split() for line in lines[head + 1 : head + 1 + len(found["vocabulary"])]]
+    assert rows == [
+        [
+            str(one["min_count"]),
+            f"{one['words']:,}",
+            f"{one['unknown']:.1%}",
+            f"{one['unknown_elsewhere']:.1%}",
+        ]
+        for one in found["vocabulary"]
+    ]
 
 
 def test_nothing_wrong(drawn, tmp_path):

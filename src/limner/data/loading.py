@@ -8,11 +8,10 @@ so that a slow disk does not stop the one that trains.
 
 import math
 import multiprocessing
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +79,7 @@ class Minibatches:
             raise InputError(f"{dataset}: has no grid; prepare it with --features grid, or both")
         _, self._split = data.split(split)
         self._order: tuple[int, Int[Array, " M"]] = (-1, np.arange(0))
-        self._pool: ProcessPoolExecutor | None = None
+        self._running: list[_Worker] = []
 
     def __reduce__(self) -> tuple[Any, ...]:
         return self._again, ()
@@ -89,27 +88,19 @@ class Minibatches:
         return math.ceil(len(self._split.captions) / self._batch_size)
 
     def __iter__(self) -> Iterator[Minibatch]:
-        epoch, numbers = self.epoch, range(len(self))
+        epoch = self.epoch
         if not self._workers:
-            yield from (self.batch(epoch, number) for number in numbers)
+            yield from (self.batch(epoch, number) for number in range(len(self)))
             return
-        self._pool = self._pool or ProcessPoolExecutor(
-            self._workers, multiprocessing.get_context("spawn"), _begin, (self,)
-        )
-        waiting: deque[Future[Minibatch]] = deque()
-        try:
-            for number in numbers:
-                waiting.append(self._pool.submit(_gather, epoch, number))
-                if len(waiting) > 2 * self._workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        except BrokenProcessPool:
-            self._pool = None
-            raise LimnerError(
-                "a worker has ended: killed, or the script that starts it does so outside "
-                "`if __name__ == '__main__':`"
-            ) from None
+        workers = self._running or [_Worker(self) for _ in range(self._workers)]
+        self._running = []  # an epoch that is left half-way takes its workers along
+        ahead = 2 * len(workers)
+        for number in range(len(self) + ahead):
+            if number < len(self):
+                workers[number % len(workers)].ask(epoch, number)
+            if number >= ahead:
+                yield workers[(number - ahead) % len(workers)].answer()
+        self._running = workers
 
     def batch(self, epoch: int, number: int) -> Minibatch:
         """One batch by itself."""
@@ -122,13 +113,42 @@ class Minibatches:
         return self._split.captions[rows], self._split.features_of(images, rng)
 
 
-_here: list[Minibatches] = []
-"""In a worker, what it gathers from."""
+class _Worker:
+    """A process that gathers batches, with a pipe of its own.
+
+    In a queue of many, one that is killed while it writes leaves half an answer, and the reader
+    waits for the other half for ever.
+    """
+
+    def __init__(self, batches: Minibatches) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        context.Process(target=_gather, args=(batches, theirs), daemon=True).start()
+        theirs.close()
+
+    def ask(self, epoch: int, number: int) -> None:
+        with suppress(OSError):  # `answer` tells
+            self._pipe.send((epoch, number))
+
+    def answer(self) -> Minibatch:
+        try:
+            found: Minibatch | Exception = self._pipe.recv()
+        except (EOFError, OSError):
+            raise LimnerError(
+                "a worker has ended: killed, or the script that starts it does so outside "
+                "`if __name__ == '__main__':`"
+            ) from None
+        if isinstance(found, Exception):
+            raise found
+        return found
 
 
-def _begin(batches: Minibatches) -> None:
-    _here[:] = [batches]
-
-
-def _gather(epoch: int, number: int) -> Minibatch:
-    return _here[0].batch(epoch, number)
+def _gather(batches: Minibatches, pipe: Connection) -> None:
+    """What a worker does, until nobody asks any more."""
+    with suppress(EOFError, OSError):
+        while True:
+            asked = pipe.recv()
+            try:
+                pipe.send(batches.batch(*asked))
+            except Exception as error:
+                pipe.send(error)

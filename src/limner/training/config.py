@@ -6,6 +6,7 @@ kind, whose own settings (`attention_dim`, ...) are then known.
 Shapes: N images, L regions, D features.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -146,7 +147,7 @@ class TrainConfig(Config, frozen=True, kw_only=True):
 
     def to_flat(self) -> dict[str, Any]:
         """What `from_flat` reads, as JSON-able values."""
-        settings: dict[str, Any] = msgspec.to_builtins(self)
+        settings = json.loads(msgspec.json.encode(self))
         model = settings.pop("model")
         return {"model": model.pop("kind"), **model, **settings}
 

@@ -82,6 +82,8 @@ class RunFolder:
                     f"{self.last}: trained on {trained_on['path']}, not on the dataset "
                     f"{self._dataset.path}; resume with the same dataset"
                 )
+        except InputError:
+            raise
         except (KeyError, TypeError, ValueError) as error:
             raise self.damaged(error) from None
         return checkpoint
