@@ -39,7 +39,9 @@ def test_a_caption_is_the_models(captioner, tmp_path):
     caption = captioner.caption(path)
     backbone = captioner.backbone
     features = backbone.features(backbone.preprocess(Image.open(path))[None])
-    words, log_probs = captioner.model.decode(features, DecodingConfig())
+    words, log_probs = decode(
+        captioner.decoder, features, DecodingConfig(), captioner.model.word_to_idx
+    )
     assert caption.text == captioner.vocabulary.decode(words[0, 0])
     count = len(caption.text.split()) + 1
     assert caption.score == pytest.approx(log_probs[0, 0] / count, rel=1e-4)

@@ -134,7 +134,7 @@ def test_an_option_comes_before_the_file_of_settings(run, tiny_dataset, tmp_path
     (tmp_path / "settings.toml").write_text("warmup = 0.5\nhidden_dim = 8\n")
     begin = ["train", tiny_dataset, "--config", tmp_path / "settings.toml", "--epochs", 1]
     assert run(*begin, "--out", tmp_path / "cosine", "--schedule", "cosine")[0] == 0
-    assert "warmup does nothing with schedule epochs" in run(*begin, "--out", tmp_path / "no")[2]
+    assert "warmup has no effect with schedule epochs" in run(*begin, "--out", tmp_path / "no")[2]
     (tmp_path / "settings.toml").write_text("epochs = 9\nhidden_dim = 8\nlr_decay = 0.5\n")
     out = ["--out", tmp_path / "run"]
     status, _, err = run(
@@ -143,7 +143,7 @@ def test_an_option_comes_before_the_file_of_settings(run, tiny_dataset, tmp_path
     assert status == 0
     assert err.startswith("epoch 1 of 1: ")
     config = read_config(tmp_path / "run" / "config.toml")
-    assert (config.epochs, config.hidden_dim, config.lr_decay) == (1, 8, 0.5)
+    assert (config.epochs, config.model.hidden_dim, config.lr_decay) == (1, 8, 0.5)
     status, _, err = run("train", tiny_dataset, *out, "--resume", "--epochs", 2)
     assert status == 0
     assert err.startswith("epoch 2 of 2: ")

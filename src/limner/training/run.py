@@ -111,6 +111,7 @@ class TrainingRun:
         rng = np.random.default_rng(config.seed)
         self.model = new_model(config, self.dataset, rng)
         check_references(config, self.dataset)
+        self.dataset.split()  # that there is one to validate on
         if state is None:
             self._history.clear()
             folder.write_config()
