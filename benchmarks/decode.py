@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from pytorch import TorchCaptioner
 
-from limner.decoding import Limits, beam_search, greedy
-from limner.engine import NumpyEngine
+from limner_trainer import LimnerTrainer
+from limner.decoding import Constraints, beam_search, greedy
+from limner.engine.numpy import fast_decoder
 from limner.models import CaptioningRNN
 
 
@@ -27,23 +28,21 @@ def learnt_by_heart(cell_type: str, steps: int) -> tuple[CaptioningRNN, np.ndarr
     model = CaptioningRNN(setting.words(), 512, 256, 512, cell_type, rng=rng)
     features = rng.standard_normal((PICTURES, 512)).astype(np.float32)
     captions = setting.coco_like_captions(rng, PICTURES)
-    engine = NumpyEngine(model, "adam", {"learning_rate": 2e-3})
+    engine = LimnerTrainer(model, 2e-3)
     for _ in range(steps):
         engine.step(features, captions)
     return model, features
 
 
 def limner_greedy(model: CaptioningRNN, features: np.ndarray, end: int | None) -> np.ndarray:
-    step = model.stepper()
-    state = model.initial_state(features)
-    words, _ = greedy(step, state, len(features), Limits(START, end, max_length=LENGTH))
+    constraints = Constraints(START, end, max_length=LENGTH)
+    words, _ = greedy(fast_decoder(model), features, constraints)
     return words
 
 
 def limner_beam(model: CaptioningRNN, features: np.ndarray) -> np.ndarray:
-    step = model.stepper()
-    state, limits = model.initial_state(features), Limits(START, END, max_length=LENGTH)
-    words, _ = beam_search(step, state, len(features), limits, beam_size=BEAMS)
+    constraints = Constraints(START, END, max_length=LENGTH)
+    words, _ = beam_search(fast_decoder(model), features, constraints, beam_size=BEAMS)
     return words[:, 0]
 
 

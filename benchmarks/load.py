@@ -23,7 +23,7 @@ import numpy as np
 
 from limner.data.dataset import Split
 from limner.data.hdf5 import map_features
-from limner.engine import NumpyEngine
+from limner_trainer import LimnerTrainer
 from limner.models import CaptioningRNN
 
 PICTURES, D, T, BATCH = 82_783, 4096, 17, 128
@@ -57,7 +57,8 @@ def by_h5py(split: Split, file: h5py.File, rows: np.ndarray) -> tuple[np.ndarray
 def check(split: Split, file: h5py.File, rng: np.random.Generator) -> None:
     """Both gather the same."""
     rows = rng.choice(len(split.captions), BATCH)
-    for ours, theirs in zip(split.minibatch(rows), by_h5py(split, file, rows), strict=True):
+    features, captions, _ = split.minibatch(rows)
+    for ours, theirs in zip((captions, features), by_h5py(split, file, rows), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
@@ -123,7 +124,7 @@ def measure(path: Path, layout: str, train_step: Callable[[], object]) -> list[d
 def lstm_step() -> Callable[[], object]:
     """A training step on such a minibatch: LSTM, word vectors of 256, H = 512, V = 1004."""
     rng = np.random.default_rng(0)
-    engine = NumpyEngine(CaptioningRNN(setting.words(), D, 256, 512, "lstm", rng=rng))
+    engine = LimnerTrainer(CaptioningRNN(setting.words(), D, 256, 512, "lstm", rng=rng))
     captions = setting.coco_like_captions(rng, BATCH, T)
     features = rng.standard_normal((BATCH, D)).astype(np.float32)
     engine.step(features, captions)

@@ -34,9 +34,9 @@ CONTENDERS = ("limner", "torch packed", "torch padded", "student")
 def trainer_of(contender: str) -> Callable[[CaptioningRNN], Any]:
     """Imports what this contender needs, and nothing of another's."""
     if contender == "limner":
-        from limner.engine import NumpyEngine
+        from limner_trainer import LimnerTrainer
 
-        return NumpyEngine
+        return LimnerTrainer
     if contender == "student":
         from student import Student
 

@@ -21,10 +21,10 @@ class TorchCaptioner(nn.Module):
         super().__init__()
         p = model.params
         (D, H), (V, W) = p["W_proj"].shape, p["W_embed"].shape
-        self.cell_type = model.cell_type
+        self.cell_type = model.config.cell_type
         self.project = nn.Linear(D, H)
         self.embed = nn.Embedding(V, W)
-        cell = nn.LSTM if model.cell_type == "lstm" else nn.RNN
+        cell = nn.LSTM if model.config.cell_type == "lstm" else nn.RNN
         self.cell = cell(W, H, batch_first=True)
         self.cell.bias_hh_l0.requires_grad_(False)
         self.vocab = nn.Linear(H, V)

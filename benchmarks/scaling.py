@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from limner.engine import NumpyEngine
+from limner_trainer import LimnerTrainer
 from limner.engine.packing import pack
 from limner.models import CaptioningRNN
 
@@ -54,7 +54,7 @@ def measure(N: int, T: int, H: int, V: int) -> tuple[list[float], float]:
     rng = np.random.default_rng(0)
     captions = captions_of(rng, N, T, V)
     features = rng.standard_normal((N, D)).astype(np.float32)
-    engine = NumpyEngine(CaptioningRNN(setting.words(V), D, W, H, "lstm", rng=rng))
+    engine = LimnerTrainer(CaptioningRNN(setting.words(V), D, W, H, "lstm", rng=rng))
     engine.step(features, captions)
     packed = pack(captions, 0, V)
     step: dict[str, Callable[[], object]] = {"step": lambda: engine.step(features, captions)}

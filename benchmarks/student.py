@@ -68,7 +68,7 @@ class Student:
     """Loss, gradients and Adam, parameter by parameter."""
 
     def __init__(self, model):
-        self.cell_type = model.cell_type
+        self.cell_type = model.config.cell_type
         self.params = {name: param.copy() for name, param in model.params.items()}
         self.m = {name: np.zeros_like(param) for name, param in self.params.items()}
         self.v = {name: np.zeros_like(param) for name, param in self.params.items()}

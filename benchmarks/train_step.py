@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from limner_trainer import LimnerTrainer
 from matmuls import Products
 from pytorch import TorchTrainer
 from student import Student
 
-from limner.engine import NumpyEngine, ReferenceEngine
 from limner.models import CaptioningRNN
 
 Step = Callable[[], object]
@@ -45,8 +45,8 @@ def contenders(cell_type: str, N: int) -> dict[str, Step]:
         return CaptioningRNN(setting.words(), D, W, H, cell_type, rng=np.random.default_rng(0))
 
     trainers: dict[str, Any] = {
-        "limner": NumpyEngine(model()),
-        "reference": ReferenceEngine(model()),
+        "limner": LimnerTrainer(model()),
+        "reference": LimnerTrainer(model(), reference=True),
         "student": Student(model()),
         "torch padded": TorchTrainer(model(), packed=False, fused=False),
         "torch padded fused": TorchTrainer(model(), packed=False, fused=True),

@@ -41,7 +41,7 @@ HOMES = {
     "Caption": "limner.captioner",
     "Captioner": "limner.captioner",
     "CaptioningRNN": "limner.models",
-    "CaptioningSolver": "limner.solver",
+    "CaptioningSolver": "limner.training.captioning_solver",
     "Checkpoint": "limner.checkpoint",
     "Dataset": "limner.data.dataset",
     "Decoding": "limner.decoding",

@@ -57,7 +57,7 @@ def test_every_module_of_the_course_is_in_the_table():
         for path in PACKAGE.rglob("*.py")
         if path.name != "__init__.py"
     }
-    assert modules == set(NAMES)
+    assert modules == {*NAMES, "cs682.captioning_solver"}  # whose default is the reference
 
 
 @pytest.mark.parametrize(
