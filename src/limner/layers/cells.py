@@ -7,6 +7,12 @@ its reference. `limner.engine.numpy.cells` has the fast versions.
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
+from limner.layers.cho_gru import (
+    cho_gru_backward,
+    cho_gru_forward,
+    cho_gru_step_backward,
+    cho_gru_step_forward,
+)
 from limner.layers.gru import gru_backward, gru_forward, gru_step_backward, gru_step_forward
 from limner.layers.lstm import lstm_backward, lstm_forward, lstm_step_backward, lstm_step_forward
 from limner.layers.rnn import rnn_backward, rnn_forward, rnn_step_backward, rnn_step_forward
@@ -32,10 +38,13 @@ class Cell(NamedTuple):
     step_backward: Callable[..., Any]
 
 
-CellType = Literal["rnn", "gru", "lstm"]
+CellType = Literal["rnn", "gru", "cho_gru", "lstm"]
 
 CELLS: dict[CellType, Cell] = {
     "rnn": Cell(1, 1, rnn_forward, rnn_backward, rnn_step_forward, rnn_step_backward),
     "gru": Cell(3, 1, gru_forward, gru_backward, gru_step_forward, gru_step_backward),
+    "cho_gru": Cell(
+        3, 1, cho_gru_forward, cho_gru_backward, cho_gru_step_forward, cho_gru_step_backward
+    ),
     "lstm": Cell(4, 2, lstm_forward, lstm_backward, lstm_step_forward, lstm_step_backward),
 }

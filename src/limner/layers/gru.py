@@ -17,6 +17,7 @@ import numpy as np
 
 from limner.arrays import Array, Float
 from limner.layers.sigmoid import sigmoid
+from limner.layers.unroll import unroll_backward, unroll_forward
 
 GRUStepCache = tuple[Array, Array, Array, Array, Array, Array, Array, Array]
 
@@ -118,15 +119,7 @@ def gru_forward(
     array([[[0.5 ],
             [0.25]]])
     """
-    N, T, _ = x.shape
-    h = np.empty((N, T, h0.shape[1]), dtype=x.dtype)
-    caches = []
-    next_h = h0
-    for t in range(T):
-        next_h, cache = gru_step_forward(x[:, t], next_h, Wx, Wh, b)
-        h[:, t] = next_h
-        caches.append(cache)
-    return h, caches
+    return unroll_forward(gru_step_forward, x, h0, Wx, Wh, b)
 
 
 def gru_backward(
@@ -147,14 +140,4 @@ def gru_backward(
     Returns:
         dx (N, T, D), dh0 (N, H), dWx (D, 3H), dWh (H, 3H), db (3H,).
     """
-    x0, h0, Wx, Wh, *_ = caches[0]
-    N, T, H = dh.shape
-    dx = np.empty((N, T, x0.shape[1]), dtype=dh.dtype)
-    dprev_h = np.zeros_like(h0)
-    dWx, dWh, db = np.zeros_like(Wx), np.zeros_like(Wh), np.zeros(3 * H, dtype=dh.dtype)
-    for t in reversed(range(T)):
-        dx[:, t], dprev_h, dWx_t, dWh_t, db_t = gru_step_backward(dh[:, t] + dprev_h, caches[t])
-        dWx += dWx_t
-        dWh += dWh_t
-        db += db_t
-    return dx, dprev_h, dWx, dWh, db
+    return unroll_backward(gru_step_backward, dh, caches)

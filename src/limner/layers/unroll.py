@@ -1,0 +1,62 @@
+"""A step of a cell with one state, over a whole sequence; and backpropagation through time.
+
+Shapes: N sequences, T time steps, D input, H hidden; m gates.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from limner.arrays import Array, Float
+
+Grads = tuple[Array, Array, Array, Array, Array]
+
+
+def unroll_forward(
+    step_forward: Callable[..., Any],
+    x: Float[Array, "N T D"],
+    h0: Float[Array, "N H"],
+    Wx: Float[Array, "D mH"],
+    Wh: Float[Array, "H mH"],
+    b: Float[Array, " mH"],
+) -> tuple[Float[Array, "N T H"], list[Any]]:
+    """h (N, T, H), the hidden state after every step; and the steps' caches.
+
+    Args:
+        step_forward: `(x_t (N, D), prev_h, Wx, Wh, b) -> (next_h, cache)`.
+        x: (N, T, D) input sequences, T >= 1.
+        h0: (N, H) hidden state before the first step.
+        Wx, Wh, b: of the cell.
+    """
+    N, T, _ = x.shape
+    h = np.empty((N, T, h0.shape[1]), dtype=x.dtype)
+    caches = []
+    next_h = h0
+    for t in range(T):
+        next_h, cache = step_forward(x[:, t], next_h, Wx, Wh, b)
+        h[:, t] = next_h
+        caches.append(cache)
+    return h, caches
+
+
+def unroll_backward(
+    step_backward: Callable[..., Any], dh: Float[Array, "N T H"], caches: list[Any]
+) -> Grads:
+    """dx (N, T, D), dh0 (N, H), dWx (D, mH), dWh (H, mH), db (mH,).
+
+    Args:
+        step_backward: `(dnext_h, cache) -> (dx_t, dprev_h, dWx, dWh, db)`.
+        dh: (N, T, H) gradients that reach each step's hidden state from above.
+        caches: of `unroll_forward`.
+    """
+    N, T, _ = dh.shape
+    dx_T, dprev_h, dWx, dWh, db = step_backward(dh[:, T - 1], caches[T - 1])
+    dx = np.empty((N, T, dx_T.shape[1]), dtype=dh.dtype)
+    dx[:, T - 1] = dx_T
+    for t in reversed(range(T - 1)):
+        dx[:, t], dprev_h, dWx_t, dWh_t, db_t = step_backward(dh[:, t] + dprev_h, caches[t])
+        dWx += dWx_t
+        dWh += dWh_t
+        db += db_t
+    return dx, dprev_h, dWx, dWh, db
