@@ -34,7 +34,8 @@ def test_perfect_captions_score_100(data):
 
 def test_batches_change_nothing(data):
     model, features = new_model(data), data.splits["train"].features
-    assert caption_features(model, features, batch_size=3) == caption_features(model, features)
+    whole = caption_features(model, model.word_to_idx, features)
+    assert caption_features(model, model.word_to_idx, features, batch_size=3) == whole
 
 
 def test_features_that_do_not_fit(data):

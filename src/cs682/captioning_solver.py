@@ -1,51 +1,5 @@
-"""The solver, under the course's path: see `limner.training.captioning_solver`.
+"""The solver, under the course's path: see `limner.training.course`."""
 
-In the course, what trains is what the student has written: the layers and the model's `loss`. So
-this solver does not take the fast passes of `limner.engine`, unless it is told to.
-"""
-
-from typing import Any
-
-import numpy as np
-
-from limner.arrays import Array
-from limner.engine import EngineFactory, NumpyEngine
-from limner.models import Batch, CaptioningRNN, Masks
-from limner.training.captioning_solver import CaptioningSolver as LimnerSolver
-
-NOTICE = (
-    "Training by the layers in limner.layers and the model's own loss; "
-    "engine=limner.engine.NumpyEngine computes the same faster."
-)
-
-
-class CourseEngine(NumpyEngine):
-    """Trains by the model's `loss(features, captions)`, and decodes by its `step`."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **{**options, "reference": True})
-
-    def reference_loss(
-        self, batch: Batch, masks: Masks, label_smoothing: float
-    ) -> tuple[np.floating, dict[str, Array]]:
-        """The course's call, where the batch has nothing that the course does not know."""
-        if not isinstance(self.model, CaptioningRNN) or masks or label_smoothing:
-            return super().reference_loss(batch, masks, label_smoothing)
-        return self.model.loss(batch.features[batch.image_idxs], batch.captions)
-
-
-class CaptioningSolver(LimnerSolver):
-    """The course's solver; it prints that the reference trains, if it is verbose.
-
-    Args:
-        args, options: see `limner.CaptioningSolver`.
-        engine: e.g. `limner.engine.NumpyEngine` for fast passes.
-    """
-
-    def __init__(self, *args: Any, engine: EngineFactory = CourseEngine, **options: Any) -> None:
-        super().__init__(*args, engine=engine, **options)
-        if engine is CourseEngine and self.verbose:
-            print(NOTICE)
-
+from limner.training.course import CaptioningSolver
 
 __all__ = ["CaptioningSolver"]

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 import limner
-from cs682.captioning_solver import NOTICE, CaptioningSolver
+from cs682.captioning_solver import CaptioningSolver
 from cs682.classifiers.rnn import CaptioningRNN
 from limner.engine import NumpyEngine
 from limner.layers import cells
+from limner.training.course import NOTICE
 
 WORDS = {"<NULL>": 0, "<START>": 1, "<END>": 2, "cat": 3, "dog": 4}
 DATA = {

@@ -15,7 +15,8 @@ def test_minibatch():
         np.array([[0.5, 1], [2, 3]], np.float32),
         ("a", "b"),
     )
-    captions, features = split.minibatch(np.array([2, 1]))
+    features, captions, image_idxs = split.minibatch(np.array([2, 1]))
+    assert image_idxs.tolist() == [0, 1]
     assert captions.tolist() == [[1, 6, 2], [1, 5, 2]]
     assert features.tolist() == [[2, 3], [0.5, 1]]
 
@@ -26,13 +27,17 @@ def test_a_picture_or_one_of_its_views_is_drawn():
     views = (features + 1000, features + 2000)
     split = Split(captions, np.repeat(np.arange(300), 2), features, (), views)
     rows, rng = np.arange(2, 600), np.random.default_rng(0)
-    _, shared, whose = split.shared_minibatch(rows, rng)
+    shared, _, whose = split.by_image(rows, rng)
     assert shared.shape == (299, 1)
     np.testing.assert_array_equal(shared[whose, 0] % 1000, split.image_idxs[rows])
     assert (np.bincount(shared[:, 0].astype(int) // 1000) > 70).all()
-    _, each = split.minibatch(rows, rng)
+    each, _, _ = split.minibatch(rows, rng)
     assert (np.bincount(each[:, 0].astype(int) // 1000) > 150).all()
-    assert (split.minibatch(rows)[1] < 1000).all()
+    np.random.seed(0)
+    first, again = split.minibatch(rows)[0], split.minibatch(rows)[0]
+    np.random.seed(0)  # None is the global state
+    np.testing.assert_array_equal(split.minibatch(rows)[0], first)
+    assert (first != again).any()
     assert (features < 1000).all()
 
 

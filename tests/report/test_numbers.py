@@ -308,7 +308,8 @@ def test_compare_prints_what_its_json_says(capsys, wide, rng, tmp_path):
         name: Difference(one["value"], tuple(one["interval"]), one["p_value"])
         for name, one in result["differences"].items()
     }
-    assert printed[1 : len(found) + 1] == [
+    rows = [row for row in printed if row and row[0] in found]  # long paths wrap in the header
+    assert rows == [
         difference_row(name, first[name], second[name], one.value, *one.interval, one)
         for name, one in found.items()
     ]

@@ -50,7 +50,7 @@ def decode(
     >>> how = DecodingConfig(beam_size=2, n_best=2, max_length=3)
     >>> decode(decoder, np.zeros((1, 0)), how, words)[0]
     array([[[2, 3, 0],
-            [3, 0, 0]]], dtype=int32)
+            [2, 2, 3]]], dtype=int32)
     """
     constraints, forced = caption_constraints(how, word_to_idx)
     if how.temperature is not None:
