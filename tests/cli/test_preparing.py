@@ -89,6 +89,13 @@ def test_a_page_is_not_written_over_something_else(mine, tmp_path, capsys):
         assert main(["check", str(mine), "--html", str(tmp_path / "page.html")]) == 0
 
 
+def test_an_option_without_effect_is_named(mine, tmp_path, capsys):
+    options = ["--weights", "w.pth", "--out", str(tmp_path / "out")]
+    assert main(["prepare", str(mine), *options]) == 2
+    message = "limner: --weights has no effect with --backbone unset: leave it out\n"
+    assert capsys.readouterr().err == message
+
+
 def test_check_refuses_what_prepare_would(mine, capsys):
     assert main(["check", str(mine), "--min-count", "9999"]) == 2
     assert "no word stands 9999 times" in capsys.readouterr().err

@@ -156,8 +156,10 @@ class Given:
         >>> Given(Config, top_k=int).in_options("top_k 0: expected a whole number from 1")
         '--top-k 0: expected a whole number from 1'
         """
-        for one in self.fields:
-            message = re.sub(rf"(?<![-\w'])\b{one.name}\b(?![-\w'])", one.option, message)
+        for one in self.fields:  # what is left out is not left --out
+            message = re.sub(
+                rf"(?<!leave it )(?<![-\w'])\b{one.name}\b(?![-\w'])", one.option, message
+            )
         return message
 
 
