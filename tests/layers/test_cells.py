@@ -124,7 +124,20 @@ def of_pytorch(kind, order):
     return run
 
 
+def cho_gru(torch, x, h0, Wx, Wh, b):
+    """PyTorch has no such cell: the paper's formulas, differentiated by autograd."""
+    h, out = h0, []
+    Wr, Wz, Wn = Wh.chunk(3, dim=1)
+    for t in range(x.shape[1]):
+        r, z, n = (x[:, t] @ Wx + b).chunk(3, dim=1)
+        r, z = torch.sigmoid(r + h @ Wr), torch.sigmoid(z + h @ Wz)
+        h = (1 - z) * torch.tanh(n + (r * h) @ Wn) + z * h
+        out.append(h)
+    return torch.stack(out, dim=1)
+
+
 ORACLES = {
+    "cho_gru": cho_gru,
     "rnn": of_pytorch("RNN", [0]),
     "gru": of_pytorch("GRU", [0, 1, 2]),
     "lstm": of_pytorch("LSTM", [0, 1, 3, 2]),
