@@ -11,6 +11,7 @@ import pytest
 from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import prepare
 from limner.data.shapes import write_folder
+from limner.training.course import NOTICE
 
 pytest.importorskip("matplotlib", reason="the notebooks draw with matplotlib (extra: plots)")
 nbclient = pytest.importorskip("nbclient", reason="executes the notebooks (extra: dev)")
@@ -144,7 +145,8 @@ def assert_loss(text, expected):
 
 def assert_overfitted(text, probe, limit):
     lines = re.findall(r"^\(Iteration (\d+) / 100\) loss: (\d+\.\d{6})$", text, re.MULTILINE)
-    assert len(lines) == len(text.splitlines())
+    assert text.splitlines()[0] == NOTICE
+    assert len(lines) == len(text.splitlines()) - 1
     assert [int(iteration) for iteration, _ in lines] == list(range(1, 100, 10))
     assert float(lines[0][1]) > 30
     assert float(lines[-1][1]) < limit
