@@ -176,7 +176,8 @@ def expected(annotation: Any) -> str:
         return f"one of {', '.join(choices)}"
     words = KINDS.get(get_origin(kind) or kind, str(getattr(kind, "__name__", kind)))
     if meta.ge is not None and meta.le is not None:
-        return f"{words} from {meta.ge:,} to {meta.le:,}"
+        highest = "2**63 - 1" if meta.le == MAX_SEED else f"{meta.le:,}"
+        return f"{words} from {meta.ge:,} to {highest}"
     limits = [
         f"{word} {limit:,}"
         for word, limit in (

@@ -26,6 +26,16 @@ def test_every_setting_is_an_option_of_train():
     [
         (["--epochs", "0"], "--epochs 0: expected a whole number from 1 to 1,000,000"),
         (["--model", "gpt"], "--model gpt: expected one of rnn, attention"),
+        (
+            ["--warmup", "0.5"],
+            "--warmup has no effect with --schedule epochs: leave it out; docs/training.md has the "
+            "settings",
+        ),
+        (
+            ["--attention-dim", "9", "--model", "rnn"],
+            "--attention-dim has no effect with --model rnn: leave it out; docs/training.md has "
+            "the settings",
+        ),
         (["--dropout-output", "1"], "--dropout-output 1: expected a number from 0, below 1"),
     ],
 )

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from limner.cli.datasets import HeadConfig
 from limner.cli.options import Given, struct_options
-from limner.config import Config, annotations, meta_of
+from limner.config import MAX_SEED, Config, annotations, meta_of
 from limner.data.editing.export import ExportConfig
 from limner.data.editing.subset import SubsetConfig
 from limner.data.pictures.limits import ImageLimits
@@ -104,7 +104,10 @@ def test_every_field_is_an_option_with_help_limits_and_default(struct):
         shown = rest[rest.index(meta.description) + len(meta.description) :].split(" --")[0]
         assert ("[required]" in shown) == field.required, field.name
         for limit in (meta.ge, meta.gt, meta.le, meta.lt):
-            assert limit is None or f"{limit:,}" in shown, field.name
+            text_of = (
+                "2**63 - 1" if limit == MAX_SEED else f"{limit:,}" if limit is not None else ""
+            )
+            assert text_of in shown, field.name
         if isinstance(field.default, int | float | str) and field.default is not False:
             assert f"default: {field.default}]" in shown, field.name
         if get_origin(kind) is Literal:

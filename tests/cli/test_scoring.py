@@ -256,6 +256,14 @@ def test_compare_two_files(run, rows, tmp_path):
     assert not any(one["real"] for one in found["differences"].values())
 
 
+@pytest.mark.parametrize("option", [("--beam-size", 5), ("--split", "dev"), ("--data", "x")])
+def test_options_of_models_have_no_effect_on_files(run, rows, tmp_path, option):
+    path, references = write(tmp_path / "c.json", rows[0]), write(tmp_path / "r.json", rows[1])
+    status, out, err = run("compare", path, path, "--references", references, *option)
+    assert (status, out) == (2, "")
+    assert err == f"limner: {option[0]} has no effect with --references: leave it out\n"
+
+
 def test_files_without_references(run, rows, tmp_path):
     path = write(tmp_path / "c.json", rows[0])
     status, _, err = run("compare", path, path)

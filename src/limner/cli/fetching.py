@@ -22,13 +22,15 @@ def download(
     name: Annotated[
         str, typer.Argument(help="flickr8k, flickr30k, coco2014, coco-captioning, or your own.")
     ],
-    out: Annotated[Path | None, typer.Option(help="Folder for it, made if missing [NAME].")] = None,
-    catalog: Annotated[
-        Path | None, typer.Option(help="TOML file of your own addresses: docs/download.md.")
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the dataset, created if missing [NAME].")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before gigabytes.")] = False,
+    catalog: Annotated[
+        Path | None, typer.Option(help="TOML file of more addresses, see docs/download.md.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before large downloads.")] = False,
     keep_archives: Annotated[
-        bool, typer.Option("--keep-archives", help="Keep what has been unpacked.")
+        bool, typer.Option("--keep-archives", help="Keep archives after unpacking.")
     ] = False,
 ) -> None:
     """Download a dataset and unpack it. Stopped or broken off, run it again: it goes on."""

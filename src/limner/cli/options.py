@@ -156,11 +156,10 @@ class Given:
         >>> Given(Config, top_k=int).in_options("top_k 0: expected a whole number from 1")
         '--top-k 0: expected a whole number from 1'
         """
-        for one in self.fields:  # what is left out is not left --out
-            message = re.sub(
-                rf"(?<!leave it )(?<![-\w'])\b{one.name}\b(?![-\w'])", one.option, message
-            )
-        return message
+        options = {one.name: one.option for one in self.fields}
+        name = rf"(?<!leave it )(?<![-\w'])({'|'.join(options)})(?![-\w'])"  # "leave it out"
+        value = r"( [\w.]+)?"  # may be called as a field is
+        return re.sub(name + value, lambda found: options[found[1]] + (found[2] or ""), message)
 
 
 def struct_options(command: Command) -> Command:

@@ -17,7 +17,7 @@ from limner.assessment import (
     text_fingerprint,
 )
 from limner.captioner import checkpoint_path, ensemble
-from limner.cli.options import struct_options
+from limner.cli.options import Given, struct_options
 from limner.data.results import join, read_candidates, read_references
 from limner.decoding import DecodingConfig
 from limner.errors import InputError
@@ -35,22 +35,24 @@ FEW_PICTURES = 100
 """CIDEr's document frequencies are the references' own: with fewer pictures they say little."""
 
 DataOption = Annotated[
-    Path | None, typer.Option(help="Dataset; otherwise the one it was trained on.")
+    Path | None, typer.Option(help="Dataset, in place of the one it was trained on.")
 ]
-SplitOption = Annotated[str | None, typer.Option(help="Otherwise dev, val or test.")]
+SplitOption = Annotated[
+    str | None, typer.Option(help="Split to caption; otherwise dev, val or test.")
+]
 JsonOption = Annotated[
     Path | None,
-    typer.Option("--json", metavar="OUT", help="Write all of it as JSON; - is stdout."),
+    typer.Option("--json", metavar="OUT", help="Write the results as JSON; - is stdout."),
 ]
 JavaOption = Annotated[
-    bool, typer.Option("--java/--no-java", help="Try METEOR and SPICE, which need Java.")
+    bool, typer.Option("--java/--no-java", help="Compute METEOR and SPICE where Java is.")
 ]
 
 
 @struct_options
 def evaluate(
     models: Annotated[
-        list[Path], typer.Argument(help="A run's folder, or a checkpoint; several speak as one.")
+        list[Path], typer.Argument(help="Run or checkpoint; several form an ensemble.")
     ],
     data: DataOption = None,
     split: SplitOption = None,
@@ -84,7 +86,7 @@ def score(
     ],
     training: Annotated[
         Path | None,
-        typer.Option(help="The training set's captions, for CIDEr-D and the share seen before."),
+        typer.Option(help="Captions of the training set, for CIDEr-D and the share seen before."),
     ] = None,
     as_json: JsonOption = None,
     java: JavaOption = True,
@@ -122,6 +124,7 @@ def compare(
 ) -> None:
     """Say whether the second is really better than the first: the paired bootstrap."""
     if references:
+        _refuse_models_options(data, split, decoding)
         both = [_joined(path, references)[0] for path in (first, second)]
         if both[0].keys() != both[1].keys():
             raise InputError(
@@ -158,6 +161,15 @@ def compare(
         print_differences((str(first), str(second)), (ours.table, theirs.table), found)
         for name, text in provenance.items():
             print(f"{name}: {text}")
+
+
+def _refuse_models_options(data: Path | None, split: str | None, how: DecodingConfig) -> None:
+    """Raise InputError for an option that has no effect on files of captions."""
+    given = ["--data"] * (data is not None) + ["--split"] * (split is not None)
+    decoding = Given(DecodingConfig).fields
+    given += [one.option for one in decoding if getattr(how, one.name) != one.default]
+    if given:
+        raise InputError(f"{given[0]} has no effect with --references: leave it out")
 
 
 def _write_json(out: Path | None, result: dict[str, Any]) -> bool:

@@ -38,32 +38,35 @@ def caption(
     model: Annotated[
         list[Path] | None,
         typer.Option(
-            help="A run or checkpoint, otherwise the one that ships; repeat, and they speak as one."
+            help="Run or checkpoint, in place of the bundled one; repeat for an ensemble."
         ),
     ] = None,
     backbone: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="What the model was trained with: FILE.onnx, vgg16-fc7, torchvision:NAME or "
+            help="Backbone of the model's features: FILE.onnx, vgg16-fc7, torchvision:NAME or "
             "timm:NAME.",
         ),
     ] = None,
     weights: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="Of a --backbone of PyTorch; 'download' fetches the library's own."
+            metavar="FILE",
+            help="Weights of a PyTorch backbone; 'download' fetches the library's own.",
         ),
     ] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Each word's probability, and the runners-up.")
+        bool, typer.Option("--explain", help="Print each word's probability and its alternatives.")
     ] = False,
     attention: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Draw there where the model looked for each word."),
+        typer.Option(
+            metavar="FOLDER", help="Draw the attention weights of every word, into this folder."
+        ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line: image, caption, score.")
+        bool, typer.Option("--json", help="Print one JSON object a line: image, caption, score.")
     ] = False,
     *,
     how: DecodingConfig,
