@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from jaxtyping import install_import_hook
 
 # Before limner is imported anywhere: annotated shapes are checked at each call.
@@ -24,6 +24,15 @@ install_import_hook(
 # How long an example takes says something of the machine, and nothing of the code.
 settings.register_profile("limner", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("limner")
+
+# For scripts/mutate_backward.py, whose failures are many: the smallest of each is of no interest.
+settings.register_profile(
+    "mutants",
+    settings.get_profile("limner"),
+    database=None,
+    max_examples=20,
+    phases=[Phase.explicit, Phase.generate],
+)
 
 
 def flickr8k_folder() -> Path:
