@@ -9,8 +9,8 @@ V vocabulary; mH = H (rnn) or 4 H (lstm).
 
 import numpy as np
 
-from limner.engine.packing import pack
-from limner.models import CaptioningRNN
+from limner.engine.numpy.packing import pack
+from limner.models import Batch, CaptioningRNN
 
 
 class Products:
@@ -29,10 +29,10 @@ class Products:
         self.W_proj, self.Wx, self.Wh, self.W_vocab = (
             some(*p[name].shape) for name in ("W_proj", "Wx", "Wh", "W_vocab")
         )
-        packed = pack(captions, model.null, len(p["W_embed"]))
+        packed = pack(Batch(np.zeros((len(captions), 0)), captions), model.null, len(p["W_embed"]))
         (H, mH), (W, _), (_, V) = self.Wh.shape, self.Wx.shape, self.W_vocab.shape
         self.steps = packed.steps
-        P, N, U = len(packed.targets), len(packed.order), len(packed.words)
+        P, N, U = len(packed.targets), len(packed.order), len(packed.tokens)
         self.x, self.h, self.dh0 = some(U, W), some(P, H), some(N, H)
         self.da, self.dinputs, self.dlogits = some(P, mH), some(U, mH), some(P, V)
         self.out = {

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from limner_trainer import LimnerTrainer
-from limner.engine.packing import pack
-from limner.models import CaptioningRNN
+from limner.engine.numpy.packing import pack
+from limner.models import Batch, CaptioningRNN
 
 BASE = {"N": 32, "T": 17, "H": 512, "V": 1004}
 SWEEPS = {
@@ -56,10 +56,10 @@ def measure(N: int, T: int, H: int, V: int) -> tuple[list[float], float]:
     features = rng.standard_normal((N, D)).astype(np.float32)
     engine = LimnerTrainer(CaptioningRNN(setting.words(V), D, W, H, "lstm", rng=rng))
     engine.step(features, captions)
-    packed = pack(captions, 0, V)
+    packed = pack(Batch(np.zeros((len(captions), 0)), captions), 0, V)
     step: dict[str, Callable[[], object]] = {"step": lambda: engine.step(features, captions)}
     seconds = setting.median_seconds(step, repeats=5)["step"]
-    return amounts(N, T, H, V, len(packed.targets), len(packed.words)), seconds
+    return amounts(N, T, H, V, len(packed.targets), len(packed.tokens)), seconds
 
 
 def fit(points: list[tuple[list[float], float]]) -> np.ndarray:
@@ -124,8 +124,9 @@ def main() -> None:
         ("100 million captions", 100_000_000, 512, 10_000),
         ("100 million captions", 100_000_000, 1024, 30_000),
     ):
-        packed = pack(setting.coco_like_captions(np.random.default_rng(0), 128, 17, V), 0, V)
-        step = np.dot(amounts(128, 17, H, V, len(packed.targets), len(packed.words)), rates)
+        captions = setting.coco_like_captions(np.random.default_rng(0), 128, 17, V)
+        packed = pack(Batch(np.zeros((len(captions), 0)), captions), 0, V)
+        step = np.dot(amounts(128, 17, H, V, len(packed.targets), len(packed.tokens)), rates)
         hours = float(step) * captions / 128 / 3600
         epochs.append({"an epoch, N = 128": label, "H": H, "V": V, "hours on one core": hours})
     print()
