@@ -124,8 +124,8 @@ def main() -> None:
         ("100 million captions", 100_000_000, 512, 10_000),
         ("100 million captions", 100_000_000, 1024, 30_000),
     ):
-        captions = setting.coco_like_captions(np.random.default_rng(0), 128, 17, V)
-        packed = pack(Batch(np.zeros((len(captions), 0)), captions), 0, V)
+        examples = setting.coco_like_captions(np.random.default_rng(0), 128, 17, V)
+        packed = pack(Batch(np.zeros((len(examples), 0)), examples), 0, V)
         step = np.dot(amounts(128, 17, H, V, len(packed.targets), len(packed.tokens)), rates)
         hours = float(step) * captions / 128 / 3600
         epochs.append({"an epoch, N = 128": label, "H": H, "V": V, "hours on one core": hours})
