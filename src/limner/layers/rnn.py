@@ -9,6 +9,7 @@ Source: J. L. Elman, "Finding structure in time", Cognitive Science 14 (1990).
 import numpy as np
 
 from limner.arrays import Array, Float
+from limner.layers.unroll import unroll_backward, unroll_forward
 
 RNNStepCache = tuple[Array, Array, Array, Array, Array]
 
@@ -86,15 +87,7 @@ def rnn_forward(
     array([[[0.7616],
             [0.9427]]])
     """
-    N, T, _ = x.shape
-    h = np.empty((N, T, h0.shape[1]), dtype=x.dtype)
-    caches = []
-    next_h = h0
-    for t in range(T):
-        next_h, cache = rnn_step_forward(x[:, t], next_h, Wx, Wh, b)
-        h[:, t] = next_h
-        caches.append(cache)
-    return h, caches
+    return unroll_forward(rnn_step_forward, x, h0, Wx, Wh, b)
 
 
 def rnn_backward(
@@ -119,14 +112,4 @@ def rnn_backward(
     Returns:
         dx (N, T, D), dh0 (N, H), dWx (D, H), dWh (H, H), db (H,).
     """
-    x0, h0, Wx, Wh, _ = caches[0]
-    N, T, H = dh.shape
-    dx = np.empty((N, T, x0.shape[1]), dtype=dh.dtype)
-    dprev_h = np.zeros_like(h0)
-    dWx, dWh, db = np.zeros_like(Wx), np.zeros_like(Wh), np.zeros(H, dtype=dh.dtype)
-    for t in reversed(range(T)):
-        dx[:, t], dprev_h, dWx_t, dWh_t, db_t = rnn_step_backward(dh[:, t] + dprev_h, caches[t])
-        dWx += dWx_t
-        dWh += dWh_t
-        db += db_t
-    return dx, dprev_h, dWx, dWh, db
+    return unroll_backward(rnn_step_backward, dh, caches)
