@@ -123,7 +123,7 @@ class TrainingRun:
             self.model,
             train,
             phases_of(config, self.dataset, soft_targets),
-            lr_decay=config.lr_decay if config.schedule == "epochs" else 1.0,
+            lr_decay=config.lr_decay,
             batch_size=config.batch_size,
             verbose=False,
             shuffle=True,
