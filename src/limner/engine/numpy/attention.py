@@ -93,11 +93,6 @@ class AttentionPass:
         self._V, self._H = V, len(params["Wh"])
         self._A, self._E = params["w_fit"].size, params["b_gate"].size
 
-    @staticmethod
-    def supports(model: AttentionRNN) -> bool:
-        """Whether there is a fast version: of every model of this class."""
-        return True
-
     def __call__(
         self,
         batch: Batch,
@@ -105,7 +100,7 @@ class AttentionPass:
         masks: Masks,
         label_smoothing: float,
     ) -> float:
-        """See `limner.engine.numpy.passes.Pass`."""
+        """See `limner.engine.numpy.fast.Pass`."""
         packed = pack(batch, self._null, self._V)
         if not packed.steps:  # every target is <NULL>
             for grad in self._grads.values():

@@ -36,11 +36,6 @@ class AttentionDecoder:
         self._inputs = np.empty((V, 4 * self._H), model.dtype)
         self._known = np.zeros(V, dtype=bool)
 
-    @staticmethod
-    def supports(model: AttentionRNN) -> bool:
-        """Whether there is a fast version: of every model of this class."""
-        return True
-
     def start(self, features: Float[Array, "N L D"]) -> State:
         """See `AttentionRNN.start`."""
         return self._model.start(features)

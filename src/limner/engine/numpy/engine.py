@@ -1,6 +1,6 @@
 """The engine: a pass that fills the gradients, clipping, and the update rule.
 
-pass     batch -> the loss and the gradients: a fast one (`passes.py`), or the model's own `loss`
+pass     batch -> the loss and the gradients: a fast one (`fast.py`), or the model's own `loss`
 clip     the gradients' norm
 update   the rule, in place over one flat array of all parameters  (`limner.optim`)
 """
@@ -13,8 +13,7 @@ import numpy as np
 from limner.arrays import Array
 from limner.decoding import Decoder
 from limner.engine.base import Regularization
-from limner.engine.numpy.decoders import fast_decoder
-from limner.engine.numpy.passes import fast_pass
+from limner.engine.numpy.fast import fast_decoder, fast_pass
 from limner.models import Batch, CaptioningModel, Masks
 from limner.models.base import NO_MASKS
 from limner.optim import RULES, checked_settings, update

@@ -59,11 +59,6 @@ class RecurrentPass:
         self._workspace = Workspace(model.dtype)
         self._layers = [Workspace(model.dtype) for _ in model.layer_names]
 
-    @staticmethod
-    def supports(model: CaptioningRNN) -> bool:
-        """Whether its cell has a fast version."""
-        return model.config.cell_type in FAST_CELLS
-
     def __call__(
         self,
         batch: Batch,
@@ -71,7 +66,7 @@ class RecurrentPass:
         masks: Masks,
         label_smoothing: float,
     ) -> float:
-        """See `limner.engine.numpy.passes.Pass`."""
+        """See `limner.engine.numpy.fast.Pass`."""
         p, grads, workspace = self._params, self._grads, self._workspace
         packed = pack(batch, self._model.null, len(p["b_vocab"]))
         if not packed.steps:  # every target is <NULL>

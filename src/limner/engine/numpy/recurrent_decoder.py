@@ -39,11 +39,6 @@ class RecurrentDecoder:
         self._known = np.zeros(V, dtype=bool)
         self._workspace = Workspace(model.dtype)
 
-    @staticmethod
-    def supports(model: CaptioningRNN) -> bool:
-        """Whether its cell has a fast version."""
-        return model.config.cell_type in FAST_CELLS
-
     def start(self, features: Float[Array, "N D"]) -> State:
         """See `CaptioningRNN.start`."""
         return self._model.start(features)
