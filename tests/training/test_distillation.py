@@ -8,6 +8,7 @@ from limner.engine import NumpyEngine
 from limner.models import Batch, CaptioningRNN, Ensemble
 from limner.training import distillation
 from limner.training.distillation import Distillation, soft_targets_of
+from limner.training.objectives import BatchRequest
 
 WORDS = {word: index for index, word in enumerate(["<NULL>", "<START>", "<END>", "<UNK>", *"abcd"])}
 CAPTIONS = np.array(
@@ -77,7 +78,7 @@ def test_a_student_comes_to_say_what_its_teacher_says():
 def test_the_objective_gives_every_caption_its_own_soft_targets(rng):
     soft = teach(new_model(0), SPLIT)
     rows = np.array([2, 0])
-    batch = Distillation(soft).batch(SPLIT, rows, 0.0, lambda: None, rng)
+    batch = Distillation(soft).batch(BatchRequest(SPLIT, rows, 0.0, lambda: None, rng))
     np.testing.assert_array_equal(batch.captions, CAPTIONS[rows])
     np.testing.assert_array_equal(batch.soft_targets.probs, soft.probs[rows])
     np.testing.assert_array_equal(batch.features[batch.image_idxs], SPLIT.features[[2, 2]])

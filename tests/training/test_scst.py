@@ -8,6 +8,7 @@ from limner.decoding.constraints import log_softmax
 from limner.engine import NumpyEngine
 from limner.models import AttentionRNN, CaptioningRNN
 from limner.training import scst
+from limner.training.objectives import BatchRequest
 from limner.training.scst import SelfCritical
 
 WORDS = {"<NULL>": 0, "<START>": 1, "<END>": 2, "<UNK>": 3, "cat": 4, "dog": 5, "a": 6}
@@ -26,7 +27,7 @@ def split_of(features, captions=CAPTIONS):
 
 def batch_of(objective, model, split, rng):
     rows = np.arange(len(split.captions))
-    return objective.batch(split, rows, 0.0, lambda: model, rng)
+    return objective.batch(BatchRequest(split, rows, 0.0, lambda: model, rng))
 
 
 @pytest.mark.parametrize("kind", ["rnn", "attention"])

@@ -19,8 +19,7 @@ from limner.data.dataset import Split
 from limner.decoding import Decoder
 from limner.layers import SoftTargets
 from limner.models import Batch
-from limner.randomness import Random
-from limner.training.objectives import Likelihood, NewDecoder
+from limner.training.objectives import BatchRequest, Objective
 
 KEPT = 16
 """K: the tokens that a teacher's probabilities are kept of; they have nearly all of it."""
@@ -29,7 +28,7 @@ IMAGES = 50
 """Images whose captions are read at a time."""
 
 
-class Distillation(Likelihood):
+class Distillation(Objective):
     """People's captions, and the soft targets of teachers at every token of them.
 
     Args:
@@ -39,19 +38,11 @@ class Distillation(Likelihood):
     def __init__(self, soft_targets: SoftTargets) -> None:
         self._soft_targets = soft_targets
 
-    def batch(
-        self,
-        split: Split,
-        rows: Int[Array, " B"],
-        progress: float,
-        decoder: NewDecoder,
-        rng: Random | None,
-    ) -> Batch:
+    def batch(self, request: BatchRequest) -> Batch:
         """See `Objective.batch`."""
-        batch = super().batch(split, rows, progress, decoder, rng)
-        return replace(
-            batch, soft_targets=SoftTargets(*(part[rows] for part in self._soft_targets))
-        )
+        rows = request.rows
+        soft_targets = SoftTargets(*(part[rows] for part in self._soft_targets))
+        return Batch(*request.split.minibatch(rows, request.rng), soft_targets=soft_targets)
 
 
 def soft_targets_of(

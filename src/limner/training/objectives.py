@@ -5,7 +5,7 @@ Shapes: B captions of a batch.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from limner.arrays import Array, Int
 from limner.data.dataset import Split
@@ -13,8 +13,23 @@ from limner.decoding import Decoder
 from limner.models import Batch
 from limner.randomness import Random
 
-NewDecoder = Callable[[], Decoder]
-"""Makes a decoder with the newest parameters; one is made only where an objective needs it."""
+
+class BatchRequest(NamedTuple):
+    """What the batch of a step is made from.
+
+    Attributes:
+        split: what is trained on.
+        rows: (B,) of its captions.
+        progress: the share of the phase that is done, from 0 to 1.
+        new_decoder: makes a decoder with the newest parameters; only objectives that decode do.
+        rng: where everything random is drawn from; None is NumPy's global state.
+    """
+
+    split: Split
+    rows: Int[Array, " B"]
+    progress: float
+    new_decoder: Callable[[], Decoder]
+    rng: Random | None = None
 
 
 class Objective(ABC):
@@ -30,23 +45,8 @@ class Objective(ABC):
     by_image: bool = False
 
     @abstractmethod
-    def batch(
-        self,
-        split: Split,
-        rows: Int[Array, " B"],
-        progress: float,
-        decoder: NewDecoder,
-        rng: Random | None,
-    ) -> Batch:
-        """The batch of a step.
-
-        Args:
-            split: what is trained on.
-            rows: of its captions.
-            progress: the share of the phase that is done, from 0 to 1.
-            decoder: makes a decoder of the model in training.
-            rng: where everything random is drawn from; None is NumPy's global state.
-        """
+    def batch(self, request: BatchRequest) -> Batch:
+        """The batch of a step."""
 
     def value(self, loss: float) -> float:
         """What the history holds of a step with this loss."""
@@ -56,13 +56,6 @@ class Objective(ABC):
 class Likelihood(Objective):
     """People's captions, each token after their own: maximum likelihood."""
 
-    def batch(
-        self,
-        split: Split,
-        rows: Int[Array, " B"],
-        progress: float,
-        decoder: NewDecoder,
-        rng: Random | None,
-    ) -> Batch:
+    def batch(self, request: BatchRequest) -> Batch:
         """See `Objective.batch`."""
-        return Batch(*split.minibatch(rows, rng))
+        return Batch(*request.split.minibatch(request.rows, request.rng))

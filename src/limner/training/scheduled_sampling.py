@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from limner.arrays import Array, Int
-from limner.data.dataset import Split
 from limner.decoding import Decoder
 from limner.models import Batch
 from limner.randomness import Random, global_if_none
-from limner.training.objectives import Likelihood, NewDecoder
+from limner.training.objectives import BatchRequest, Likelihood
 from limner.vocabulary import END, NULL, SPECIAL
 
 
@@ -31,17 +30,10 @@ class ScheduledSampling(Likelihood):
         self._share = share
         self._ids = word_to_idx
 
-    def batch(
-        self,
-        split: Split,
-        rows: Int[Array, " B"],
-        progress: float,
-        decoder: NewDecoder,
-        rng: Random | None,
-    ) -> Batch:
+    def batch(self, request: BatchRequest) -> Batch:
         """See `Objective.batch`."""
-        batch = super().batch(split, rows, progress, decoder, rng)
-        inputs = mixed_inputs(decoder(), batch, self._share * progress, self._ids, rng)
+        batch, share = super().batch(request), self._share * request.progress
+        inputs = mixed_inputs(request.new_decoder(), batch, share, self._ids, request.rng)
         return replace(batch, inputs=inputs)
 
 

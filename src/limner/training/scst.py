@@ -21,12 +21,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from limner.arrays import Array, Int
-from limner.data.dataset import Split
 from limner.decoding import Constraints, sample
 from limner.metrics import CaptionReward, tokenize
 from limner.models import Batch
-from limner.randomness import Random, global_if_none
-from limner.training.objectives import NewDecoder, Objective
+from limner.randomness import global_if_none
+from limner.training.objectives import BatchRequest, Objective
 from limner.vocabulary import END, NULL, START, UNK, Vocabulary
 
 Tokens = list[str]
@@ -64,15 +63,9 @@ class SelfCritical(Objective):
         self._reward_of = CaptionReward(references, bleu)
         self._reward = 0.0
 
-    def batch(
-        self,
-        split: Split,
-        rows: Int[Array, " B"],
-        progress: float,
-        decoder: NewDecoder,
-        rng: Random | None,
-    ) -> Batch:
+    def batch(self, request: BatchRequest) -> Batch:
         """See `Objective.batch`."""
+        split, rows, _, new_decoder, rng = request
         random, K = global_if_none(rng), self._samples
         features, captions, image_idxs = split.by_image(rows, rng)
         images = np.unique(split.image_idxs[rows])
@@ -84,7 +77,7 @@ class SelfCritical(Objective):
             max_length=captions.shape[1] - 1,
             forbidden=[ids[NULL], ids[START], ids[UNK]],
         )
-        tokens, _ = sample(decoder(), features, constraints, random, per_image=K)
+        tokens, _ = sample(new_decoder(), features, constraints, random, per_image=K)
         drawn_of = np.repeat(np.arange(M), K)
         rewards = self._reward_of(images[drawn_of], self._texts(tokens)).reshape(M, K)
         self._reward = float(rewards.mean())

@@ -12,7 +12,7 @@ from limner.engine import Engine, EngineFactory, NumpyEngine, Regularization
 from limner.models import CaptioningModel
 from limner.optim import checked_settings
 from limner.randomness import Random, global_if_none
-from limner.training.objectives import Objective
+from limner.training.objectives import BatchRequest, Objective
 
 
 @dataclass(frozen=True)
@@ -180,9 +180,10 @@ class Solver:
 
     def _step(self) -> float:
         objective = self.phase.objective
-        batch = objective.batch(
+        request = BatchRequest(
             self.train_split, self._draw(), self.progress, self.engine.decoder, self.rng
         )
+        batch = objective.batch(request)
         return objective.value(self.engine.step(batch, self._learning_rate))
 
     def _draw(self) -> Int[Array, " B"]:
