@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import setting
-from limner.data.pictures.images import FORMATS
+from limner.images.images import FORMATS
 
 COMMAND = [sys.executable, "-m", "limner", "caption"]
 ENDINGS = {f".{name.lower()}" for name in FORMATS} | {".jpg", ".tif"}

@@ -19,11 +19,11 @@ from statistics import median
 import numpy as np
 import onnxruntime
 
-from limner.data.backbones.backbone import cores
-from limner.data.backbones.features import BATCH, extract
-from limner.data.pictures.images import load_image
-from limner.data.backbones.onnx_backbone import OnnxBackbone
-from limner.pictures import SUFFIXES
+from limner.backbones.backbone import cores
+from limner.backbones.features import BATCH, extract
+from limner.images.images import load_image
+from limner.backbones.onnx_backbone import OnnxBackbone
+from limner.cli.inputs import SUFFIXES
 
 
 def seconds(work: Callable[[], object]) -> float:

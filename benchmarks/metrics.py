@@ -27,8 +27,8 @@ from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
-from limner.data.sources import read_captions
-from limner.evaluation import score
+from limner.data.formats import read_captions
+from limner.evaluation.evaluate import score
 from limner.metrics import tokenizer
 
 N, R, V = 5000, 5, 5000

@@ -19,7 +19,7 @@ import numpy as np
 from limner.data.blocks import blocks
 from limner.data.hdf5 import map_features
 from limner.data.hdf5 import h5_writer
-from limner.pca import fit
+from limner.backbones.pca import fit
 
 
 def write(path: Path, N: int, D: int) -> None:

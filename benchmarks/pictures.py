@@ -2,7 +2,7 @@
 
     python benchmarks/pictures.py
 
-Makes a picture of every kind, as large as `limner.data.pictures.limits` allows for its format, or
+Makes a picture of every kind, as large as `limner.images.limits` allows for its format, or
 50 million pixels where more are allowed, and opens it in a fresh process: whole, and with the size
 hint that captioning gives. Counted is the process's largest resident set, with Python and all its
 imports.
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from limner.data.pictures.images import load_image
+from limner.images.images import load_image
 from limner.errors import InputError
 
 HINT = 448

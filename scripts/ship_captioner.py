@@ -16,7 +16,7 @@ from limner.captioner import BUNDLED_CAPTIONER, checkpoint_path
 from limner.checkpoint import load_checkpoint, save_checkpoint
 from limner.data.opening import open_dataset
 from limner.decoding import DecodingConfig
-from limner.evaluation import evaluate
+from limner.evaluation.evaluate import evaluate
 
 KEPT = ("limner_version", "backbone", "training")
 

@@ -59,7 +59,7 @@ def rng() -> np.random.Generator:
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """24 drawn pictures in `images`, and `captions.csv`: for reading alone."""
-    from limner.data.shapes import write_folder
+    from limner.shapes import write_folder
 
     folder = tmp_path_factory.mktemp("drawn")
     write_folder(folder, 24, size=64)

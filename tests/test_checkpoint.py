@@ -99,7 +99,7 @@ def test_a_parameter_of_another_shape(tmp_path, model):
 def test_what_was_there_survives_a_failed_write(tmp_path, model, monkeypatch):
     path = tmp_path / "model.safetensors"
     save_checkpoint(path, model, {"scores": {"first": 1}})
-    monkeypatch.setattr("limner.files.os.fsync", _no_space)
+    monkeypatch.setattr("limner.io.os.fsync", _no_space)
     with pytest.raises(Exception, match="No space left"):
         save_checkpoint(path, model, {"scores": {"second": 2}})
     assert load_checkpoint(path).info["scores"] == {"first": 1}

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from limner.backbones.open_backbone import open_backbone
 from limner.cli import main
-from limner.data.backbones.open_backbone import open_backbone
 from limner.data.opening import open_dataset
-from limner.data.pictures.images import load_image
+from limner.images.images import load_image
 
 TRAIN, DEV = 160, 40
 

@@ -10,7 +10,7 @@ import pytest
 
 from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import prepare
-from limner.data.shapes import write_folder
+from limner.shapes import write_folder
 from limner.training.course import NOTICE
 
 pytest.importorskip("matplotlib", reason="the notebooks draw with matplotlib (extra: plots)")

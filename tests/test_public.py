@@ -30,7 +30,7 @@ PUBLIC = [
     "open_dataset",
     "save_checkpoint",
 ]
-NEED = {"limner.data.backbones.torch_weights": "torch"}
+NEED = {"limner.backbones.torch_weights": "torch"}
 """Modules whose examples need an extra."""
 
 MODULES = [name for _, name, _ in pkgutil.walk_packages(limner.__path__, "limner.")]

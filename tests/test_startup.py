@@ -6,8 +6,8 @@ from importlib import import_module
 import pytest
 
 import limner
-from limner.arrays import Array, Float
 from limner.cli import COMMANDS
+from limner.typing import Array, Float
 
 HELP = "from limner.cli import main; main(['--help'])"
 

@@ -1,5 +1,5 @@
-"""Pictures by address, under the course's path: see `limner.data.pictures.remote`."""
+"""Pictures by address, under the course's path: see `limner.images.remote`."""
 
-from limner.data.pictures.remote import image_from_url
+from limner.images.remote import image_from_url
 
 __all__ = ["image_from_url"]

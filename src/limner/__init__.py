@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from limner.data.opening import open_dataset
     from limner.decoding import Decoding, DecodingConfig
     from limner.errors import InputError, LimnerError
-    from limner.evaluation import Evaluation, evaluate
+    from limner.evaluation.evaluate import Evaluation, evaluate
     from limner.models import AttentionRNN, CaptioningRNN
     from limner.training.captioning_solver import CaptioningSolver
     from limner.vocabulary import Vocabulary
@@ -46,11 +46,11 @@ HOMES = {
     "Dataset": "limner.data.dataset",
     "Decoding": "limner.decoding",
     "DecodingConfig": "limner.decoding",
-    "Evaluation": "limner.evaluation",
+    "Evaluation": "limner.evaluation.evaluate",
     "InputError": "limner.errors",
     "LimnerError": "limner.errors",
     "Vocabulary": "limner.vocabulary",
-    "evaluate": "limner.evaluation",
+    "evaluate": "limner.evaluation.evaluate",
     "load": "limner.captioner",
     "load_checkpoint": "limner.checkpoint",
     "open_dataset": "limner.data.opening",

@@ -9,23 +9,23 @@ from pathlib import Path
 
 import numpy as np
 
-from limner.arrays import Array, Float
-from limner.checkpoint import Checkpoint, load_checkpoint
-from limner.data.backbones.backbone import Backbone, Keep
-from limner.data.backbones.features import extract
-from limner.data.backbones.info import (
+from limner.backbones.backbone import Backbone, Keep
+from limner.backbones.features import extract
+from limner.backbones.info import (
     BackboneInfo,
     made_ready_otherwise,
     same_backbone,
 )
-from limner.data.backbones.open_backbone import open_backbone
-from limner.data.backbones.torch_networks import is_torch_name
-from limner.data.pictures.images import Source, load_image, source_name
-from limner.data.pictures.limits import ImageLimits
+from limner.backbones.open_backbone import open_backbone
+from limner.backbones.torch_networks import is_torch_name
+from limner.checkpoint import Checkpoint, load_checkpoint
 from limner.decoding import DecodingConfig, decode
 from limner.engine.numpy import fast_decoder
 from limner.errors import InputError
+from limner.images.images import Source, load_image, source_name
+from limner.images.limits import ImageLimits
 from limner.models import CaptioningModel, Ensemble, WordModel
+from limner.typing import Array, Float
 from limner.vocabulary import END
 
 BUNDLED_CAPTIONER = Path(__file__).parent / "bundled" / "captioner.safetensors"

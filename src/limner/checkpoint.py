@@ -16,12 +16,12 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from limner.arrays import Array
-from limner.data.backbones.info import BackboneInfo, backbone_info
+from limner.backbones.info import BackboneInfo, backbone_info
+from limner.backbones.pca import Projection
 from limner.errors import InputError
-from limner.files import write_atomically
+from limner.io import write_atomically
 from limner.models import CaptioningModel, model_class
-from limner.pca import Projection
+from limner.typing import Array
 from limner.vocabulary import SPECIAL, Vocabulary
 
 SCHEMA_VERSION = 1

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from limner.arrays import Array, Float
+from limner.typing import Array, Float
 
 
 def rel_error(x: Array | float, y: Array | float) -> float:

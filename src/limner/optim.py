@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from limner.arrays import Array, Float
+from limner.typing import Array, Float
 
 Config = dict[str, Any]
 Settings = dict[str, Array]

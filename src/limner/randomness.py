@@ -5,7 +5,7 @@
 
 import numpy as np
 
-from limner.arrays import Array, Int
+from limner.typing import Array, Int
 
 Random = np.random.Generator | np.random.RandomState
 """What random numbers are drawn from; both kinds have the methods that are used here."""

@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from limner.arrays import Array, Int
 from limner.errors import InputError
+from limner.typing import Array, Int
 
 NULL, START, END, UNK = SPECIAL = ("<NULL>", "<START>", "<END>", "<UNK>")
 

@@ -11,7 +11,7 @@ import pytest
 
 from limner.cli import main
 from limner.data.opening import open_dataset
-from limner.data.results import read_references
+from limner.evaluation.result_files import read_references
 from limner.vocabulary import tokenize
 
 LIMNER = [sys.executable, "-c", "import sys; from limner.cli import main; sys.exit(main())"]

@@ -12,10 +12,10 @@ from limner.cli.options import Given, struct_options
 from limner.config import MAX_SEED, Config, annotations, meta_of
 from limner.data.editing.export import ExportConfig
 from limner.data.editing.subset import SubsetConfig
-from limner.data.pictures.limits import ImageLimits
 from limner.data.preparing.config import CheckConfig, PrepareConfig
 from limner.decoding import DecodingConfig
 from limner.errors import InputError
+from limner.images.limits import ImageLimits
 
 
 class Small(Config, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from limner.checkpoint import load_checkpoint
 from limner.cli import main
 from limner.data.opening import open_dataset
 from limner.decoding import GREEDY, DecodingConfig
-from limner.evaluation import evaluate, score
+from limner.evaluation.evaluate import evaluate, score
 from limner.models import Ensemble, RNNConfig
 from limner.training.config import TrainConfig
 from limner.training.run import TrainingRun

@@ -37,7 +37,7 @@ NAMES = {
         "limner.data.coco": ["load_coco_data", "sample_coco_minibatch"],
         "limner.vocabulary": ["decode_captions"],
     },
-    "cs682.image_utils": {"limner.data.pictures.remote": ["image_from_url"]},
+    "cs682.image_utils": {"limner.images.remote": ["image_from_url"]},
 }
 
 

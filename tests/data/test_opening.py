@@ -7,9 +7,9 @@ import h5py
 import numpy as np
 import pytest
 
-from limner.data.backbones.open_backbone import open_backbone
+from limner.backbones.open_backbone import open_backbone
+from limner.data.formats import read_captions
 from limner.data.opening import open_dataset
-from limner.data.sources import read_captions
 from limner.errors import InputError
 from limner.vocabulary import tokenize
 
@@ -56,7 +56,7 @@ def test_what_prepare_wrote(tiny_dataset, drawn, backbone):
 
 
 def features_of(backbone, path):
-    from limner.data.pictures.images import load_image
+    from limner.images.images import load_image
 
     return backbone.features(backbone.preprocess(load_image(path, size_hint=448))[None])[0]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from limner.data.formats import FORMATS, Member
 from limner.data.opening import open_dataset
 from limner.data.origins import Origins, noted
 from limner.data.schema import DatasetInfo, Origin, SourceInfo
-from limner.data.sources import FORMATS, Member
 from limner.errors import InputError
 
 A, B = SourceInfo(images="a"), SourceInfo(images="b")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from limner.captioner import Captioner
-from limner.data.sources import read_captions
+from limner.data.formats import read_captions
 from limner.decoding import GREEDY
-from limner.evaluation import score
+from limner.evaluation.evaluate import score
 
 pytestmark = pytest.mark.java
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from limner.assessment import assess
 from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
 from limner.data.opening import open_dataset
+from limner.evaluation.assessment import assess
 from limner.report import write_report
 from limner.training.history import read_history
 

@@ -6,10 +6,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from limner.data.formats import Source, read_source
 from limner.data.preparing.check import find, summary
 from limner.data.preparing.cost import Cost
 from limner.data.preparing.prepare import nothing
-from limner.data.sources import Source, read_source
 from limner.report.check import ABREAST, SHOWN, write_check
 from report.dom import parse, table_of
 

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from limner.assessment import Assessment, Row
 from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
 from limner.cli import main
+from limner.cli.console import print_differences, print_rows
 from limner.data.opening import open_dataset
-from limner.evaluation import score
+from limner.evaluation.assessment import Assessment, Row
+from limner.evaluation.evaluate import score
 from limner.metrics import Difference, Diversity, Scores
 from limner.report import write_report
 from limner.report.scores import baselines
-from limner.terminal import print_differences, print_rows
 from report.dom import facts_of, parse, table_of
 
 ROWS = ("the model", "pictures shuffled", "nearest neighbours", "a person")
@@ -239,7 +239,7 @@ def test_page_words(page, assessment):
 def wide(monkeypatch):
     """A terminal that no table is too wide for."""
     console = Console(width=200, highlight=False, soft_wrap=True, markup=False, emoji=False)
-    monkeypatch.setattr("limner.terminal.stdout", console)
+    monkeypatch.setattr("limner.cli.console.stdout", console)
 
 
 def cells(line):

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from limner.assessment import assess
 from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
 from limner.data.opening import open_dataset
-from limner.data.pictures.images import load_image
 from limner.data.schema import DatasetInfo, SourceInfo
+from limner.evaluation.assessment import assess
+from limner.images.images import load_image
 from limner.report import write_report
 from limner.report.thumbnail import THUMBNAIL_BYTES, thumbnail
 from limner.report.wall import EXTREMES, MOST, choose

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
+from limner.data.formats import read_source
 from limner.data.opening import open_dataset
 from limner.data.preparing.check import find
 from limner.data.preparing.prepare import nothing
-from limner.data.sources import read_source
 from limner.report.check import write_check
 from limner.report.rows import write_rows
 

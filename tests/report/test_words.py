@@ -1,6 +1,6 @@
 import re
 
-from limner.evaluation import score
+from limner.evaluation.evaluate import score
 from limner.report.words import length_chart, unsaid, word_chart
 
 REFERENCES = {"1": ["a red dog runs", "the dog"], "2": ["a <b>cat</b> sleeps", "two cats"]}

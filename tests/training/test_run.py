@@ -25,8 +25,8 @@ from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import prepare
 from limner.decoding import GREEDY
 from limner.errors import InputError, LimnerError
-from limner.evaluation import evaluate
-from limner.explanation import explain
+from limner.evaluation.evaluate import evaluate
+from limner.evaluation.explanation import explain
 from limner.models import AttentionConfig, RNNConfig
 from limner.training import validation
 from limner.training.config import TrainConfig, read_config

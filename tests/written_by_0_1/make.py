@@ -31,9 +31,9 @@ from safetensors.numpy import load_file, save_file
 
 from limner.cli import main
 from limner.data.opening import open_dataset
-from limner.data.shapes import write_folder
 from limner.layers import Shared
 from limner.models import AttentionRNN, CaptioningRNN, Dropout
+from limner.shapes import write_folder
 
 HERE = Path(__file__).resolve().parent
 WORK = Path("/tmp/limner-0.1")  # the path that the files name

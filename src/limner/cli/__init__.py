@@ -102,7 +102,7 @@ def _discard_stdout() -> None:
 
 def _explain(error: Exception) -> int:
     """Print one line for an exception; returns the exit status."""
-    from limner.terminal import say  # noqa: PLC0415 (slow: help does without)
+    from limner.cli.console import say  # noqa: PLC0415 (slow: help does without)
 
     if hasattr(error, "format_message"):  # typer's usage errors
         say(f"limner: {error.format_message().rstrip('.')}; see `limner --help`")

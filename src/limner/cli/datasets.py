@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 from msgspec import Meta
 
+from limner.cli.console import print_counts, print_row, say
+from limner.cli.describe import describe_dataset
 from limner.cli.options import Given, struct_options
 from limner.config import MANY, Config, Positive, annotations
 from limner.data.editing.export import ExportConfig, export_coco, export_jsonl, export_webdataset
@@ -18,11 +20,9 @@ from limner.data.facts import facts_of
 from limner.data.opening import open_dataset
 from limner.data.preparing.duplicates import named
 from limner.data.tokens import TokenConfig
-from limner.describe import describe_dataset
 from limner.errors import InputError
 from limner.report.frame import refuse_other_files
 from limner.report.rows import write_rows
-from limner.terminal import print_counts, print_row, say
 
 app = typer.Typer(rich_markup_mode=None)
 

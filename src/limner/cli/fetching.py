@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from limner.data.downloads.catalog import Download, RemoteFile, read_catalog
-from limner.data.downloads.download import bytes_there, fetch_file
-from limner.data.downloads.unpack import unpack
+from limner.cli.console import progress_bar, say
+from limner.download.catalog import Download, RemoteFile, read_catalog
+from limner.download.download import bytes_there, fetch_file
+from limner.download.unpack import unpack
 from limner.errors import InputError
-from limner.files import check_space
-from limner.terminal import progress_bar, say
+from limner.io import check_space
 
 ASK_ABOVE = 1e9  # bytes
 

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 import typer
 
+from limner.cli.demo import DemoConfig, run_demo
 from limner.cli.options import Given, struct_options
+from limner.cli.stages import report_run, train_with_progress
 from limner.data.opening import open_dataset
-from limner.demo import DemoConfig, run_demo
 from limner.errors import InputError
 from limner.models import MODELS
-from limner.stages import report_run, train_with_progress
 from limner.training.config import TrainConfig, read_config
 
 Kind: Any = Annotated[

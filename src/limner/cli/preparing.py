@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 import limner.data.preparing.prepare as work
+from limner.cli.console import print_counts, say, staged_bar, tell
 from limner.cli.options import struct_options
 from limner.data.preparing.config import CheckConfig, PrepareConfig
 from limner.data.preparing.feature_rows import FromPictures
 from limner.report.check import write_check
 from limner.report.frame import refuse_other_files
-from limner.terminal import print_counts, say, staged_bar, tell
 
 
 @struct_options

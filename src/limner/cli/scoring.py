@@ -8,7 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from limner.assessment import (
+from limner.captioner import checkpoint_path, ensemble
+from limner.cli.console import print_differences, print_rows, say
+from limner.cli.options import Given, struct_options
+from limner.cli.stages import open_for
+from limner.decoding import DecodingConfig
+from limner.errors import InputError
+from limner.evaluation.assessment import (
     assess,
     fingerprint,
     measure,
@@ -16,20 +22,14 @@ from limner.assessment import (
     score_provenance,
     text_fingerprint,
 )
-from limner.captioner import checkpoint_path, ensemble
-from limner.cli.options import Given, struct_options
-from limner.data.results import join, read_candidates, read_references
-from limner.decoding import DecodingConfig
-from limner.errors import InputError
-from limner.evaluation import evaluate as evaluate_model
-from limner.evaluation import score as score_captions
-from limner.evaluation import tokenize_all, training_tokens
-from limner.files import write_atomically
+from limner.evaluation.evaluate import evaluate as evaluate_model
+from limner.evaluation.evaluate import score as score_captions
+from limner.evaluation.evaluate import tokenize_all, training_tokens
+from limner.evaluation.result_files import join, read_candidates, read_references
+from limner.io import write_atomically
 from limner.metrics import DocumentFrequency, java_scores
 from limner.metrics import compare as compare_scores
 from limner.models import WordModel
-from limner.stages import open_for
-from limner.terminal import print_differences, print_rows, say
 
 FEW_PICTURES = 100
 """CIDEr's document frequencies are the references' own: with fewer pictures they say little."""

@@ -8,19 +8,19 @@ from typing import Annotated, Any
 
 import typer
 
-from limner.attention_map import SIZE, attention_map
 from limner.captioner import Caption, Captioner
+from limner.cli.console import say
+from limner.cli.describe import describe
+from limner.cli.inputs import find_pictures
 from limner.cli.options import struct_options
-from limner.data.pictures.images import Source, load_image, source_name
-from limner.data.pictures.limits import ImageLimits
 from limner.decoding import DecodingConfig
-from limner.describe import describe
 from limner.errors import InputError
-from limner.explanation import Choice
-from limner.explanation import explain as explain_caption
-from limner.files import write_atomically
-from limner.pictures import find_pictures
-from limner.terminal import say
+from limner.evaluation.attention_map import SIZE, attention_map
+from limner.evaluation.explanation import Choice
+from limner.evaluation.explanation import explain as explain_caption
+from limner.images.images import Source, load_image, source_name
+from limner.images.limits import ImageLimits
+from limner.io import write_atomically
 
 LONGEST_STEM = 220
 """Bytes of a picture's name that are kept in a map's name: file systems take 255."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
+from limner.typing import Array, Float, Int
 
 BLOCK_BYTES = 32_000_000
 """Of features that are in memory at a time."""

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
+from limner.backbones.pca import fit
 from limner.data.blocks import blocks
 from limner.data.course_folder import DEMO_FOLDER, HOW, open_course_folder
 from limner.data.dataset import Dataset, Split
 from limner.data.opening import open_dataset
 from limner.errors import InputError
-from limner.pca import fit
+from limner.typing import Array, Float, Int
 
 COURSE_FOLDER = Path("cs682/datasets/coco_captioning")
 PCA_DIM = 512

@@ -22,13 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
+from limner.backbones.pca import Projection
+from limner.data.formats import Picture
 from limner.data.origins import Origins
 from limner.data.schema import DatasetInfo
-from limner.data.sources import Picture
 from limner.errors import InputError
-from limner.pca import Projection
 from limner.randomness import Random, integers
+from limner.typing import Array, Float, Int
 from limner.vocabulary import Vocabulary
 
 

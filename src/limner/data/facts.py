@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from limner.arrays import Array, Int
-from limner.data.backbones.info import title_of
+from limner.backbones.info import title_of
 from limner.data.dataset import Dataset
+from limner.typing import Array, Int
 from limner.vocabulary import NULL, UNK, Vocabulary
 
 

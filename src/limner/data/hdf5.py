@@ -14,9 +14,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from limner.arrays import Array, Float
 from limner.errors import InputError
-from limner.files import atomic_path, cannot_write, existing
+from limner.io import atomic_path, cannot_write, existing
+from limner.typing import Array, Float
 
 UNPACKED = 4_000_000
 """Bytes of compressed features that are unpacked at a time, or a row of chunks, if that is more."""

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
 from limner.data.opening import open_dataset
 from limner.errors import InputError, LimnerError
+from limner.typing import Array, Float, Int
 
 Minibatch = tuple[Int[Array, "B T"], Float[Array, "B *_ D"]]
 

@@ -14,7 +14,7 @@ from limner.data.dataset import Dataset, Split, check_split
 from limner.data.hdf5 import map_features, read_arrays
 from limner.data.schema import AGAIN, DatasetInfo, FileInfo, read_info
 from limner.errors import InputError
-from limner.files import existing, read_typed, sha256_of
+from limner.io import existing, read_typed, sha256_of
 from limner.vocabulary import Vocabulary
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from limner.arrays import Array, Int
+from limner.data.formats import Picture, read_source
 from limner.data.schema import DatasetInfo, Origin
-from limner.data.sources import Picture, read_source
 from limner.errors import InputError
+from limner.typing import Array, Int
 
 
 class Origins:

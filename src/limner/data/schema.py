@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from limner.data.backbones.info import BackboneInfo
+from limner.backbones.info import BackboneInfo
 from limner.errors import InputError
-from limner.files import read_typed
+from limner.io import read_typed
 
 SCHEMA_VERSION = 1
 AGAIN = "prepare the dataset again"

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from msgspec import Meta
 
-from limner.arrays import Array
 from limner.config import Config, Positive
 from limner.errors import InputError
+from limner.typing import Array
 from limner.vocabulary import Vocabulary, characters, tokenize
 
 References = Mapping[str, Mapping[str, Sequence[str]]]

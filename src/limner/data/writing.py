@@ -18,15 +18,15 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from limner.arrays import Array, Float, Int
+from limner.backbones.pca import Projection, fit
 from limner.data.blocks import blocks
 from limner.data.hdf5 import h5_writer
 from limner.data.opening import view_file
 from limner.data.schema import DatasetInfo, FileInfo, SplitInfo
 from limner.data.tokens import References, TokenConfig
 from limner.errors import InputError
-from limner.files import sha256_of, sweep, write_atomically
-from limner.pca import Projection, fit
+from limner.io import sha256_of, sweep, write_atomically
+from limner.typing import Array, Float, Int
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from limner.arrays import Array, Bool, Float, Int
 from limner.decoding.constraints import Constraints
 from limner.decoding.decoder import Decoder
 from limner.decoding.hypotheses import Hypotheses
+from limner.typing import Array, Bool, Float, Int
 
 
 def beam_search(

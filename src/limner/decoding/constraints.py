@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from limner.arrays import Array, Float, Int
+from limner.typing import Array, Float, Int
 
 
 @dataclass(frozen=True)

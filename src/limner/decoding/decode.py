@@ -7,13 +7,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
 from limner.decoding.beam import beam_search
 from limner.decoding.config import DecodingConfig
 from limner.decoding.constraints import Constraints
 from limner.decoding.decoder import Decoder
 from limner.decoding.sampling import greedy, sample
 from limner.randomness import Random
+from limner.typing import Array, Float, Int
 from limner.vocabulary import END, NULL, START, UNK
 
 CHARACTERS = 6

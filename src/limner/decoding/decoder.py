@@ -5,7 +5,7 @@ Shapes: N images, R rows (captions, or beams of captions), V vocabulary.
 
 from typing import Any, Protocol, runtime_checkable
 
-from limner.arrays import Array, Float, Int
+from limner.typing import Array, Float, Int
 
 State = Any
 """What a decoder knows of its rows between two steps; only the decoder looks inside."""

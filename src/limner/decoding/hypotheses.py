@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
 from limner.decoding.constraints import Constraints
+from limner.typing import Array, Float, Int
 
 
 class Hypotheses:

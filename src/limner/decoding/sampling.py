@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
 from limner.decoding.constraints import Constraints
 from limner.decoding.decoder import Decoder, State
 from limner.randomness import Random, global_if_none
+from limner.typing import Array, Float, Int
 
 
 def greedy(

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from limner.arrays import Array
 from limner.decoding import Decoder
 from limner.models import Batch, CaptioningModel, Masks
 from limner.randomness import Random
+from limner.typing import Array
 
 
 @dataclass(frozen=True)

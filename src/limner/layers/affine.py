@@ -3,7 +3,7 @@
 Shapes: N rows, T time steps, D inputs, M outputs.
 """
 
-from limner.arrays import Array, Float
+from limner.typing import Array, Float
 
 AffineCache = tuple[Array, Array]
 

@@ -15,7 +15,7 @@ by jointly learning to align and translate", ICLR 2015.
 
 import numpy as np
 
-from limner.arrays import Array, Float
+from limner.typing import Array, Float
 
 AttentionCache = tuple[Array, Array, Array, Array]
 

@@ -16,9 +16,9 @@ from functools import partial
 
 import numpy as np
 
-from limner.arrays import Array, Float
 from limner.layers.sigmoid import sigmoid
 from limner.layers.unroll import unroll_backward, unroll_forward
+from limner.typing import Array, Float
 
 ChoGRUStepCache = tuple[Array, Array, Array, Array, Array, Array, Array]
 

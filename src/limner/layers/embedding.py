@@ -5,7 +5,7 @@ Shapes: N captions, T words, V vocabulary, W numbers in a word vector.
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
+from limner.typing import Array, Float, Int
 
 EmbeddingCache = tuple[Array, tuple[int, ...]]
 

@@ -15,9 +15,9 @@ machine translation", EMNLP 2014; the reset after the product: cuDNN's.
 
 import numpy as np
 
-from limner.arrays import Array, Float
 from limner.layers.sigmoid import sigmoid
 from limner.layers.unroll import unroll_backward, unroll_forward
+from limner.typing import Array, Float
 
 GRUStepCache = tuple[Array, Array, Array, Array, Array, Array, Array, Array]
 

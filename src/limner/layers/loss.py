@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from limner.arrays import Array, Bool, Float, Int
+from limner.typing import Array, Bool, Float, Int
 
 
 class SoftTargets(NamedTuple):

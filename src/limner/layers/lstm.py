@@ -13,8 +13,8 @@ the forget gate: F. Gers et al., "Learning to forget", Neural Computation 12 (20
 
 import numpy as np
 
-from limner.arrays import Array, Float
 from limner.layers.sigmoid import sigmoid
+from limner.typing import Array, Float
 
 LSTMStepCache = tuple[Array, Array, Array, Array, Array, Array, Array, Array, Array, Array]
 

@@ -8,8 +8,8 @@ Source: J. L. Elman, "Finding structure in time", Cognitive Science 14 (1990).
 
 import numpy as np
 
-from limner.arrays import Array, Float
 from limner.layers.unroll import unroll_backward, unroll_forward
+from limner.typing import Array, Float
 
 RNNStepCache = tuple[Array, Array, Array, Array, Array]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from limner.arrays import Array, Float
+from limner.typing import Array, Float
 
 
 def sigmoid(x: Float[Array, "..."], out: Float[Array, "..."] | None = None) -> Float[Array, "..."]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from limner.arrays import Array, Float
+from limner.typing import Array, Float
 
 Grads = tuple[Array, Array, Array, Array, Array]
 

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from limner.arrays import Array, Float
 from limner.metrics.corpus import MAX_N, Corpus
 from limner.metrics.ngrams import Ngrams, lookup
+from limner.typing import Array, Float
 
 TINY, SMALL = 1e-15, 1e-9
 

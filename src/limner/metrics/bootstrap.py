@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from limner.arrays import Array, Float
 from limner.metrics.scores import Scores
+from limner.typing import Array, Float
 
 RESAMPLES = 1000
 LEVEL = 95  # per cent

@@ -23,9 +23,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
 from limner.metrics.corpus import MAX_N, Corpus
 from limner.metrics.ngrams import Ngrams, Tokens, lookup
+from limner.typing import Array, Float, Int
 
 SIGMA = 6.0
 

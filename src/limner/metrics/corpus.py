@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from limner.arrays import Array, Int
 from limner.metrics.ngrams import Ngrams, Tokens, count_ngrams
+from limner.typing import Array, Int
 
 MAX_N = 4
 """The longest n-grams that COCO's scores count."""

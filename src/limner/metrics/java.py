@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from limner.arrays import Array, Float
 from limner.metrics.bootstrap import Interval, interval, weights
 from limner.metrics.ngrams import Tokens
+from limner.typing import Array, Float
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from limner.arrays import Array, Int
+from limner.typing import Array, Int
 
 Tokens = Sequence[str]
 

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
 from limner.metrics.bleu import bleu_counts
 from limner.metrics.cider import DocumentFrequency, cider
 from limner.metrics.corpus import MAX_N, Corpus
 from limner.metrics.ngrams import Tokens
+from limner.typing import Array, Float, Int
 
 END = "</s>"
 

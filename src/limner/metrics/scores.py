@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from limner.arrays import Array, Float
 from limner.metrics.bleu import bleu, bleu_counts
 from limner.metrics.cider import DocumentFrequency, cider
 from limner.metrics.corpus import MAX_N, Corpus
 from limner.metrics.ngrams import Tokens
 from limner.metrics.rouge import rouge_l
+from limner.typing import Array, Float
 
 BLEU = tuple(f"BLEU-{n}" for n in range(1, MAX_N + 1))
 

@@ -27,7 +27,6 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from msgspec import Meta
 
-from limner.arrays import Array, Float, Int
 from limner.decoding import State
 from limner.layers import (
     affine_backward,
@@ -47,6 +46,7 @@ from limner.models.base import NO_MASKS, CaptioningModel, Masks, ModelConfig, ke
 from limner.models.batch import Batch
 from limner.models.rnn import ForgetBias, Size
 from limner.randomness import Random, global_if_none
+from limner.typing import Array, Float, Int
 
 
 class AttentionConfig(ModelConfig, frozen=True, kw_only=True, tag="attention", tag_field="kind"):

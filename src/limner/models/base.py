@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 import msgspec
 import numpy as np
 
-from limner.arrays import Array, Float, Int
 from limner.config import Config
 from limner.decoding import Constraints, State, greedy
 from limner.models.batch import Batch
 from limner.randomness import Random
+from limner.typing import Array, Float, Int
 from limner.vocabulary import END, NULL, START
 
 Masks = Mapping[str, Array]

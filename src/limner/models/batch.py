@@ -9,8 +9,8 @@ from typing import cast
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
 from limner.layers import SoftTargets
+from limner.typing import Array, Float, Int
 
 
 @dataclass(frozen=True)

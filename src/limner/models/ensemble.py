@@ -8,10 +8,10 @@ from functools import reduce
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
 from limner.decoding import Decoder, State
 from limner.decoding.constraints import log_softmax
 from limner.models.base import CaptioningModel, WordModel
+from limner.typing import Array, Float, Int
 
 
 class EnsembleDecoder:

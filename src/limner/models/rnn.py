@@ -23,7 +23,6 @@ from typing import Annotated, ClassVar
 import numpy as np
 from msgspec import Meta
 
-from limner.arrays import Array, Float, Int
 from limner.config import MANY
 from limner.decoding import State
 from limner.layers import (
@@ -39,6 +38,7 @@ from limner.layers.cells import CELLS, CellType
 from limner.models.base import NO_MASKS, CaptioningModel, Masks, ModelConfig, keep, sum_by_image
 from limner.models.batch import Batch
 from limner.randomness import Random, global_if_none
+from limner.typing import Array, Float, Int
 
 Size = Annotated[int, Meta(ge=1, le=65_536)]
 ForgetBias = Annotated[

@@ -12,7 +12,7 @@ from limner.data.preparing.cost import Cost
 from limner.data.preparing.duplicates import leaks, repeats
 from limner.data.preparing.look import open_picture
 from limner.errors import InputError
-from limner.files import write_atomically
+from limner.io import write_atomically
 from limner.report.charts import Bars, bar_chart
 from limner.report.frame import Section, facts, page
 from limner.report.thumbnail import SIDE, thumbnail

@@ -7,10 +7,10 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from limner.assessment import MODEL, Assessment
 from limner.checkpoint import Checkpoint
 from limner.data.dataset import Dataset
-from limner.files import write_atomically
+from limner.evaluation.assessment import MODEL, Assessment
+from limner.io import write_atomically
 from limner.report.charts import Line, line_chart
 from limner.report.frame import bundled, facts
 from limner.report.scores import baselines, interval_charts, score_table

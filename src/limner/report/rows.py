@@ -7,7 +7,7 @@ from pathlib import Path
 from limner.data.dataset import Dataset
 from limner.data.preparing.look import open_picture
 from limner.errors import InputError
-from limner.files import write_atomically
+from limner.io import write_atomically
 from limner.report.frame import Section, page
 from limner.report.thumbnail import SIDE, thumbnail
 

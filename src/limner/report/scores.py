@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from html import escape
 
-from limner.assessment import HUMAN, MODEL, NEAREST, SHUFFLED, Row
+from limner.evaluation.assessment import HUMAN, MODEL, NEAREST, SHUFFLED, Row
 from limner.report.charts import Span, interval_chart
 
 Rows = Mapping[str, Row]

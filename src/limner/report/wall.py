@@ -5,11 +5,11 @@ from html import escape
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
 from limner.data.dataset import Dataset
 from limner.data.preparing.look import open_picture
-from limner.evaluation import Evaluation
+from limner.evaluation.evaluate import Evaluation
 from limner.report.thumbnail import SIDE, thumbnail
+from limner.typing import Array, Float, Int
 
 MOST = 200
 """Pictures on a page, at most."""

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
-from limner.evaluation import Evaluation, Tokens
+from limner.evaluation.evaluate import Evaluation, Tokens
 from limner.report.charts import Bars, bar_chart, paired_bars
 
 MODEL, PEOPLE = "the model", "people"

@@ -15,14 +15,14 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from limner.arrays import Array, Float
 from limner.config import MANY, MAX_SEED, Config, annotations
 from limner.data.dataset import Dataset
 from limner.engine import Regularization
 from limner.errors import InputError
-from limner.evaluation import check_features
+from limner.evaluation.evaluate import check_features
 from limner.models import MODELS, CaptioningModel, ModelConfig, RNNConfig, model_class
 from limner.training.schedules import SCHEDULES
+from limner.typing import Array, Float
 
 Share = Annotated[float, Meta(ge=0, lt=1)]
 Rate = Annotated[float, Meta(gt=0, le=MANY)]

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from limner.arrays import Array
 from limner.engine import EngineFactory, NumpyEngine
 from limner.models import Batch, CaptioningRNN, Masks
 from limner.training.captioning_solver import CaptioningSolver as LimnerSolver
+from limner.typing import Array
 
 NOTICE = (
     "Training by the layers in limner.layers and the model's own loss; "

@@ -14,12 +14,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
 from limner.data.dataset import Split
 from limner.decoding import Decoder
 from limner.layers import SoftTargets
 from limner.models import Batch
 from limner.training.objectives import BatchRequest, Objective
+from limner.typing import Array, Float, Int
 
 KEPT = 16
 """K: the tokens that a teacher's probabilities are kept of; they have nearly all of it."""

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from limner.arrays import Array
 from limner.training.solver import Solver
+from limner.typing import Array
 
 EXPLODED = 5.0
 """A loss that is so many times the first step's is not coming back."""

@@ -18,13 +18,13 @@ import msgspec
 import numpy as np
 import tomli_w
 
-from limner.arrays import Array
 from limner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from limner.data.dataset import Dataset
 from limner.errors import InputError
-from limner.files import write_atomically
+from limner.io import write_atomically
 from limner.models import CaptioningModel
 from limner.training.config import TrainConfig
+from limner.typing import Array
 
 
 class RunFolder:

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from limner.files import cannot_write, write_atomically
+from limner.io import cannot_write, write_atomically
 
 
 class History:

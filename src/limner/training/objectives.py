@@ -7,11 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from limner.arrays import Array, Int
 from limner.data.dataset import Split
 from limner.decoding import Decoder
 from limner.models import Batch
 from limner.randomness import Random
+from limner.typing import Array, Int
 
 
 class BatchRequest(NamedTuple):

@@ -10,11 +10,11 @@ Shapes: B captions of M images, T tokens.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from limner.arrays import Array, Int
 from limner.decoding import Decoder
 from limner.models import Batch
 from limner.randomness import Random, global_if_none
 from limner.training.objectives import BatchRequest, Likelihood
+from limner.typing import Array, Int
 from limner.vocabulary import END, NULL, SPECIAL
 
 

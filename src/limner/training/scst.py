@@ -20,12 +20,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from limner.arrays import Array, Int
 from limner.decoding import Constraints, sample
 from limner.metrics import CaptionReward, tokenize
 from limner.models import Batch
 from limner.randomness import global_if_none
 from limner.training.objectives import BatchRequest, Objective
+from limner.typing import Array, Int
 from limner.vocabulary import END, NULL, START, UNK, Vocabulary
 
 Tokens = list[str]

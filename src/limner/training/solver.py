@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from limner.arrays import Array, Int
 from limner.data.dataset import Split
 from limner.engine import Engine, EngineFactory, NumpyEngine, Regularization
 from limner.models import CaptioningModel
 from limner.optim import checked_settings
 from limner.randomness import Random, global_if_none
 from limner.training.objectives import BatchRequest, Objective
+from limner.typing import Array, Int
 
 
 @dataclass(frozen=True)

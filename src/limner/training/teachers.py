@@ -11,14 +11,14 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from limner.backbones.info import same_features, title_of
 from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
-from limner.data.backbones.info import same_features, title_of
 from limner.data.dataset import Dataset
 from limner.engine.numpy import fast_decoder
 from limner.errors import InputError
-from limner.evaluation import check_features
-from limner.files import write_atomically
+from limner.evaluation.evaluate import check_features
+from limner.io import write_atomically
 from limner.layers import SoftTargets
 from limner.models import CaptioningModel, Ensemble
 from limner.training.distillation import soft_targets_of

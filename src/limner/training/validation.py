@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from limner.data.dataset import Dataset
 from limner.decoding import Decoder
-from limner.evaluation import Evaluation, evaluate
+from limner.evaluation.evaluate import Evaluation, evaluate
 from limner.models import CaptioningModel
 
 SCORE = "CIDEr"

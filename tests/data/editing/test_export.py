@@ -10,11 +10,11 @@ import pytest
 
 from limner.data.dataset import Split
 from limner.data.editing.export import export_coco, export_jsonl, export_webdataset
+from limner.data.formats import FORMATS, read_source
 from limner.data.opening import open_dataset
-from limner.data.results import read_references
 from limner.data.schema import DatasetInfo, SourceInfo
-from limner.data.sources import FORMATS, read_source
 from limner.errors import InputError, LimnerError
+from limner.evaluation.result_files import read_references
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from limner.data.formats import read_source
 from limner.data.preparing.check import find, summary
 from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import look_before
-from limner.data.sources import read_source
 
 CAPTIONS = {
     "a.jpg": ["a dog runs", "a dog and a cat"],

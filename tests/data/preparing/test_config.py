@@ -8,9 +8,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from limner.data.formats import FORMATS
 from limner.data.preparing.config import CheckConfig, Format
 from limner.data.preparing.prepare import look_before
-from limner.data.sources import FORMATS
 from limner.errors import InputError
 
 HERE = Path("photos")

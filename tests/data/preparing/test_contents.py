@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from msgspec import Meta
 
+from limner.backbones.info import BackboneInfo
 from limner.config import sha256_of_json
-from limner.data.backbones.info import BackboneInfo
 from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.contents import contents_of
 from limner.data.preparing.feature_rows import FromFile
@@ -44,7 +44,7 @@ def folder(drawn, tmp_path_factory):
     """Pictures, captions, and what the changes name; one picture is smaller than the others."""
     from PIL import Image
 
-    from limner.data.backbones.onnx_backbone import _BUNDLED
+    from limner.backbones.onnx_backbone import _BUNDLED
 
     folder = shutil.copytree(drawn, tmp_path_factory.mktemp("contents") / "drawn")
     first = folder / "images" / "shapes-000000.jpg"

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import limner.data.preparing.extraction as module
-from limner.data.backbones.open_backbone import open_backbone
-from limner.data.backbones.preprocessing import Preprocessing
+from limner.backbones.open_backbone import open_backbone
+from limner.backbones.preprocessing import Preprocessing
 from limner.data.preparing.extraction import Extraction, View, key_of
 from limner.data.preparing.look import sha256_of_picture
 from limner.errors import InputError

@@ -104,7 +104,7 @@ def test_what_they_cannot_be(folder, change, message):
 
 
 def test_a_backbone_that_did_not_make_them(folder, tmp_path):
-    from limner.data.backbones.onnx_backbone import _BUNDLED
+    from limner.backbones.onnx_backbone import _BUNDLED
 
     with pytest.raises(InputError, match="6 numbers a picture, and efficientnet_lite0 gives 1280"):
         prepare(job(folder, backbone=str(_BUNDLED)), lambda line: None)

@@ -7,10 +7,10 @@ import tarfile
 import pytest
 from PIL import Image
 
-from limner.data.pictures.limits import ImageLimits
+from limner.data.formats import Member
 from limner.data.preparing.look import AT_ONCE, look, open_picture
-from limner.data.sources import Member
 from limner.errors import InputError
+from limner.images.limits import ImageLimits
 
 
 @pytest.fixture

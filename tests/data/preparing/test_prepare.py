@@ -10,16 +10,16 @@ import h5py
 import numpy as np
 import pytest
 
-from limner.data.backbones.open_backbone import open_backbone
+from limner.backbones.open_backbone import open_backbone
+from limner.data.formats import read_captions
 from limner.data.opening import open_dataset
-from limner.data.pictures.images import load_image
-from limner.data.pictures.views import view_of
 from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import prepare
 from limner.data.schema import SplitInfo
-from limner.data.sources import read_captions
 from limner.errors import InputError
-from limner.files import locked
+from limner.images.images import load_image
+from limner.images.views import view_of
+from limner.io import locked
 from limner.vocabulary import tokenize
 
 
@@ -435,7 +435,7 @@ def test_both_kinds_of_features_from_one_look(job):
 # A second process: `limner` as people start it, with what happens to processes.
 LIMNER = "import sys; from limner.cli import main; sys.exit(main())"
 SLOWLY = (
-    "import time; import limner.data.backbones.features as f; once = f._ahead\n"
+    "import time; import limner.backbones.features as f; once = f._ahead\n"
     "f._ahead = lambda *a: (time.sleep(0.3) or found for found in once(*a))\n"
 )
 SMALL_FILES = (

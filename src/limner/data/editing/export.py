@@ -18,7 +18,7 @@ from msgspec import Meta
 from limner.config import Config, Positive
 from limner.data.dataset import Dataset
 from limner.errors import InputError
-from limner.files import atomic_folder, write_atomically
+from limner.io import atomic_folder, write_atomically
 
 
 class ExportConfig(Config, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from limner.data.backbones.info import same_features
+from limner.backbones.info import same_features
 from limner.data.blocks import blocks
 from limner.data.dataset import Dataset
 from limner.data.editing.picking import Pick, check_free, write_picked

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from limner.arrays import Array, Int
+from limner.backbones.pca import Projection
 from limner.config import sha256_of_json
 from limner.data.dataset import Dataset, Split
 from limner.data.opening import open_dataset
@@ -18,7 +18,7 @@ from limner.data.schema import Origin
 from limner.data.tokens import References, TokenConfig
 from limner.data.writing import Features, Rows, write_dataset
 from limner.errors import InputError
-from limner.pca import Projection
+from limner.typing import Array, Int
 
 
 @dataclass(frozen=True)

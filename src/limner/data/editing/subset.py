@@ -10,8 +10,8 @@ from msgspec import Meta, field
 from limner.config import MANY, Config, Seed
 from limner.data.dataset import Dataset
 from limner.data.editing.picking import Pick, check_free, write_picked
+from limner.data.formats import read_text
 from limner.data.preparing.duplicates import named
-from limner.data.sources import read_text
 from limner.data.tokens import TokenConfig
 from limner.errors import InputError
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from limner.data.pictures.limits import USUAL_LIMITS, ImageLimits
+from limner.data.formats import Source
 from limner.data.preparing.duplicates import (
     NAMED,
     Same,
@@ -23,7 +23,7 @@ from limner.data.preparing.duplicates import (
 )
 from limner.data.preparing.look import Seen, look
 from limner.data.preparing.scripts import Mangled, mangled
-from limner.data.sources import Source
+from limner.images.limits import USUAL_LIMITS, ImageLimits
 from limner.vocabulary import tokenize
 
 THRESHOLDS = (1, 2, 3, 5, 10, 20)

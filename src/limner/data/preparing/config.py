@@ -8,13 +8,13 @@ import numpy as np
 from msgspec import Meta, field
 
 from limner.config import MANY, Positive, Seed
-from limner.data.pictures.limits import ImageLimits, Pixels
 from limner.data.tokens import TokenConfig
+from limner.images.limits import ImageLimits, Pixels
 
 Format = Literal[
     "table", "text", "coco", "karpathy", "flickr", "imagefolder", "webdataset", "features"
 ]
-"""Keys of `limner.data.sources.FORMATS`, without what reading them imports."""
+"""Keys of `limner.data.formats.FORMATS`, without what reading them imports."""
 
 SPLIT = {"metavar": "NAME=FILE", "expected": "NAME=FILE, e.g. train=train.txt"}
 RATIO = {"metavar": "TRAIN,DEV,TEST", "expected": "three numbers, e.g. 80,10,10"}

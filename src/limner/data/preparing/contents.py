@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
+from limner.backbones.info import BackboneInfo
 from limner.config import sha256_of_json
-from limner.data.backbones.info import BackboneInfo
 from limner.data.preparing.check import Findings
 from limner.data.preparing.config import CheckConfig
 from limner.data.schema import SCHEMA_VERSION

@@ -7,13 +7,13 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from limner.data.backbones.backbone import Backbone
-from limner.data.backbones.features import extract
-from limner.data.pictures.limits import ImageLimits
+from limner.backbones.backbone import Backbone
+from limner.backbones.features import extract
 from limner.data.preparing.check import Findings
 from limner.data.preparing.config import CheckConfig
 from limner.data.preparing.look import open_picture
-from limner.files import check_space
+from limner.images.limits import ImageLimits
+from limner.io import check_space
 
 TRIED = 8
 """Pictures a core that are timed, after as many that are not."""

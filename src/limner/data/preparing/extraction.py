@@ -22,21 +22,21 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from limner.arrays import Array, Float
-from limner.data.backbones.backbone import Backbone
-from limner.data.backbones.features import BATCH, extract
-from limner.data.backbones.info import BackboneInfo
-from limner.data.pictures.limits import USUAL_LIMITS, ImageLimits
-from limner.data.pictures.views import view_of
+from limner.backbones.backbone import Backbone
+from limner.backbones.features import BATCH, extract
+from limner.backbones.info import BackboneInfo
+from limner.data.formats import Picture
 from limner.data.preparing.look import open_picture, sha256_of_picture
-from limner.data.sources import Picture
 from limner.errors import InputError
-from limner.files import cannot_write, read_typed, write_atomically
+from limner.images.limits import USUAL_LIMITS, ImageLimits
+from limner.images.views import view_of
+from limner.io import cannot_write, read_typed, write_atomically
+from limner.typing import Array, Float
 
 
 @dataclass(frozen=True)
 class View:
-    """A picture as it is (0), or altered; see `limner.data.pictures.views`."""
+    """A picture as it is (0), or altered; see `limner.images.views`."""
 
     picture: Picture
     number: int = 0

@@ -12,16 +12,16 @@ from typing import Protocol
 import msgspec
 import numpy as np
 
-from limner.arrays import Array, Int
-from limner.data.backbones.backbone import Backbone
-from limner.data.backbones.info import BackboneInfo
+from limner.backbones.backbone import Backbone
+from limner.backbones.info import BackboneInfo
 from limner.data.preparing.check import Findings, Progress
 from limner.data.preparing.config import CheckConfig
 from limner.data.preparing.cost import Cost, cost_of
 from limner.data.preparing.extraction import Extraction, Key, View, key_of
 from limner.data.writing import Features, Rows
 from limner.errors import InputError
-from limner.files import sha256_of
+from limner.io import sha256_of
+from limner.typing import Array, Int
 
 Report = Callable[[str], None]
 

@@ -14,12 +14,12 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from limner.data.backbones.backbone import cores
-from limner.data.pictures.images import load_image
-from limner.data.pictures.limits import USUAL_LIMITS, ImageLimits
-from limner.data.sources import Member, Picture
+from limner.backbones.backbone import cores
+from limner.data.formats import Member, Picture
 from limner.errors import InputError
-from limner.files import sha256_of
+from limner.images.images import load_image
+from limner.images.limits import USUAL_LIMITS, ImageLimits
+from limner.io import sha256_of
 
 AT_ONCE = 512
 """Pictures that are looked at between two signs of progress."""

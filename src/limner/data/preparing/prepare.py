@@ -9,21 +9,21 @@ from pathlib import Path
 
 import msgspec
 
+from limner.backbones.backbone import Backbone
+from limner.backbones.open_backbone import open_backbone
+from limner.backbones.pca import check_dim
 from limner.config import sha256_of_json
-from limner.data.backbones.backbone import Backbone
-from limner.data.backbones.open_backbone import open_backbone
 from limner.data.dataset import Dataset
+from limner.data.formats import Source, read_source, split_by_ratio
 from limner.data.opening import open_dataset
 from limner.data.preparing.check import Findings, Progress, find, summary
 from limner.data.preparing.config import CheckConfig, PrepareConfig
 from limner.data.preparing.contents import contents_of
 from limner.data.preparing.feature_rows import FeatureRows, FromFile, FromPictures, Report
 from limner.data.schema import DatasetInfo, SourceInfo, read_info
-from limner.data.sources import Source, read_source, split_by_ratio
 from limner.data.writing import project, write_dataset
 from limner.errors import InputError
-from limner.files import locked
-from limner.pca import check_dim
+from limner.io import locked
 
 
 def nothing(stage: str, done: int, total: int) -> None:

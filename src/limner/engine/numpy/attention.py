@@ -21,13 +21,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
 from limner.engine.numpy.cells.lstm import activate, backpropagate
 from limner.engine.numpy.packing import PackedCaptions, pack
 from limner.engine.numpy.scoring import Output, Targets, packed_targets, score
 from limner.engine.numpy.workspace import Workspace
 from limner.layers import sigmoid
 from limner.models import AttentionRNN, Batch, Masks
+from limner.typing import Array, Float, Int
 
 
 @dataclass(frozen=True)

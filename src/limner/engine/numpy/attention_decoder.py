@@ -10,12 +10,12 @@ A attention, G = 4H.
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
 from limner.decoding import State
 from limner.engine.numpy.cells.lstm import activated
 from limner.layers import sigmoid
 from limner.models import AttentionRNN
 from limner.models.attention import Regions
+from limner.typing import Array, Float, Int
 
 
 class AttentionDecoder:

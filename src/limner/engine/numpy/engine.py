@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from limner.arrays import Array
 from limner.decoding import Decoder
 from limner.engine.base import Regularization
 from limner.engine.numpy.fast import fast_decoder, fast_pass
@@ -18,6 +17,7 @@ from limner.models import Batch, CaptioningModel, Masks
 from limner.models.base import NO_MASKS
 from limner.optim import RULES, checked_settings, update
 from limner.randomness import Random, global_if_none
+from limner.typing import Array
 
 
 class NumpyEngine:

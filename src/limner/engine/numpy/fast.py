@@ -5,7 +5,6 @@ Shapes: M images, L regions, D features.
 
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from limner.arrays import Array, Float
 from limner.decoding import Decoder
 from limner.engine.numpy.attention import AttentionPass
 from limner.engine.numpy.attention_decoder import AttentionDecoder
@@ -22,6 +21,7 @@ from limner.models import (
     Masks,
     WordModel,
 )
+from limner.typing import Array, Float
 
 
 @runtime_checkable

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from limner.arrays import Array, Bool, Int
 from limner.models import Batch
+from limner.typing import Array, Bool, Int
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
 from limner.engine.numpy.cells import FAST_CELLS, by_gate, recurrent_weights
 from limner.engine.numpy.cells.base import Cache
 from limner.engine.numpy.packing import PackedCaptions, pack
@@ -29,6 +28,7 @@ from limner.engine.numpy.scoring import Output, packed_targets, score
 from limner.engine.numpy.token_sums import sum_by_token
 from limner.engine.numpy.workspace import Workspace
 from limner.models import Batch, CaptioningRNN, Masks
+from limner.typing import Array, Float, Int
 
 
 class Recurred(NamedTuple):

@@ -9,12 +9,12 @@ Shapes: N images, R rows (captions or beams), V vocabulary, D features, H hidden
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
 from limner.decoding import State
 from limner.engine.numpy.cells import FAST_CELLS, by_gate
 from limner.engine.numpy.cells.base import spaced
 from limner.engine.numpy.workspace import Workspace
 from limner.models import CaptioningRNN
+from limner.typing import Array, Float, Int
 
 
 class RecurrentDecoder:

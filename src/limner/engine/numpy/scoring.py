@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
 from limner.engine.numpy.packing import PackedCaptions
 from limner.engine.numpy.workspace import Workspace
 from limner.layers import SoftTargets
 from limner.models import Batch
+from limner.typing import Array, Float, Int
 
 LOGITS = 4_000_000
 """Scores kept at a time: rows are scored in chunks, so that memory does not grow with N T V."""

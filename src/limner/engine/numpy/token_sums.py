@@ -9,7 +9,7 @@ Shapes: m gates, P rows, U distinct tokens, H hidden.
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
+from limner.typing import Array, Float, Int
 
 OFTEN = 4
 """A token that stands more often than this is summed by itself."""

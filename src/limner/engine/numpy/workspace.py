@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from limner.arrays import Array
+from limner.typing import Array
 
 
 class Workspace:

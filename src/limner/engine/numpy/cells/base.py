@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from limner.arrays import Array, Float
 from limner.engine.numpy.workspace import Workspace
+from limner.typing import Array, Float
 
 Steps = list[slice]
 Cache = tuple[Array, ...]

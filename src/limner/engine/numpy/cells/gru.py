@@ -9,10 +9,10 @@ Shapes: see `base`.
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
 from limner.engine.numpy.cells.base import Cache, FastCell, Steps, add_inputs, hand_on
 from limner.engine.numpy.workspace import Workspace
 from limner.layers import sigmoid
+from limner.typing import Array, Float, Int
 
 
 def forward(

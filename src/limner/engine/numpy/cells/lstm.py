@@ -6,7 +6,6 @@
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
 from limner.engine.numpy.cells.base import (
     Cache,
     FastCell,
@@ -16,6 +15,7 @@ from limner.engine.numpy.cells.base import (
     hand_on,
 )
 from limner.engine.numpy.workspace import Workspace
+from limner.typing import Array, Float, Int
 
 
 def activate(

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from limner.arrays import Array, Float, Int
 from limner.engine.numpy.cells.base import Cache, FastCell, Steps, add_inputs, hand_on
 from limner.engine.numpy.workspace import Workspace
+from limner.typing import Array, Float, Int
 
 
 def forward(

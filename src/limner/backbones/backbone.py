@@ -1,0 +1,102 @@
+"""Backbones: networks that turn pictures into the features that a captioner reads.
+
+What all of them have in common stands here; `onnx_backbone` and `torch_backbone` run the networks,
+and `open_backbone` chooses between them.
+
+    N: pictures    S: side of the network's input in pixels    D: length of a feature vector
+    L: places of a picture    G: length of a place's feature vector    F: numbers of a picture
+"""
+
+import math
+import os
+from abc import ABC, abstractmethod
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from limner.backbones.info import BackboneInfo
+from limner.backbones.preprocessing import Preprocessing, preprocessing_facts, to_pixels
+from limner.typing import Array, Float
+
+DIMENSIONS = {"features": 2, "grid": 3}
+"""Of what is kept of N pictures: (N, D) and (N, L, G)."""
+
+Keep = Literal["pooled", "grid", "both"]
+"""What is kept of a picture: one vector, a vector of every place, or both in one row."""
+
+
+class Backbone(ABC):
+    """A network, with what its input has to look like.
+
+    Attributes:
+        name: says which network it is to people.
+        sha256: in hexadecimal; tells two backbones of one name apart.
+        preprocessing: how pictures are made ready for it.
+        shapes: of what is kept of a picture: "features" (D,), "grid" (L, G), or both.
+        threads: that may run it at once, each on a batch of its own (`extract`).
+    """
+
+    name: str
+    sha256: str
+    preprocessing: Preprocessing
+    shapes: dict[str, tuple[int, ...]]
+    threads: int
+
+    @abstractmethod
+    def run(self, pixels: Float[Array, "N 3 S S"]) -> dict[str, Float[Array, "N ..."]]:
+        """Return what is kept of pictures from `preprocess`, by name, from one run of the network.
+
+        "features" is (N, D), "grid" (N, L, G).
+        """
+
+    @property
+    def dim(self) -> int:
+        """D, the length of a picture's vector; G where the grid alone is kept."""
+        return self.shapes.get("features", self.shapes.get("grid", ()))[-1]
+
+    @property
+    def places(self) -> int | None:
+        """L, how many places of a picture have features of their own; None without a grid."""
+        return self.shapes["grid"][0] if "grid" in self.shapes else None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a picture's row: (D,), (L, G), or for both (D + L G,)."""
+        if len(self.shapes) == 1:
+            [shape] = self.shapes.values()
+            return shape
+        return (sum(map(math.prod, self.shapes.values())),)
+
+    def preprocess(self, image: Image.Image) -> Float[Array, "3 S S"]:
+        """Return an RGB picture of any size as the network's input, channels first."""
+        return to_pixels(image, self.preprocessing)
+
+    def features(self, pixels: Float[Array, "N 3 S S"]) -> Float[Array, "N *_ F"]:
+        """Return a row of features for each of the pictures from `preprocess`, of `shape`.
+
+        Raises:
+            ValueError: ``pixels`` is not of shape (N, 3, S, S).
+        """
+        expected = (3, self.preprocessing.size, self.preprocessing.size)
+        if pixels.shape[1:] != expected:
+            raise ValueError(f"pixels: expected shape (N, {expected}), got {pixels.shape}")
+        found = self.run(pixels)
+        flat = [found[name].reshape(-1, math.prod(shape)) for name, shape in self.shapes.items()]
+        return np.concatenate(flat, axis=1).reshape(-1, *self.shape)
+
+    def describe(self) -> BackboneInfo:
+        """Return what datasets and checkpoints keep of it."""
+        return BackboneInfo(
+            name=self.name,
+            sha256=self.sha256,
+            preprocessing=preprocessing_facts(self.preprocessing),
+            dim=self.dim,
+            places=self.places,
+            grid_dim=self.shapes["grid"][-1] if len(self.shapes) > 1 else None,
+        )
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,98 @@
+"""Features of many pictures: whole batches at once, one on every core, in order.
+
+S: side of the network's input in pixels    D: length of a feature vector
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image
+
+from limner.backbones.backbone import Backbone
+from limner.errors import InputError
+from limner.images.images import load_image
+from limner.typing import Array, Float
+
+Given = TypeVar("Given")
+
+BATCH = 16
+"""Pictures in one run of the network."""
+
+
+Found = Float[Array, "*_ D"] | InputError
+
+
+def extract(
+    backbone: Backbone,
+    sources: Iterable[Given],
+    *,
+    batch_size: int = BATCH,
+    load: Callable[..., Image.Image] = load_image,
+) -> Iterator[tuple[Given, Found]]:
+    """Yield each source with its features, in order, or with what is wrong with that picture.
+
+    Every core opens a batch of pictures and runs the network on it, by itself: nothing is handed
+    over, so none waits. A batch more than there are cores is under way, so that memory stays flat
+    for any number of sources.
+
+    Args:
+        backbone: the network.
+        sources: paths, bytes, open files, or whatever `load` takes; read as far ahead as pictures
+            are.
+        batch_size: pictures in one run of the network.
+        load: opens one, given `size_hint`, as `load_image` does.
+
+    Example:
+        >>> from limner.backbones.open_backbone import open_backbone
+        >>> [(name, found)] = extract(open_backbone(), ["absent.jpg"])
+        >>> print(found)
+        absent.jpg: no such file; check the name and the folder
+    """
+
+    def open_one(source: Given) -> Float[Array, "3 S S"] | InputError:
+        try:
+            # Twice the size: what a JPEG's fast decoding loses is then lost in the resizing.
+            return backbone.preprocess(load(source, size_hint=2 * backbone.preprocessing.size))
+        except InputError as error:
+            return error
+
+    def work(batch: list[Given]) -> list[tuple[Given, Found]]:
+        opened = [open_one(source) for source in batch]
+        pixels = [one for one in opened if not isinstance(one, InputError)]
+        rows = iter(backbone.features(np.stack(pixels)) if pixels else ())
+        return [
+            (source, one if isinstance(one, InputError) else next(rows))
+            for source, one in zip(batch, opened, strict=True)
+        ]
+
+    for found in _ahead(work, _batches(sources, batch_size), backbone.threads):
+        yield from found
+
+
+def _batches(sources: Iterable[Given], size: int) -> Iterator[list[Given]]:
+    rest = iter(sources)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def _ahead(work: Callable[[Task], Result], tasks: Iterable[Task], threads: int) -> Iterator[Result]:
+    """Yield work(task) in order, with one more under way than there are threads."""
+    waiting: deque[Future[Result]] = deque()
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for task in tasks:
+            waiting.append(pool.submit(work, task))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,91 @@
+"""What files know of a backbone: datasets, checkpoints, and preparations that are half done."""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from limner.backbones.pca import ComponentsInfo
+from limner.backbones.preprocessing import SINCE, Preprocessing
+from limner.config import annotations
+
+Length = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+
+
+class BackboneInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A backbone that features came from; what a file does not say is None.
+
+    A preprocessing that `Preprocessing` would refuse is a ValueError.
+
+    >>> BackboneInfo(name="net", sha256="0123456789abcdef", preprocessing={"size": 64}).title
+    'net (0123456789ab, pictures of 64 x 64)'
+    """
+
+    name: str  # of the network, or of a file of features
+    sha256: str
+    preprocessing: dict[str, Any] | None = None  # as `preprocessing_facts` gives it
+    dim: Length | None = None  # of an image's vector, or of a region's where only these are kept
+    places: Length | None = None
+    grid_dim: Length | None = None  # where both are kept
+    features_sha256: str | None = None  # of the file, where somebody has computed them
+    pca: dict[str, ComponentsInfo] = {}  # of each part, what it was projected on
+
+    def __post_init__(self) -> None:
+        known = annotations(Preprocessing)
+        for key in known.keys() & (self.preprocessing or {}).keys():
+            try:
+                msgspec.convert(self.preprocessing[key], known[key])  # type: ignore[index]
+            except msgspec.ValidationError as error:
+                raise ValueError(f"preprocessing.{key}: {error}") from None
+
+    @property
+    def size(self) -> int | None:
+        """The side of the network's input in pixels."""
+        return (self.preprocessing or {}).get("size")
+
+    @property
+    def title(self) -> str:
+        """The backbone in words."""
+        images = f", pictures of {self.size} x {self.size}" if self.size else ""
+        return f"{self.name} ({self.sha256[:12]}{images})"
+
+
+def backbone_info(facts: object) -> BackboneInfo | None:
+    """The backbone that a file's JSON speaks of, or a ValidationError; None for no facts."""
+    return msgspec.convert(facts or None, BackboneInfo | None)
+
+
+def title_of(info: BackboneInfo | None) -> str:
+    """The backbone in words, where it is known."""
+    return info.title if info else "an unknown backbone"
+
+
+def same_backbone(one: BackboneInfo | None, other: BackboneInfo | None) -> bool:
+    """Whether features mean the same: one network, its images made ready in one way.
+
+    What is not known is taken to be the same.
+    """
+    if one is None or other is None:
+        return True
+    return one.sha256 == other.sha256 and not made_ready_otherwise(one, other)
+
+
+def made_ready_otherwise(one: BackboneInfo, other: BackboneInfo) -> list[str]:
+    """The keys of `Preprocessing` in which two backbones differ, of those known of both.
+
+    >>> large, small = (
+    ...     BackboneInfo(name="net", sha256="0", preprocessing={"size": size}) for size in (96, 64)
+    ... )
+    >>> made_ready_otherwise(large, small)
+    ['size']
+    """
+    if not one.preprocessing or not other.preprocessing:
+        return []
+    ours, theirs = {**SINCE, **one.preprocessing}, {**SINCE, **other.preprocessing}
+    return sorted(key for key in ours.keys() & theirs.keys() if ours[key] != theirs[key])
+
+
+def same_features(one: BackboneInfo | None, other: BackboneInfo | None) -> bool:
+    """Whether two datasets' features, or a model's, mean the same: backbone and components."""
+    components = [info.pca if info else {} for info in (one, other)]
+    return same_backbone(one, other) and components[0] == components[1]

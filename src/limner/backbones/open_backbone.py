@@ -1,0 +1,53 @@
+"""One way in to all backbones: by the name that people give."""
+
+from pathlib import Path
+
+from limner.backbones.backbone import Backbone, Keep
+from limner.backbones.onnx_backbone import OnnxBackbone
+from limner.backbones.torch_backbone import TorchBackbone
+from limner.errors import InputError
+
+WEIGHTS = (".pth", ".pt", ".safetensors")
+
+
+def open_backbone(
+    name: str | Path | None = None,
+    *,
+    weights: str | Path | None = None,
+    keep: Keep = "pooled",
+    size: int | None = None,
+    threads: int | None = None,
+) -> Backbone:
+    """Open the backbone that ships, an ONNX file, or a network of PyTorch.
+
+    Args:
+        name: None for the one that ships; an ``.onnx`` file with its ``.toml`` beside it; or
+            otherwise a name that `TorchBackbone` knows.
+        weights: for a network of PyTorch: a file, or "download" for the library's own.
+        keep: what to give of a picture.
+        size: side of the network's input in pixels; None takes its own.
+        threads: of the network, as `OnnxBackbone` and `TorchBackbone` take them.
+
+    Raises:
+        InputError: there is no such backbone, or name and weights do not go together.
+
+    >>> open_backbone().name
+    'efficientnet_lite0'
+    """
+    if name is not None and Path(name).suffix in WEIGHTS:
+        raise InputError(
+            f"{name}: weights, without the network that they are of; name it, as in --backbone "
+            f"torchvision:resnet18 --weights {name}"
+        )
+    is_file = name is not None and (Path(name).suffix == ".onnx" or Path(name).is_file())
+    if weights is not None and (name is None or is_file):
+        raise InputError(
+            f"--weights {weights}: for networks of PyTorch alone, and "
+            f"{name or 'the backbone that ships'} has its own; name a network, as in --backbone "
+            "torchvision:resnet18, or leave --weights out"
+        )
+    if name is None:
+        return OnnxBackbone.bundled(threads=threads, keep=keep, size=size)
+    if is_file:
+        return OnnxBackbone.from_file(name, threads=threads, keep=keep, size=size)
+    return TorchBackbone(str(name), weights, threads, keep=keep, size=size)

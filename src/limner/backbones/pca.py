@@ -1,0 +1,160 @@
+"""Principal components (Pearson 1901): features in fewer numbers, with most of what varied in them.
+
+From the covariance matrix, summed block by block, so that memory does not depend on how many
+pictures there are: D x D numbers are all that is kept.
+
+    N: rows    D: length of a feature vector    K: components that are kept
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from limner.errors import InputError
+from limner.io import write_atomically
+from limner.typing import Array, Float
+
+Blocks = Callable[[], Iterable[Float[Array, "B *_ D"]]]
+
+
+class ComponentsInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What files know of components.
+
+    Args:
+        dim: K.
+        sha256: tells two projections apart.
+        explained: their share of the whole variance.
+    """
+
+    dim: Annotated[int, Meta(ge=1, le=1_000_000_000)]
+    sha256: str
+    explained: Annotated[float, Meta(ge=0, le=1.001)] | None = None
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Mean and directions of most variance; `project` is what becomes of a picture's features.
+
+    Attributes:
+        mean: (D,) of the rows it was fitted to.
+        components: (D, K), orthonormal columns, the direction of most variance first; of each the
+            entry that is largest in magnitude is positive.
+        explained: (K,) each component's share of the whole variance.
+    """
+
+    mean: Float[Array, " D"]
+    components: Float[Array, "D K"]
+    explained: Float[Array, " K"]
+
+    @property
+    def dim(self) -> int:
+        """K."""
+        return len(self.explained)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Tells two projections apart."""
+        return hashlib.sha256(self.mean.tobytes() + self.components.tobytes()).hexdigest()
+
+    def project(self, features: Float[Array, "*N D"]) -> Float[Array, "*N K"]:
+        """Features as float32 coordinates along the components.
+
+        >>> projection = fit(lambda: [np.array([[0.0, 1], [2, 1], [4, 1]])], dim=1)
+        >>> projection.project(np.array([4.0, 1.0])), projection.explained
+        (array([2.], dtype=float32), array([1.]))
+        """
+        found: Array = np.subtract(features, self.mean, dtype=np.float32) @ self.components
+        return found
+
+    def describe(self) -> "ComponentsInfo":
+        """Facts for datasets and checkpoints."""
+        explained = round(float(self.explained.sum()), 4)
+        return ComponentsInfo(dim=self.dim, sha256=self.sha256, explained=explained)
+
+    def tensors(self) -> dict[str, Array]:
+        """Its arrays by name, as files keep them."""
+        return {
+            "mean": self.mean,
+            "components": np.ascontiguousarray(self.components),
+            "explained": self.explained,
+        }
+
+    def save(self, path: Path) -> None:
+        """Write a `.safetensors` file that `load` reads."""
+        write_atomically(path, save(self.tensors()))
+
+    @classmethod
+    def load(cls, path: Path) -> "Projection":
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: if the file is missing or damaged.
+        """
+        try:
+            return cls.from_tensors(load_file(path))
+        except (SafetensorError, OSError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(
+                f"{path}: no principal components ({reason}); prepare the dataset again"
+            ) from None
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, Array]) -> "Projection":
+        """From arrays by name; ValueError where they do not go together."""
+        try:
+            mean, components, explained = (tensors[name] for name in cls.__dataclass_fields__)
+        except KeyError as error:
+            raise ValueError(f"no {error}") from None
+        if components.shape != (len(mean), len(explained)):
+            raise ValueError(f"mean {mean.shape}, but components {components.shape}")
+        return cls(mean, components, explained)
+
+
+def fit(blocks: Blocks, dim: int) -> Projection:
+    """The `dim` principal components of rows that come in blocks, which are gone through twice.
+
+    Sums are kept in float64; a block's own products are computed in float32.
+
+    Args:
+        blocks: gives all rows, in blocks of any size, each time it is called; of a grid, every
+            place is a row.
+        dim: K.
+
+    Raises:
+        InputError: if a row has not so many numbers.
+    """
+    count, total = 0, np.zeros(())
+    for block in blocks():
+        rows = block.reshape(-1, block.shape[-1])
+        count += len(rows)
+        total = total + rows.sum(axis=0, dtype=np.float64)
+    check_dim(dim, total.size)
+    mean = (total / count).astype(np.float32)
+    covariance = np.zeros((mean.size, mean.size))
+    for block in blocks():
+        centred = np.subtract(block.reshape(-1, mean.size), mean, dtype=np.float32)
+        covariance += centred.T @ centred
+    variances, directions = np.linalg.eigh(covariance)  # ascending
+    components = directions[:, ::-1][:, :dim]
+    largest = np.take_along_axis(components, np.abs(components).argmax(axis=0)[None], axis=0)
+    components = np.ascontiguousarray(components * np.sign(largest), dtype=np.float32)
+    whole = max(float(np.trace(covariance)), np.finfo(np.float64).tiny)
+    return Projection(mean, components, variances[::-1][:dim].clip(0) / whole)
+
+
+def check_dim(dim: int, numbers: int) -> None:
+    """Raise InputError if features of so many numbers have not so many components."""
+    if dim > numbers:
+        raise InputError(
+            f"--pca {dim}: features of {numbers} numbers have no more principal components than "
+            "that; ask for fewer"
+        )

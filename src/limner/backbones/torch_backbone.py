@@ -1,0 +1,137 @@
+"""Backbones of PyTorch: the course's VGG-16, and any network of torchvision or timm.
+
+Needs the extra ``torch``; torchvision or timm where a network is theirs. Networks run on the CPU,
+in float32, with their classifier taken off.
+
+    N: pictures    S: side of the network's input in pixels    D: length of a feature vector
+    L: places of a picture    G: length of a place's feature vector
+"""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from limner.backbones.backbone import DIMENSIONS, Backbone, Keep
+from limner.backbones.preprocessing import SINCE, Preprocessing, read_preprocessing
+from limner.backbones.torch_networks import Network, find_network, library
+from limner.backbones.torch_weights import load_weights, read_weights, weights_sha256
+from limner.errors import InputError
+from limner.typing import Array, Float
+
+DOWNLOAD = "download"
+"""In the place of a file of weights: the library fetches its own."""
+
+ONNX_ONLY = {"layout": "NCHW", "output": None, "grid_output": None, "pooling": SINCE["pooling"]}
+
+
+class TorchBackbone(Backbone):
+    """A network of PyTorch, from its name and its weights.
+
+    Its name says whose the network is ("timm:resnet18"); its sha256 is of that name and of all
+    tensors that make features, so that files of any format with the same weights are the same
+    backbone, whatever their classifier.
+
+    Example:
+        >>> from limner.errors import InputError
+        >>> try:
+        ...     TorchBackbone("vgg16-fc7")
+        ... except InputError as error:
+        ...     print(str(error)[:52])
+        vgg16-fc7: its weights are missing; give --weights F
+    """
+
+    def __init__(
+        self,
+        name: str,
+        weights: str | Path | None = None,
+        threads: int | None = None,
+        *,
+        keep: Keep = "pooled",
+        size: int | None = None,
+    ) -> None:
+        """Build the network and read its weights.
+
+        Args:
+            name: ``vgg16-fc7``, ``torchvision:NAME``, ``timm:NAME``, or a NAME that torchvision
+                or else timm has.
+            weights: a ``.pth``, ``.pt`` or ``.safetensors`` file, which a TOML file beside it may
+                go with (`Preprocessing`); or "download".
+            threads: for all that PyTorch does in this process; None leaves them as they are.
+            keep: "pooled" gives what the classifier would read, "grid" the last map before the
+                pooling, or a Transformer's tokens without its class token; "both" gives both.
+            size: side of the network's input in pixels; None takes its own.
+
+        Raises:
+            InputError: a library is missing; there is no such network; the weights are missing,
+                cannot be read, or do not fit; the network does not take pictures of this size.
+        """
+        if weights is None:
+            raise InputError(
+                f"{name}: its weights are missing; give --weights FILE (.pth, .pt or "
+                f".safetensors), or --weights {DOWNLOAD} to fetch the library's own"
+            )
+        torch = library("torch", name)
+        tensors = None if str(weights) == DOWNLOAD else read_weights(Path(weights))
+        self._network = find_network(name, None if tensors is None else Path(weights).name)
+        if tensors is not None:
+            load_weights(self._network, tensors, weights)
+        self.name = self._network.name
+        self.sha256 = weights_sha256(self._network)
+        self.preprocessing = _preprocessing(self._network, weights, size)
+        self._keep = keep
+        self.threads = 1  # PyTorch shares a batch out among the cores by itself
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self.shapes = self._probe()
+
+    def run(self, pixels: Float[Array, "N 3 S S"]) -> dict[str, Float[Array, "N ..."]]:
+        """See `Backbone.run`."""
+        import torch  # noqa: PLC0415 (gigabytes: paid by those alone who need it)
+
+        with torch.inference_mode():
+            pooled, places = self._network.run(torch.tensor(np.ascontiguousarray(pixels)))
+        kept = {}
+        if self._keep != "grid":
+            kept["features"] = pooled
+        if self._keep != "pooled":
+            if places is None:
+                raise InputError(
+                    f"{self.name}: no map of features before its pooling; leave --features grid out"
+                )
+            if places.ndim == 4:  # (N, G, H, W) -> (N, H W, G)
+                places = places.flatten(2).transpose(1, 2)
+            kept["grid"] = places
+        return {name: np.ascontiguousarray(part.numpy()) for name, part in kept.items()}
+
+    def _probe(self) -> dict[str, tuple[int, ...]]:
+        """Run one grey picture through; return the shapes, or say what does not fit."""
+        size = self.preprocessing.size
+        try:
+            parts = self.run(np.zeros((1, 3, size, size), np.float32))
+        except InputError:
+            raise
+        except Exception as error:  # whatever a network's own code raises
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise InputError(
+                f"{self.name}: cannot take a picture of {size} x {size} ({reason}); change --size"
+            ) from None
+        for name, found in parts.items():
+            if found.ndim != DIMENSIONS[name]:
+                raise InputError(
+                    f"{self.name}: gives {name} of shape {found.shape} for one picture, not "
+                    f"{'(1, D)' if name == 'features' else '(1, L, D)'}; export it to ONNX"
+                )
+        return {name: found.shape[1:] for name, found in parts.items()}
+
+
+def _preprocessing(network: Network, weights: str | Path, size: int | None) -> Preprocessing:
+    """What the TOML file beside the weights says; without one, what the library says."""
+    beside = Path(weights).with_suffix(".toml")
+    how = network.preprocessing
+    if str(weights) != DOWNLOAD and beside.exists():
+        how = read_preprocessing(beside)
+        for key, usual in ONNX_ONLY.items():
+            if getattr(how, key) != usual:
+                raise InputError(f"{beside}: {key} is for ONNX networks; leave it out")
+    return how if size is None else msgspec.structs.replace(how, size=size)

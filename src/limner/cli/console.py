@@ -1,0 +1,183 @@
+"""What a person at the terminal sees: results on stdout, progress and warnings on stderr."""
+
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from limner.cli.terminal_image import WIDTH, draw
+from limner.data.dataset import Dataset
+from limner.data.preparing.look import open_picture
+from limner.errors import InputError
+from limner.evaluation.assessment import Row
+from limner.images.images import source_name
+from limner.metrics import Difference, Scores
+
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+stdout = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+def say(message: str) -> None:
+    """A line for the person at the terminal, on stderr."""
+    stderr.print(printable(message), markup=False, emoji=False)
+
+
+def tell(message: str) -> None:
+    """A line on stdout, with names and words of strangers in it."""
+    print(printable(message))
+
+
+def printable(text: str) -> str:
+    r"""Text that moves no cursor and changes no colour: control characters as they are written.
+
+    >>> print(printable(chr(27) + "[31mred"))
+    \x1b[31mred
+    """
+    return "".join(ascii(c)[1:-1] if unicodedata.category(c) == "Cc" else c for c in text)
+
+
+def _bar() -> Progress:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    return Progress(
+        *columns,
+        console=stderr,
+        transient=True,
+        refresh_per_second=4,
+        disable=not stderr.is_terminal,
+    )
+
+
+@contextmanager
+def progress_bar(what: str, unit: str) -> Iterator[Callable[..., None]]:
+    """A progress bar on stderr; yields `update(done, total, note="")`."""
+    with staged_bar(unit) as update:
+        yield partial(update, what)
+
+
+@contextmanager
+def staged_bar(unit: str) -> Iterator[Callable[..., None]]:
+    """One bar after the other on stderr; yields `update(stage, done, total, note="")`."""
+    with _bar() as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def update(stage: str, done: int, total: int, note: str = "") -> None:
+            if stage not in tasks:
+                for task in tasks.values():
+                    progress.update(task, visible=False)
+                tasks[stage] = progress.add_task(stage, total=total, rate="", note="")
+            task = tasks[stage]
+            speed = progress.tasks[progress.task_ids.index(task)].speed
+            rate = f"{speed:.1f} {unit}/s" if speed else ""
+            progress.update(task, completed=done, total=total, rate=rate, note=note)
+
+        yield update
+
+
+def print_rows(title: str, rows: Mapping[str, Row], provenance: Mapping[str, str]) -> None:
+    """A table, a column for each row's scores and diversity, and what the numbers depend on."""
+    first, *others = rows.values()
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(title, no_wrap=True)
+    name, *names = rows
+    for column in (name, "95 %", *names):
+        table.add_column(column, justify="right", no_wrap=column == "95 %")
+    for name, value in first.scores.items():
+        low, high = first.intervals[name]
+        cells = [f"{row.scores[name]:.2f}" if name in row.scores else "-" for row in others]
+        table.add_row(name, f"{value:.2f}", f"{low:.1f}-{high:.1f}", *cells)
+    for i, name in enumerate(DIVERSITY):
+        own, *rest = (_diversity(row)[i] for row in rows.values())
+        table.add_row(name, own, "", *rest)
+    stdout.print(table)
+    for name, text in provenance.items():
+        print(f"{name}: {text}")
+
+
+DIVERSITY = ("distinct captions, %", "different words", "words a caption", "seen in training, %")
+
+
+def _diversity(row: Row) -> list[str]:
+    known = row.diversity
+    seen = "-" if known.seen is None else f"{known.seen:.1f}"
+    return [f"{known.distinct:.1f}", f"{known.vocabulary:,}", f"{known.mean_length:.1f}", seen]
+
+
+def print_differences(
+    names: tuple[str, str], scores: tuple[Scores, Scores], found: Mapping[str, Difference]
+) -> None:
+    """A line a score: both, their difference, and whether it is more than chance."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for column in (*names, "difference", "95 %", "p", ""):
+        table.add_column(column, justify="right", no_wrap=column not in names, overflow="fold")
+    first, second = (one.corpus for one in scores)
+    for name, difference in found.items():
+        low, high = difference.interval
+        verdict = "real" if difference.real else "may be chance"
+        table.add_row(
+            name,
+            f"{first[name]:.2f}",
+            f"{second[name]:.2f}",
+            f"{difference.value:+.2f}",
+            f"{low:+.2f} to {high:+.2f}",
+            f"{difference.p_value:.3f}",
+            verdict,
+        )
+    stdout.print(table)
+
+
+def print_counts(dataset: Dataset) -> None:
+    """What a new dataset holds."""
+    for name, part in dataset.splits.items():
+        print(f"{name}: {len(part.image_ids)} pictures, {len(part.captions)} captions")
+    print(f"vocabulary: {len(dataset.vocabulary)} {dataset.vocabulary.unit}")
+    print(f"dataset: {dataset.path}")
+
+
+def print_row(dataset: Dataset, split: str, row: int, picture: bool = True) -> None:
+    """A picture of a dataset with its captions: drawn, where stdout is a terminal with colours.
+
+    Words that become `<UNK>` are underlined there, and in [brackets] elsewhere.
+    """
+    part = dataset.splits[split]
+    image = part.image_ids[row]
+    in_colour = stdout.is_terminal and stdout.color_system is not None
+    print(f"{split} {row}: {source_name(Path(image))}")
+    try:
+        place = dataset.picture(image)
+        loaded = open_picture(place, size_hint=2 * WIDTH)
+        print(f"  {source_name(Path(str(place)))}")
+        if picture and in_colour:
+            stdout.print(draw(loaded, min(WIDTH, stdout.width)))
+    except InputError as error:
+        print(f"  {error}")
+    for text in dataset.texts(split, row):
+        line = Text("  ")
+        for piece, unknown in dataset.vocabulary.marked(printable(" ".join(text.split()))):
+            if in_colour:
+                line.append(piece, "underline red" if unknown else "")
+            else:
+                line.append(f"[{piece}]" if unknown else piece)
+        stdout.print(line)

@@ -1,0 +1,80 @@
+"""The whole of limner on drawn pictures: draw, prepare, train, score, caption, report."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from limner.captioner import Captioner
+from limner.cli.console import progress_bar, say, staged_bar
+from limner.cli.stages import report_run, train_with_progress
+from limner.config import MANY, MAX_SEED, Config
+from limner.data.preparing.config import PrepareConfig
+from limner.data.preparing.prepare import prepare
+from limner.errors import InputError
+from limner.models import RNNConfig
+from limner.shapes import write_folder
+from limner.training.config import TrainConfig
+
+
+class DemoConfig(Config, frozen=True, kw_only=True):
+    """Options of the demo."""
+
+    num_pictures: Annotated[
+        int,
+        Meta(
+            ge=100, le=MANY, description="Number of drawn images.", extra={"option": "--pictures"}
+        ),
+    ] = 2000
+    epochs: Annotated[int, Meta(ge=1, le=MANY, description="Passes over the captions.")] = 12
+    seed: Annotated[
+        int, Meta(ge=0, le=MAX_SEED, description="Random seed for drawing and training.")
+    ] = 0
+
+
+def run_demo(out: Path, options: DemoConfig) -> None:
+    """Make `out/pictures`, `out/dataset` and `out/run`, and print captions of unseen pictures.
+
+    Raises:
+        InputError: if `out/run` is there already.
+    """
+    run = out / "run"
+    if run.exists():
+        raise InputError(f"{out}: a demo has run there; delete the folder, or choose another --out")
+    started = time.monotonic()
+    say(f"drawing {options.num_pictures} pictures, five captions each")
+    pictures = out / "pictures"
+    with progress_bar("drawing", "pictures") as update:
+        write_folder(
+            pictures,
+            options.num_pictures,
+            seed=options.seed,
+            progress=lambda done: update(done, options.num_pictures),
+        )
+    preparing = PrepareConfig(
+        source=pictures / "images",
+        out=out / "dataset",
+        captions=pictures / "captions.csv",
+        min_count=2,
+    )
+    with staged_bar("pictures") as update:
+        dataset = prepare(preparing, say, update)
+    say(f"{len(dataset.splits['train'].captions)} captions of {len(dataset.vocabulary)} words")
+    config = TrainConfig(
+        model=RNNConfig(wordvec_dim=128, hidden_dim=256),
+        learning_rate=2e-3,
+        batch_size=64,
+        epochs=options.epochs,
+        seed=options.seed,
+    )
+    train_with_progress(dataset, run, config)
+
+    say("captioning pictures that the model has not seen")
+    name, unseen = dataset.split("test")
+    captioner = Captioner.load(run)
+    paths = [preparing.source / image for image in unseen.image_ids[:6]]
+    for path, (_, found) in zip(paths, captioner.caption_all(paths), strict=True):
+        print(f"{path}\t{found if isinstance(found, InputError) else found[0]}")
+    report_run(dataset, run, name)
+    say(f"all of it took {time.monotonic() - started:.0f} s")

@@ -1,0 +1,122 @@
+"""What `limner info` says of a dataset, a run, a checkpoint, or of limner itself."""
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from limner.backbones.open_backbone import open_backbone
+from limner.captioner import BUNDLED_CAPTIONER, checkpoint_path
+from limner.checkpoint import load_checkpoint
+from limner.data.course_folder import is_course_folder
+from limner.data.dataset import Dataset
+from limner.data.facts import facts_of, shapes_of
+from limner.data.opening import open_dataset
+from limner.errors import InputError
+from limner.models import CaptioningModel
+from limner.training.config import TrainConfig
+
+
+def describe(path: Path | None = None) -> dict[str, str]:
+    """Facts by name, in the order to print them.
+
+    Raises:
+        InputError: if the path is none of the three, or damaged.
+    """
+    if path is None:
+        return _describe_limner()
+    is_dataset = (path / "dataset.json").exists() or (path / "partial").is_dir()
+    if is_dataset or is_course_folder(path):
+        return describe_dataset(open_dataset(path))
+    if path.is_dir() and not (path / "config.toml").exists():
+        raise InputError(f"{path}: neither a dataset nor a run")
+    return _describe_checkpoint(checkpoint_path(path))
+
+
+def _describe_limner() -> dict[str, str]:
+    backbone = open_backbone()
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    return {
+        "limner": version("limner"),
+        "python": platform.python_version(),
+        "numpy": f"{np.__version__} with {blas['name']} {blas['version']}",
+        "onnxruntime": version("onnxruntime"),
+        "backbone": f"{backbone.name}, {backbone.dim} features, sha256 {backbone.sha256[:12]}",
+        **{f"captioner {k}": v for k, v in _describe_checkpoint(BUNDLED_CAPTIONER).items()},
+    }
+
+
+def describe_dataset(dataset: Dataset) -> dict[str, str]:
+    """Facts about a dataset by name, as `describe` gives them."""
+    facts = facts_of(dataset)
+    words, sources = facts["vocabulary"], facts["sources"]
+    of = "" if words["min_count"] is None else f" of {words['min_count']} uses or more"
+    return {
+        "dataset": str(dataset.path),
+        **{name: _split(split, words["unit"]) for name, split in facts["splits"].items()},
+        "vocabulary": f"{words['size']} {words['unit']}{of}",
+        "features": _features(dataset),
+        "on disk": f"{facts['bytes'] / 1e6:,.1f} MB, features in {facts['features']['dtype']}",
+        "pictures": ", ".join(source.get("images", "unknown") for source in sources),
+        "captions": ", ".join(map(_captions, sources)),
+        "left out": f"{len(facts['left_out'])} pictures",
+        "fingerprint": dataset.fingerprint[:12],
+    }
+
+
+def _captions(source: dict[str, Any]) -> str:
+    """The files of captions; shards may be thousands."""
+    key = "path" if source.get("format") == "webdataset" else "captions"
+    return str(source.get(key, "unknown"))
+
+
+def _split(facts: dict[str, Any], unit: str) -> str:
+    lengths = facts["words_a_caption"]
+    return (
+        f"{facts['pictures']} pictures, {facts['captions']} captions of {lengths['from']} to "
+        f"{lengths['to']} {unit}, mostly; {facts['unknown']:.1%} <UNK>"
+    )
+
+
+def _features(dataset: Dataset) -> str:
+    """How many numbers of how many places, of pictures of which size, from which backbone."""
+    train, backbone = dataset.splits["train"], dataset.info.backbone
+    both = [" at each of ".join(map(str, reversed(s))) for s in shapes_of(dataset).values()]
+    numbers = ", and ".join(f"{one} places" if " at " in one else f"{one} numbers" for one in both)
+    size = backbone.size if backbone else None
+    pictures = f", pictures of {size} x {size}" if size else ""
+    views = f", {len(train.views)} altered views of every training picture" if train.views else ""
+    explained = [one.explained or 0 for one in (backbone.pca if backbone else {}).values()]
+    kept = f", components with {explained[0]:.1%} of the variance" if explained else ""
+    return f"{numbers} from {backbone.name if backbone else 'unknown'}{pictures}{kept}{views}"
+
+
+def _describe_checkpoint(path: Path) -> dict[str, str]:
+    checkpoint = load_checkpoint(path)
+    model, info = checkpoint.model, checkpoint.info
+    usual = TrainConfig().to_flat()
+    training = {k: v for k, v in info.get("training", {}).items() if usual.get(k) != v}
+    facts = {
+        "checkpoint": str(path),
+        "model": f"{model.title}, {model.num_parameters:,} parameters{_sizes(model)}",
+        "vocabulary": f"{len(model.word_to_idx)} {checkpoint.vocabulary.unit}",
+        "backbone": checkpoint.backbone.title if checkpoint.backbone else "unknown",
+        "training": _join(training),
+    }
+    for split, scores in info.get("scores", {}).items():
+        facts[f"scores on {split}"] = _join({k: round(v, 1) for k, v in scores.items()})
+    return facts
+
+
+def _sizes(model: CaptioningModel) -> str:
+    """Sizes that most kinds of models have."""
+    config = msgspec.to_builtins(model.config)
+    names = {"hidden_dim": "hidden", "wordvec_dim": "word vectors"}
+    return "".join(f", {name} {config[key]}" for key, name in names.items() if key in config)
+
+
+def _join(facts: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in facts.items())

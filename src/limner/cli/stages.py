@@ -1,0 +1,109 @@
+"""What several commands share: training with a bar, scoring with a report, opening models."""
+
+import shlex
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from limner.backbones.info import same_features, title_of
+from limner.captioner import checkpoint_path
+from limner.checkpoint import Checkpoint, load_checkpoint
+from limner.cli.console import print_rows, progress_bar, say
+from limner.data.dataset import Dataset
+from limner.data.opening import open_dataset
+from limner.errors import InputError, LimnerError
+from limner.evaluation.assessment import Assessment, assess
+from limner.report import write_report
+from limner.training.config import TrainConfig
+from limner.training.history import read_history
+from limner.training.run import StoppedError, TrainingRun
+
+
+def train_with_progress(
+    dataset: Dataset, folder: Path, config: TrainConfig, resume: bool = False
+) -> None:
+    """Train into a run's folder, with a progress bar on stderr."""
+    with progress_bar("training", "steps") as update:
+
+        def show(run: TrainingRun) -> None:
+            solver = run.solver
+            last = solver.loss_history[-1]
+            now = f"reward {-last:.3f}" if run.is_critical else f"loss {last:.3f}"
+            update(solver.iteration, solver.num_iterations, now)
+
+        run = TrainingRun(dataset, folder, config, resume, show, say)
+        try:
+            with _stopping(run):
+                run.train()
+        except StoppedError:
+            again = shlex.join(
+                ["limner", "train", str(dataset.path), "--out", str(folder), "--resume"]
+            )
+            raise LimnerError(
+                f"{folder}: stopped and saved at step {run.solver.iteration}; go on with: {again}"
+            ) from None
+
+
+@contextmanager
+def _stopping(run: TrainingRun) -> Iterator[None]:
+    """The first SIGINT or SIGTERM saves and stops; a second one finds the usual handlers."""
+    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(*_: object) -> None:
+        put_back()
+        say("stopping after this step")
+        run.stop()
+
+    def put_back() -> None:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+
+    for number in usual:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        put_back()
+
+
+def report_run(dataset: Dataset, folder: Path, split: str | None = None) -> Assessment:
+    """Score a run's best model on a split, print the scores, and write the run's report."""
+    checkpoint = load_checkpoint(checkpoint_path(folder))
+    assessment = assess(checkpoint.model, dataset, split)
+    page = folder / "report.html"
+    write_report(page, assessment, dataset, checkpoint, read_history(folder))
+    print_rows(assessment.title, assessment.rows, assessment.provenance)
+    print(f"run: {folder}")
+    print(f"report: {page}")
+    return assessment
+
+
+def open_for(models: Sequence[Path], data: Path | None) -> tuple[list[Checkpoint], Dataset]:
+    """Models, and the dataset to evaluate them on: the one given, or the one they were trained on.
+
+    Raises:
+        InputError: if no dataset is known, they were trained on different ones, or its features are
+            another backbone's.
+    """
+    paths = [checkpoint_path(model) for model in models]
+    checkpoints = [load_checkpoint(path) for path in paths]
+    known = [checkpoint.info.get("dataset", {}) for checkpoint in checkpoints]
+    for path, trained_on in zip(paths, known, strict=True):
+        if data is None and not trained_on.get("path"):
+            raise InputError(f"{path}: does not say what it was trained on; name it with --data")
+        if data is None and trained_on["fingerprint"] != known[0]["fingerprint"]:
+            raise InputError(
+                f"{paths[0]} was trained on {known[0]['path']}, {path} on {trained_on['path']}: "
+                "scores on different pictures cannot be compared; name one dataset with --data"
+            )
+    dataset = open_dataset(data or Path(known[0]["path"]))
+    for path, checkpoint in zip(paths, checkpoints, strict=True):
+        ours, theirs = checkpoint.backbone, dataset.info.backbone
+        if ours and not same_features(ours, theirs):
+            raise InputError(
+                f"{dataset.path}: features of {title_of(theirs)}, and {path} was trained on "
+                f"those of {ours.title}: another backbone; prepare the dataset with the "
+                "model's"
+            )
+    return checkpoints, dataset

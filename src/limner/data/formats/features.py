@@ -1,0 +1,115 @@
+"""Features that somebody has already, with ids and captions: no pictures at all."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from limner.data.blocks import blocks
+from limner.data.formats.encoding import read_text
+from limner.data.hdf5 import map_features
+from limner.errors import InputError
+from limner.typing import Array, Float
+
+ENDINGS = (".h5", ".hdf5", ".npy")
+
+ID_KEYS = ("ids", "image_ids", "filenames", "file_names", "names", "image_names", "images")
+
+
+def read_features(path: Path) -> tuple[Float[Array, "N *_ D"], tuple[str, ...]]:
+    """Features, mapped from their file, and the id of each row.
+
+    The ids stand in the HDF5 file, or a line each in NAME.txt or ids.txt beside it.
+
+    Args:
+        path: HDF5 with `features`, (N, D) or of every place (N, L, D); or `.npy`.
+
+    Raises:
+        InputError: if the file is damaged, holds something else than finite floats, or has not an
+            id for every row.
+    """
+    features, ids = _from_npy(path) if path.suffix.lower() == ".npy" else _from_hdf5(path)
+    _refuse_other_arrays(path, features)
+    beside = (path.with_suffix(".txt"), path.parent / "ids.txt")
+    file = next(filter(Path.is_file, beside), None)
+    if ids is None and file is None:
+        raise InputError(
+            f"{path}: no ids of its {len(features)} rows; expected an array `ids` in it, or "
+            f"{beside[0].name} beside it, an id a line"
+        )
+    if ids is None and file:
+        ids = [line.strip() for line in read_text(file).split("\n") if line.strip()]
+    ids = ids or []
+    if len(ids) != len(features):
+        raise InputError(f"{file or path}: {len(ids)} ids for {len(features)} rows of features")
+    if len(set(ids)) < len(ids):
+        [(twice, _)] = Counter(ids).most_common(1)
+        raise InputError(f"{file or path}: the id {twice} stands there twice")
+    _refuse_nan(path, features, ids)
+    return features, tuple(ids)
+
+
+def _refuse_other_arrays(path: Path, array: Array | h5py.Dataset) -> None:
+    if array.dtype.kind != "f" or array.ndim not in (2, 3) or not array.size:
+        raise InputError(
+            f"{path}: {array.dtype} {array.shape}, expected floats (pictures, D) or "
+            "(pictures, places, D)"
+        )
+
+
+def _refuse_nan(path: Path, features: Array, ids: Sequence[str]) -> None:
+    start = 0
+    for block in blocks(features):
+        good = np.isfinite(block).reshape(len(block), -1).all(axis=1)
+        if not good.all():
+            row = start + int(np.argmin(good))
+            raise InputError(
+                f"{path}: the features of {ids[row]} (row {row}) are not all finite numbers; "
+                "leave it out, or compute them again"
+            )
+        start += len(block)
+
+
+def _from_npy(path: Path) -> tuple[Array, None]:
+    try:
+        features = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # NumPy reads a header as Python's source, so it may be any
+        raise _damaged(path, error) from None
+    if not isinstance(features, np.ndarray):
+        raise InputError(f"{path}: several arrays (npz), expected one; save it with numpy.save")
+    return features, None
+
+
+def _from_hdf5(path: Path) -> tuple[Array, list[str] | None]:
+    try:
+        with h5py.File(path, "r") as file:
+            array = file.get("features")
+            if not isinstance(array, h5py.Dataset):
+                raise InputError(
+                    f"{path}: no array `features`; it has {', '.join(list(file)[:5]) or 'nothing'}"
+                )
+            _refuse_other_arrays(path, array)
+            key = next((key for key in ID_KEYS if isinstance(file.get(key), h5py.Dataset)), None)
+            ids = None if key is None else _as_text(path, key, np.atleast_1d(file[key][()]))
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise _damaged(path, error) from None
+    return map_features(path), ids
+
+
+def _as_text(path: Path, key: str, values: Array) -> list[str]:
+    try:
+        texts = [v.decode() if isinstance(v, bytes) else str(v) for v in values.tolist()]
+        "".join(texts).encode()
+    except UnicodeError:
+        raise InputError(f"{path}: `{key}` is not text in UTF-8") from None
+    return texts
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"{path}: damaged, or not what its name says ({' '.join(str(error).split())})"
+    )

@@ -1,0 +1,113 @@
+"""What is in a folder and in the folders below: pictures, and files beside them."""
+
+import os
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from limner.data.formats.problems import Problems
+from limner.errors import InputError
+from limner.images.images import SUFFIXES
+
+_NO_PICTURES = {"__macosx", "thumbs.db", "desktop.ini"}
+
+
+@dataclass
+class Folder:
+    """What is in a folder.
+
+    Attributes:
+        path: the folder.
+        pictures: {path below `path`, with slashes: the file}, in order.
+        others: the other files, in order.
+        problems: what cannot be used.
+    """
+
+    path: Path
+    pictures: dict[str, Path] = field(default_factory=dict)
+    others: dict[str, Path] = field(default_factory=dict)
+    problems: Problems = field(default_factory=Problems)
+
+    def below(self) -> "Folder":
+        """The folder that holds all the pictures: where they are all in `images/`, that one."""
+        shared = posixpath.commonpath([posixpath.dirname(name) for name in self.pictures] or [""])
+        if not shared:
+            return self
+        start = f"{shared}/"
+        pictures, others = (
+            {
+                name.removeprefix(start): path
+                for name, path in files.items()
+                if name.startswith(start)
+            }
+            for files in (self.pictures, self.others)
+        )
+        return Folder(self.path / shared, pictures, others, self.problems)
+
+
+def look_into(path: Path) -> Folder:
+    """List a folder, its links to folders followed; hidden files are passed over.
+
+    Raises:
+        InputError: if it is missing, a file, or may not be read.
+    """
+    if not path.is_dir():
+        what = "a file, expected a folder" if path.exists() else "no such folder"
+        raise InputError(f"{path}: {what}")
+    folder = Folder(path)
+    found = sorted(_files(path, folder.problems))
+    for name in found:
+        if not can_be_listed(name):
+            folder.problems.add(
+                "names that are not a line of UTF-8",
+                f"{path}: a file's name is not a line of UTF-8: {name!a}; rename it",
+            )
+        elif PurePosixPath(name).suffix.lower() in SUFFIXES:
+            folder.pictures[name] = path / name
+        else:
+            folder.others[name] = path / name
+    return folder
+
+
+def _files(root: Path, problems: Problems) -> Iterator[str]:
+    def note(error: OSError) -> None:
+        line = f"{error.filename}: cannot be read ({error.strerror})"
+        if error.filename == str(root):
+            raise InputError(line) from None
+        problems.add("folders that cannot be read", line)
+
+    seen = set()  # a link may lead back to where it is
+    for here, folders, files in os.walk(root, onerror=note, followlinks=True):
+        status = Path(here).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = [
+            name for name in folders if is_meant(name) and not _is_made_of_it(Path(here) / name)
+        ]
+        start = Path(here).relative_to(root).as_posix()
+        for name in files:
+            if is_meant(name):
+                yield name if start == "." else f"{start}/{name}"
+
+
+def _is_made_of_it(folder: Path) -> bool:
+    """Whether limner has made it: a dataset, half of one, or a run, put into what it is made of."""
+    signs = ("vocab.json", "partial/lock", "history.jsonl")  # Karpathy has a dataset.json, too
+    return any((folder / sign).exists() for sign in signs)
+
+
+def is_meant(name: str) -> bool:
+    """Whether a file or folder of this name is somebody's, not the system's."""
+    return not name.startswith(".") and name.lower() not in _NO_PICTURES
+
+
+def can_be_listed(name: str) -> bool:
+    """Whether the name fits into a list of names: UTF-8, one line each."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\n" not in name and "\r" not in name

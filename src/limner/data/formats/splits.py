@@ -1,0 +1,103 @@
+"""Which picture is in which split: by files, by the names of files, or by shares."""
+
+import posixpath
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from limner.data.formats.encoding import read_text
+from limner.errors import InputError
+
+_SPELLINGS = {"training": "train", "validation": "val", "valid": "val", "testing": "test"}
+_NAME = re.compile(
+    r"(?<![A-Za-z])(?i:training|train|validation|valid|val|dev|testing|test)(?![a-z])"
+)
+
+
+def split_name(written: str) -> str:
+    """The name of a split in one spelling.
+
+    >>> [split_name(name) for name in ("Train", "validation", "valid", "dev", "fold 3")]
+    ['train', 'val', 'val', 'dev', 'fold 3']
+    """
+    name = written.strip().lower()
+    return _SPELLINGS.get(name, name)
+
+
+def split_of_file(name: str) -> str | None:
+    """The split that a file's or a folder's name speaks of.
+
+    >>> [split_of_file(name) for name in ("Flickr_8k.devImages.txt", "captions_val2014.json")]
+    ['dev', 'val']
+    >>> split_of_file("contest.csv")
+    """
+    found = {split_name(written) for written in _NAME.findall(name)}
+    return found.pop() if len(found) == 1 else None
+
+
+def by_split(files: Iterable[Path]) -> dict[str, Path] | None:
+    """Files by the split that their names speak of; None unless each has one of its own.
+
+    >>> found = by_split([Path("train.csv"), Path("captions_valid.csv")])
+    >>> {split: file.name for split, file in found.items()}
+    {'train': 'train.csv', 'val': 'captions_valid.csv'}
+    >>> by_split([Path("train.csv"), Path("captions.csv")])
+    """
+    found: dict[str, Path] = {}
+    for file in files:
+        split = split_of_file(file.name)
+        if split is None or split in found:
+            return None
+        found[split] = file
+    return found
+
+
+def read_split_files(files: Mapping[str, Path]) -> dict[str, list[str]]:
+    """Splits from files with one image name a line.
+
+    Raises:
+        InputError: if there is no `train`, or a picture stands in two splits.
+    """
+    splits: dict[str, list[str]] = {}
+    owner: dict[str, str] = {}
+    for name, path in files.items():
+        splits[name] = list(
+            dict.fromkeys(
+                posixpath.normpath(line.strip())
+                for line in read_text(path).split("\n")
+                if line.strip()
+            )
+        )
+        for image in splits[name]:
+            if image in owner:
+                raise InputError(f"{path}: {image} is in the split {owner[image]} already")
+            owner[image] = name
+    if "train" not in splits:
+        raise InputError("no split named train; name one with --split train=FILE")
+    return splits
+
+
+def split_by_ratio(images: list[str], ratio: dict[str, float], seed: int) -> dict[str, list[str]]:
+    """Shuffle with a seed and cut: every picture in one split, train gets what the others leave.
+
+    A split with a share has at least one picture.
+
+    >>> sizes = split_by_ratio([f"{i}.jpg" for i in range(10)], {"train": 8, "dev": 2}, seed=0)
+    >>> {name: len(images) for name, images in sizes.items()}
+    {'train': 8, 'dev': 2}
+    """
+    order = [sorted(images)[i] for i in np.random.default_rng(seed).permutation(len(images))]
+    total = sum(ratio.values())
+    splits: dict[str, list[str]] = {}
+    for name, share in ratio.items():
+        if name != "train":
+            count = max(round(len(images) * share / total), 1) if share else 0
+            splits[name], order = order[:count], order[count:]
+    if not order:
+        raise InputError(
+            f"{len(images)} pictures are too few to be split; name the splits by --split, "
+            "or give train a larger share by --ratio"
+        )
+    return {"train": order, **{name: kept for name, kept in splits.items() if kept}}

@@ -1,0 +1,160 @@
+"""WebDataset: shards in tar, a picture and its caption side by side in each, never unpacked."""
+
+import os
+import posixpath
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from limner.data.formats.columns import CAPTION_COLUMNS, first_of
+from limner.data.formats.encoding import read_bytes
+from limner.data.formats.folder import can_be_listed, is_meant
+from limner.data.formats.joining import join
+from limner.data.formats.json_captions import json_rows, parse_json
+from limner.data.formats.source import Member, Source
+from limner.data.formats.splits import split_of_file
+from limner.data.formats.tables import CaptionFile
+from limner.errors import InputError
+from limner.images.images import SUFFIXES
+
+CAPTION_ENDINGS = (".txt", ".caption", ".json")
+
+MOST = 1_000_000
+"""Bytes of a member that are read as a caption."""
+
+
+@dataclass
+class _Sample:
+    """What stands under one key of a shard; `has_class` is whether there is a `.cls`."""
+
+    picture: Member | None = None
+    texts: dict[str, bytes] = field(default_factory=dict)
+    has_class: bool = False
+
+
+def read_shards(
+    path: Path, shards: Sequence[Path], split_files: Mapping[str, Path] | None = None
+) -> Source:
+    """Captions, and where in the shards the pictures are: memory holds nothing else.
+
+    A picture's id is its name in the shard; where two shards have a name in common, with the shard
+    before it.
+
+    Args:
+        path: what was named on the command line.
+        shards: the tar files.
+        split_files: {split: file with a picture a line}.
+
+    Raises:
+        InputError: if a shard is compressed, or not one picture has a caption.
+    """
+    root = Path(os.path.commonpath([shard.parent for shard in shards]))
+    written, pictures = CaptionFile(path), dict[str, Member]()
+    found: list[tuple[Member, list[str]]] = []
+    classes = 0
+    for shard in shards:
+        for sample in _samples(shard, written):
+            classes += sample.has_class
+            if sample.picture:
+                found.append((sample.picture, _captions(sample, str(sample.picture), written)))
+    unique = len({picture.name for picture, _ in found}) == len(found)
+    for picture, texts in found:
+        shard, name = picture.archive.relative_to(root), posixpath.normpath(picture.name)
+        name = name if unique else f"{shard.with_suffix('').as_posix()}/{name}"
+        if name in pictures:
+            written.pass_over("", "names that stand twice", f"{shard} has {name} twice")
+            continue
+        pictures[name] = picture
+        for text in texts:
+            written.add(name, text, str(picture), _split_of(shard))
+    if not written.captions:
+        raise _no_captions(shards, written, classes)
+    what = shards[0].name if len(shards) == 1 else f"{len(shards)} shards"
+    source = Source(path, "webdataset", f"WebDataset, {what}", root=root, files=list(shards))
+    return join(source, written, pictures, split_files, once=False)
+
+
+def _split_of(shard: Path) -> str:
+    """By the shard's name, or by the nearest folder: train-0000.tar, val/0000.tar."""
+    return next(filter(None, map(split_of_file, reversed(shard.parts))), "")
+
+
+def _no_captions(shards: Sequence[Path], written: CaptionFile, classes: int) -> InputError:
+    why = "".join(f" ({problem})" for problem in written.problems[:1])
+    if classes:
+        why = f" (a .cls is the number of a class, not a sentence; {classes} pictures have one)"
+    return InputError(
+        f"{shards[0]}: no picture with a caption in it; expected a.jpg and beside it a.txt, "
+        f"a.caption, or a.json with a caption{why}"
+    )
+
+
+def _captions(sample: _Sample, place: str, written: CaptionFile) -> list[str]:
+    """A line each of the text, or else what the JSON says."""
+    for ending in CAPTION_ENDINGS:
+        try:
+            texts = _texts(ending, sample.texts.get(ending, b""), Path(place))
+        except (InputError, UnicodeDecodeError):
+            wrong = f"its {ending} is not {'JSON' if ending == '.json' else 'text'} in UTF-8"
+            written.pass_over(place, "captions that cannot be read", wrong)
+            continue
+        if texts:
+            return texts
+    return []
+
+
+def _texts(ending: str, content: bytes, place: Path) -> list[str]:
+    text = content.decode("utf-8-sig")
+    if ending != ".json" or not text.strip():
+        return [line for line in text.splitlines() if line.strip()]
+    found = parse_json(place, text)
+    key = first_of(CAPTION_COLUMNS, list(found)) if isinstance(found, dict) else None
+    rows = json_rows({place.name: found[key]}) if key else ()
+    return [caption for row in rows if isinstance(row, tuple) for caption in row[1]]
+
+
+def _samples(shard: Path, written: CaptionFile) -> Iterable[_Sample]:
+    """The samples of a shard, by key: the path up to the first dot of the file's name."""
+    samples: dict[str, _Sample] = {}
+    for info, content in _members(shard, written):
+        folder, file = posixpath.split(info.name)
+        stem, _, ending = file.partition(".")
+        ending = ending.lower()
+        sample = samples.setdefault(posixpath.join(folder, stem), _Sample())
+        if f".{ending}" in CAPTION_ENDINGS:
+            sample.texts[f".{ending}"] = content
+        elif f".{ending}" in SUFFIXES or (
+            posixpath.splitext(file.lower())[1] in SUFFIXES and not sample.picture
+        ):
+            sample.picture = Member(shard, info.name, info.offset_data, info.size)
+        sample.has_class |= ending == "cls"
+    return samples.values()
+
+
+def _members(shard: Path, written: CaptionFile) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+    """Whole files of a shard and, of captions alone, what is in them."""
+    if read_bytes(shard, 2) == b"\x1f\x8b":
+        raise InputError(f"{shard}: compressed; unpack it with gunzip, pictures gain nothing by it")
+    size = shard.stat().st_size
+    try:
+        with tarfile.open(shard, "r:") as tar:
+            for info in tar:
+                tar.members = []  # type: ignore[attr-defined]  # or it would keep them all
+                if info.offset_data + info.size > size:
+                    raise tarfile.ReadError("it ends within a file")
+                if info.isreg() and not info.issparse() and _is_meant(info.name):
+                    is_text = info.name.lower().endswith(CAPTION_ENDINGS)
+                    file = tar.extractfile(info) if is_text else None
+                    yield info, file.read(MOST) if file else b""
+            with shard.open("rb") as rest:  # tarfile takes a damaged header for the end
+                rest.seek(tar.offset)
+                if rest.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+                    raise tarfile.ReadError("no end of an archive where it ends")
+    except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError) as error:
+        written.pass_over("", "damaged shards", f"{shard.name} is damaged or cut short ({error})")
+
+
+def _is_meant(name: str) -> bool:
+    inside = not name.startswith("/") and ".." not in name.split("/")
+    return inside and can_be_listed(name) and is_meant(posixpath.basename(name))

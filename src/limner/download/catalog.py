@@ -1,0 +1,100 @@
+"""What can be downloaded: a TOML file that comes with limner, and the user's own on top of it."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from limner.io import read_typed
+
+BUNDLED = Path(__file__).parents[1] / "bundled" / "downloads.toml"
+
+_PLAIN_NAME = re.compile(r"\w[\w.+ -]*")  # of one file or folder: it can lead nowhere else
+
+
+def _hexadecimal(digits: int) -> msgspec.Meta:
+    return msgspec.Meta(pattern=f"^[0-9a-f]{{{digits}}}$")
+
+
+class RemoteFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file to download, how to know that it is the right one, and what to keep of it.
+
+    Args:
+        url: http or https; its last part is the file's name.
+        bytes: the file's size, where it is known.
+        sha256: the file's checksum, where it is known.
+        md5: the same for a file whose sha256 nobody has published: finds damage, but not a file
+            that was forged.
+        unpack: "zip", "tar" (compressed or not), or "no" for a file to be kept as it is.
+        keep: names at the top of the archive. They go into the dataset's folder; what else is in
+            the archive is left out.
+
+    Example:
+        >>> RemoteFile(url="https://example.org/cats.zip", unpack="zip", keep=("cats",)).name
+        'cats.zip'
+    """
+
+    url: str
+    bytes: Annotated[int, msgspec.Meta(ge=1, le=10**15)] | None = None
+    sha256: Annotated[str, _hexadecimal(64)] | None = None
+    md5: Annotated[str, _hexadecimal(32)] | None = None
+    unpack: Literal["zip", "tar", "no"] = "no"
+    keep: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"https?://[!-~]+", self.url) or not urlsplit(self.url).hostname:
+            raise ValueError(f"{self.url}: only http and https addresses are fetched")
+        for name in (self.name, *self.keep):
+            if not _PLAIN_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} of {self.url} is no plain name of a file")
+        if (self.unpack == "no") == bool(self.keep):
+            raise ValueError(f"{self.url}: keep says what is kept of an archive")
+
+    @property
+    def name(self) -> str:
+        """What the file is called on disk."""
+        return urlsplit(self.url).path.rpartition("/")[2]
+
+    def is_in(self, folder: Path) -> bool:
+        """Whether all that this file brings is in a dataset's folder."""
+        return all((folder / name).exists() for name in self.keep or (self.name,))
+
+
+class Download(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A dataset to download.
+
+    Args:
+        title, licence, citation: printed before anything is downloaded.
+        files: fetched one after the other.
+        next: the command to go on with; ``{folder}`` stands for the dataset's folder.
+    """
+
+    title: str
+    licence: str
+    citation: str
+    files: Annotated[tuple[RemoteFile, ...], msgspec.Meta(min_length=1)]
+    next: str = "limner prepare {folder} --out dataset"
+
+    def __post_init__(self) -> None:
+        names = [name for file in self.files for name in (file.name, *file.keep)]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"{name} comes from two files")
+
+
+def read_catalog(path: Path | None = None) -> dict[str, Download]:
+    """The downloads that come with limner, and those of the user's own file in their place.
+
+    Raises:
+        InputError: no such file, no TOML, an unknown or absent key, a value that cannot be; the
+            message names the file and the key.
+
+    Example:
+        >>> sorted(read_catalog())
+        ['coco-captioning', 'coco2014', 'flickr30k', 'flickr8k']
+    """
+    remedy = "correct the file, docs/download.md has its keys"
+    catalogs = [read_typed(one, remedy, dict[str, Download]) for one in (BUNDLED, path) if one]
+    return {name: entry for catalog in catalogs for name, entry in catalog.items()}

@@ -1,0 +1,202 @@
+"""Archives, unpacked as if a stranger had made them: nothing lands outside the folder.
+
+All of an archive is looked at before anything is written; it is unpacked into a hidden folder, and
+what is wanted moves into place when it is whole.
+"""
+
+import gzip
+import lzma
+import re
+import shutil
+import stat
+import tarfile
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import IO, Literal, NamedTuple, cast
+
+from limner.errors import LimnerError
+from limner.io import check_space, writing
+
+MAX_GROWTH = 20  # pictures hardly shrink in an archive, and captions to a fifth
+MAX_MEMBERS = 500_000
+_CHUNK = 256 * 1024
+_PADDING = 1024 * MAX_MEMBERS  # what tar itself needs: a block or two a member
+_DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    gzip.BadGzipFile,
+    lzma.LZMAError,
+    zlib.error,
+    EOFError,
+    NotImplementedError,  # a compression that zipfile does not know
+)
+
+
+class _Member(NamedTuple):
+    name: str
+    folder: bool
+    size: int
+    open: Callable[[], IO[bytes]]
+
+
+def unpack(
+    archive: Path,
+    kind: Literal["zip", "tar"],
+    folder: Path,
+    keep: Sequence[str],
+    update: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Unpack what is wanted of an archive; what is there already stays as it is.
+
+    Args:
+        kind: "tar" may be compressed by gzip, bzip2 or xz.
+        folder: where the names of ``keep`` will be, all of one or nothing of it.
+        keep: names at the top of the archive.
+        update: gets the bytes that are written, and how many there will be.
+
+    Raises:
+        LimnerError: in one line that starts with the archive. It is damaged; a name in it leads
+            out of the folder, is a link or a device, or differs from another by case alone; it
+            unpacks to more than 20 times its size; nothing in it has a name of ``keep``; or the
+            disk is full.
+
+    Example:
+        >>> with zipfile.ZipFile("cats.zip", "w") as made:
+        ...     made.writestr("cats/tom.txt", "a cat")
+        >>> unpack(Path("cats.zip"), "zip", Path("pets"), ["cats"])
+        >>> Path("pets/cats/tom.txt").read_text()
+        'a cat'
+    """
+    wanted = [name for name in keep if not (folder / name).exists()]
+    if not wanted:
+        return
+    limit = MAX_GROWTH * archive.stat().st_size + 1_000_000
+    draft = folder / f".{archive.name}.unpacking"
+    try:
+        with _opened(archive, kind, limit) as members:
+            chosen = [m for m in _checked(members, limit) if m.name.split("/")[0] in wanted]
+            check_space(folder, sum(member.size for member in chosen))
+            with writing(draft):
+                shutil.rmtree(draft, ignore_errors=True)  # of an attempt that was killed
+                draft.mkdir(parents=True)
+            _write(chosen, draft, limit, update)
+    except _DAMAGE as error:
+        reason = " ".join(str(error).split())
+        raise LimnerError(
+            f"{archive}: damaged ({reason}); delete it and download it again"
+        ) from None
+    except _RefusedError as error:
+        raise LimnerError(f"{archive}: {error}; it is not unpacked, take another copy") from None
+    else:
+        _move(wanted, draft, folder, archive)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+class _RefusedError(Exception):
+    """Says what in an archive must not be unpacked."""
+
+
+@contextmanager
+def _opened(archive: Path, kind: Literal["zip", "tar"], limit: int) -> Iterator[Iterator[_Member]]:
+    if kind == "zip":
+        with zipfile.ZipFile(archive) as file:
+            yield _zip_members(file)
+    else:
+        with tarfile.open(archive) as tar:
+            yield _tar_members(tar, limit)
+
+
+def _zip_members(file: zipfile.ZipFile) -> Iterator[_Member]:
+    for info in file.infolist():
+        mode = stat.S_IFMT(info.external_attr >> 16)
+        if mode not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise _RefusedError(f"{info.filename!r} is a link or a device")
+        if info.flag_bits & 1:
+            raise _RefusedError(f"{info.filename!r} is encrypted")
+        yield _Member(info.orig_filename, info.is_dir(), info.file_size, partial(file.open, info))
+
+
+def _tar_members(tar: tarfile.TarFile, limit: int) -> Iterator[_Member]:
+    for info in tar:
+        if not (info.isreg() or info.isdir()):
+            raise _RefusedError(f"{info.name!r} is a link or a device")
+        content = cast("Callable[[], IO[bytes]]", partial(tar.extractfile, info))  # as it isreg
+        yield _Member(info.name, info.isdir(), info.size, content)
+    while tar.fileobj and tar.fileobj.read(_CHUNK):  # the stream's checksum comes at its end
+        if tar.fileobj.tell() > limit + _PADDING:
+            raise _RefusedError(f"it unpacks to more than {limit:,} bytes")
+
+
+def _checked(members: Iterator[_Member], limit: int) -> Iterator[_Member]:
+    """Hand on members with names in one form, or refuse the archive."""
+    seen: dict[str, tuple[str, bool]] = {}
+    total = 0
+    for count, member in enumerate(members, 1):
+        total += member.size
+        if total > limit or count > MAX_MEMBERS:
+            raise _RefusedError(f"it unpacks to more than {limit:,} bytes or {MAX_MEMBERS:,} files")
+        parts = _parts(member.name)
+        for depth in range(1, len(parts) + 1):
+            path = "/".join(parts[:depth])
+            folder = depth < len(parts) or member.folder
+            key = unicodedata.normalize("NFC", path).casefold()
+            if key in seen and (seen[key] != (path, folder) or not folder):
+                raise _RefusedError(f"{path!r} and {seen[key][0]!r} would be the same file")
+            seen[key] = (path, folder)
+        if parts:
+            yield member._replace(name="/".join(parts))
+
+
+def _parts(name: str) -> list[str]:
+    """Split a name, unless it could lead out of the folder on any system."""
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if name.startswith("/") or ".." in parts or re.search(r"[\\:\x00-\x1f]", name):
+        raise _RefusedError(f"{name!r} leads out of the folder")
+    return parts
+
+
+def _write(
+    members: list[_Member], draft: Path, limit: int, update: Callable[[int, int], None]
+) -> None:
+    done, total = 0, sum(member.size for member in members)
+    for member in members:
+        path = draft / member.name
+        if member.folder:
+            with writing(path):
+                path.mkdir(parents=True, exist_ok=True)
+            continue
+        with _created(path) as out, member.open() as content:
+            while chunk := content.read(_CHUNK):
+                done += len(chunk)
+                if done > limit:
+                    raise _RefusedError(f"it unpacks to more than {limit:,} bytes")
+                with writing(path):
+                    out.write(chunk)
+                update(done, total)
+
+
+@contextmanager
+def _created(path: Path) -> Iterator[IO[bytes]]:
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        out = path.open("xb")
+    try:
+        yield out
+    finally:
+        with writing(path):
+            out.close()
+
+
+def _move(wanted: Sequence[str], draft: Path, folder: Path, archive: Path) -> None:
+    for name in wanted:
+        if not (draft / name).exists():
+            raise LimnerError(f"{archive}: no {name} in it; it is another archive, check the file")
+    for name in wanted:
+        with writing(folder / name):
+            (draft / name).rename(folder / name)

@@ -1,0 +1,1 @@
+"""Captions that are scored: with baselines, intervals, and explanations."""

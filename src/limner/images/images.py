@@ -1,0 +1,253 @@
+"""Opening pictures: any file that people have becomes an upright RGB image, or one clear error.
+
+Two pictures differ in more ways than their format: EXIF rotation, palettes, transparency,
+CMYK, 16 bits a pixel, several frames. What comes out of `load_image` has none of these left.
+"""
+
+import io
+import os
+import re
+import stat
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from PIL import Image, UnidentifiedImageError
+
+from limner.errors import InputError
+from limner.images.limits import (
+    LARGE,
+    MAX_MEMORY,
+    USUAL_LIMITS,
+    ImageLimits,
+    MeasuredFile,
+    refuse_costs,
+    refuse_size,
+)
+from limner.images.rgb import to_rgb
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
+"""What is read. Pillow knows more, but some of those start other programs (EPS) or are guesses."""
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2"}
+"""How the names of pictures end, in small letters; what is in a folder is told by them."""
+
+Source = Path | str | bytes | BinaryIO | Image.Image
+
+_ONE_LARGE = threading.Lock()
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def load_image(
+    source: Source, *, size_hint: int | None = None, limits: ImageLimits = USUAL_LIMITS
+) -> Image.Image:
+    """Open a picture as 8-bit RGB, upright, on white where it was transparent.
+
+    EXIF rotation is applied. Of a picture with several frames the first is taken. Greys of
+    16 bits are scaled to 8, never clipped.
+
+    Args:
+        source: a path, an open binary file, the picture's bytes, or Pillow's image of it.
+        size_hint: a side in pixels that is large enough for the caller. A larger picture is then
+            made smaller by a whole number on the way, and a JPEG decoded so, faster and in less
+            memory; no side of the result falls below the hint that was not below it already.
+        limits: what is refused before anything is decoded.
+
+    Returns:
+        A ``PIL.Image.Image`` of mode RGB, independent of the file.
+
+    Raises:
+        InputError: whatever is wrong with the picture, in one line that names it: missing, a
+            folder, no permission, empty, not a picture, truncated, damaged, too large.
+        TypeError: if the source is none of these.
+
+    Example:
+        >>> buffer = io.BytesIO()
+        >>> Image.new("LA", (3, 2), (0, 0)).save(buffer, "PNG")
+        >>> image = load_image(buffer.getvalue())
+        >>> image.mode, image.size, image.getpixel((0, 0))
+        ('RGB', (3, 2), (255, 255, 255))
+    """
+    name = source_name(source)
+    if isinstance(source, (str, Path)):
+        with _open_file(source, name) as file:
+            return _decode(file, name, size_hint, limits)
+    if isinstance(source, Image.Image):
+        with _told(name):
+            refuse_size(source.size, limits.pixels())
+            found = _upright_rgb(source, size_hint, limits)
+            return found.copy() if found is source else found
+    if not isinstance(source, bytes) and not hasattr(source, "read"):
+        raise TypeError(
+            "a picture is a path, bytes, an open file or an image of Pillow's, "
+            f"not {type(source).__name__}"
+        )
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    return _decode(file, name, size_hint, limits)
+
+
+def check_picture(content: bytes, name: str, limits: ImageLimits = USUAL_LIMITS) -> None:
+    """Raise InputError, with the name that people know it by, for bytes that are no sound picture.
+
+    Example:
+        >>> check_picture(b"", "standard input")
+        Traceback (most recent call last):
+        limner.errors.InputError: standard input: empty, 0 bytes; copy the file again
+    """
+    try:
+        load_image(content, size_hint=1, limits=limits)
+    except InputError as error:
+        reason = str(error).removeprefix(f"{source_name(content)}: ")
+        raise InputError(f"{name}: {reason}") from None
+
+
+def source_name(source: Source) -> str:
+    """Return what error messages call a source: its path on one line, or its length.
+
+    Example:
+        >>> source_name(Path("two\\nlines.jpg")), source_name(b"GIF89a")
+        ('two\\\\nlines.jpg', 'picture of 6 bytes')
+    """
+    if isinstance(source, bytes):
+        return f"picture of {len(source):,} bytes"
+    if isinstance(source, Image.Image):
+        source = getattr(source, "filename", "") or f"picture of {source.width} x {source.height}"
+    name = source if isinstance(source, (str, Path)) else getattr(source, "name", "open file")
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(name))
+
+
+def _open_file(path: str | Path, name: str) -> BinaryIO:
+    """Open an ordinary file, or say why it cannot be; a pipe or device would hang the reader."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 (Path.stat would need a Path of a str)
+        if stat.S_ISDIR(mode):
+            raise InputError(f"{name}: a folder, not a picture; name a file in it")
+        if not stat.S_ISREG(mode):
+            raise InputError(f"{name}: not an ordinary file; save the picture to a file first")
+        return Path(path).open("rb")
+    except FileNotFoundError:
+        raise InputError(f"{name}: no such file; check the name and the folder") from None
+    except PermissionError:
+        raise InputError(f"{name}: no permission to read it; change its permissions") from None
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:  # a name too long, a NUL inside, a broken disk
+        raise InputError(f"{name}: cannot be opened ({_reason(error)}); check the name") from None
+
+
+def _decode(source: BinaryIO, name: str, size_hint: int | None, limits: ImageLimits) -> Image.Image:
+    """Decode an open picture."""
+    with _told(name):
+        _refuse_empty(source)
+        if Image.MAX_IMAGE_PIXELS and limits.pixels(0) > Image.MAX_IMAGE_PIXELS:
+            Image.MAX_IMAGE_PIXELS = limits.pixels(0)
+        file = MeasuredFile(source)
+        with _opened(file) as image:
+            size = image.size
+            file.expect_pixels(image.width * image.height)
+            if size_hint is not None:
+                image.draft(None, (size_hint, size_hint))
+            cost = refuse_costs(image, size, limits, shrinks=size_hint is not None)
+            with _ONE_LARGE if cost > LARGE else nullcontext():
+                return _upright_rgb(image, size_hint, limits)
+
+
+def _opened(file: MeasuredFile) -> Image.Image:
+    """Read a picture's header; one whose format is known and not read gets advice of its own."""
+    try:
+        return Image.open(cast(BinaryIO, file), formats=FORMATS)
+    except UnidentifiedImageError:
+        file.seek(0)
+        if re.fullmatch(rb".{4}ftyp(hei[cxms]|hev[cx]|mif1|msf1)", file.read(12), re.DOTALL):
+            raise InputError(
+                "HEIC, which is not read; export it as JPEG, or convert it "
+                "(heif-convert PICTURE.heic PICTURE.jpg)"
+            ) from None
+        raise
+
+
+def _upright_rgb(image: Image.Image, size_hint: int | None, limits: ImageLimits) -> Image.Image:
+    """Decode what Pillow has opened, turn it upright, and make it RGB."""
+    image.load()
+    orientation = _orientation(image)
+    factor = 1 if size_hint is None else max(1, min(image.size) // max(1, size_hint))
+    rgb = to_rgb(image, factor)
+    if orientation not in _UPRIGHT:
+        return rgb
+    if limits.max_pixels is None:  # what is turned is there twice
+        refuse_size(rgb.size, MAX_MEMORY // (8 if rgb is image else 12))
+    return rgb.transpose(_UPRIGHT[orientation])
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Whatever Pillow throws becomes an `InputError` about the picture; its warnings are quiet."""
+    _quiet_pillow()
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+    except Exception as error:  # Pillow's plugins throw anything: SyntaxError, struct.error, ...
+        raise InputError(f"{name}: {_complaint(error)}") from None
+
+
+def _quiet_pillow() -> None:
+    """Silence what Pillow warns of (odd metadata, large pictures): here it is fine or an error.
+
+    ``warnings.catch_warnings`` would be tidier but is not safe in the threads that decode, so
+    filters for Pillow's own modules are put in front, once for as long as they stay there.
+    """
+    for category in (UserWarning, Image.DecompressionBombWarning):
+        if not any(f[0] == "ignore" and f[2] is category and f[3] for f in warnings.filters):
+            warnings.filterwarnings("ignore", category=category, module=r"PIL\.")
+
+
+def _refuse_empty(file: BinaryIO) -> None:
+    """Raise for a file of 0 bytes, and leave any other where it was."""
+    if not file.seekable():
+        return
+    start = file.tell()
+    if not file.read(1):
+        raise InputError("empty, 0 bytes; copy the file again")
+    file.seek(start)
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8; 1 where the metadata is absent or damaged."""
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # damaged metadata is no reason to refuse a sound picture
+        return 1
+
+
+def _complaint(error: Exception) -> str:
+    """Say in plain words what one of Pillow's exceptions means, and what to do."""
+    reason = _reason(error)
+    if isinstance(error, UnidentifiedImageError):
+        return f"not a picture that can be read; convert it to one of {', '.join(FORMATS)}"
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # where Pillow's warning becomes an error
+        return f"more than {limit:,} pixels; make it smaller, or allow more with --max-pixels"
+    if isinstance(error, MemoryError):
+        return "not enough memory to decode it; make it smaller"
+    if isinstance(error, EOFError) or "truncated" in reason.lower():
+        return f"the picture is truncated ({reason}); copy the file again"
+    return f"the picture is damaged ({reason}); copy the file again, or leave it out"
+
+
+def _reason(error: Exception) -> str:
+    """Return an exception's text on one line, or its type where it has none."""
+    text = " ".join((getattr(error, "strerror", None) or str(error)).split())
+    return text or type(error).__name__

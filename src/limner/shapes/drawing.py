@@ -1,0 +1,104 @@
+"""The embedded dataset: picture number so-and-so, and a folder full of them."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from limner.shapes.grammar import describe
+from limner.shapes.paint import paint
+from limner.shapes.scene import Scene, compose
+
+JPEG_QUALITY = 90
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A picture, its file name, five captions that are true of it, and the scene it shows."""
+
+    name: str
+    image: Image.Image
+    captions: tuple[str, ...]
+    scene: Scene
+
+
+def draw(index: int, *, seed: int = 0, size: int = 224) -> Drawing:
+    """Draw one picture; it depends on the arguments alone.
+
+    Arguments:
+        index: which picture, from 0
+        seed: which dataset, from 0
+        size: the picture's side in pixels; the scene and the captions do not depend on it
+
+    Raises ValueError when `index` or `seed` is negative, or `size` below 32.
+
+    >>> drawing = draw(17)
+    >>> drawing.name, drawing.image.size, len(drawing.captions)
+    ('shapes-000017.jpg', (224, 224), 5)
+    """
+    if index < 0 or seed < 0 or size < 32:
+        raise ValueError(
+            f"index and seed must be 0 or more and size at least 32, got {index=}, {seed=}, {size=}"
+        )
+    rng = np.random.default_rng([seed, index])
+    scene = compose(rng)
+    captions = describe(scene, rng)
+    return Drawing(f"shapes-{index:06d}.jpg", paint(scene, size, rng), captions, scene)
+
+
+def write_folder(
+    folder: Path,
+    count: int = 2000,
+    *,
+    seed: int = 0,
+    size: int = 224,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Write `folder/images/*.jpg` and `folder/captions.csv` (UTF-8; columns image, caption).
+
+    Every file appears under its name only when it is whole, and `captions.csv` last of all: a
+    folder that has one has all its pictures. Run again, it replaces the dataset that was there;
+    a picture beyond `count` from an earlier run stays, and no caption names it.
+
+    Arguments:
+        folder: made where missing
+        count: how many pictures
+        seed, size: as for `draw`
+        progress: called with the number of pictures written so far, after each one
+
+    Raises ValueError as `draw` does and when `count` is below 1, and OSError when the folder
+    cannot be written to.
+
+    >>> write_folder(Path("shapes"), 2000)  # doctest: +SKIP
+    """
+    if count < 1:
+        raise ValueError(f"count must be at least 1, got {count}")
+    images, table = folder / "images", folder / "captions.csv"
+    images.mkdir(parents=True, exist_ok=True)
+    table.unlink(missing_ok=True)
+    rows: list[tuple[str, str]] = []
+    for index in range(count):
+        drawing = draw(index, seed=seed, size=size)
+        _write_picture(images / drawing.name, drawing.image)
+        rows += [(drawing.name, caption) for caption in drawing.captions]
+        if progress is not None:
+            progress(index + 1)
+    _write_table(table, rows)
+
+
+def _write_picture(path: Path, image: Image.Image) -> None:
+    part = path.with_suffix(".part")
+    image.save(part, "JPEG", quality=JPEG_QUALITY)
+    part.replace(path)
+
+
+def _write_table(path: Path, rows: list[tuple[str, str]]) -> None:
+    part = path.with_suffix(".part")
+    with part.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("image", "caption"))
+        writer.writerows(rows)
+    part.replace(path)

@@ -1,0 +1,154 @@
+"""What is refused, and the one line that says why."""
+
+import numpy as np
+import pytest
+
+from limner.data.formats import read_source
+from limner.errors import InputError
+from written_sources import (
+    FEATURES,
+    JPEG,
+    csv,
+    csv_text,
+    features_h5,
+    features_npy,
+    karpathy,
+    pictures,
+    tar,
+    text,
+)
+
+
+def nan(folder):
+    features_h5(folder, np.where(FEATURES == 6, np.nan, FEATURES))
+
+
+def whole_numbers(folder):
+    features_h5(folder, FEATURES.astype(int))
+
+
+def too_few_ids(folder):
+    features_h5(folder, ids=["a.jpg"])
+
+
+def pickled(folder):
+    features_npy(folder)
+    np.save(folder / "feats.npy", np.array([{}, 1, 2], dtype=object))
+
+
+def no_ids(folder):
+    features_npy(folder)
+    (folder / "feats.txt").unlink()
+
+
+def classes(folder):
+    pictures(folder, ["cats/1.jpg", "dogs/2.jpg", "dogs/3.jpg"])
+
+
+def no_captions(folder):
+    pictures(folder, ["1.jpg"])
+
+
+def no_pictures(folder):
+    text(folder / "captions.csv", csv_text())
+
+
+def nothing(folder):
+    pass
+
+
+def only_words(folder):
+    text(folder / "notes.md", "hello")
+
+
+def two_tables(folder):
+    csv(folder)
+    text(folder / "more.csv", csv_text())
+
+
+def unknown_columns(folder):
+    pictures(folder)
+    text(folder / "labels.csv", "image,breed\na 1.jpg,poodle\n")
+
+
+def names_of_others(folder):
+    pictures(folder, ["x.jpg"])
+    text(folder / "captions.csv", csv_text())
+
+
+def cut_json(folder):
+    karpathy(folder)
+    path = folder / "dataset_mine.json"
+    path.write_bytes(path.read_bytes()[:-30])
+
+
+def latin1(folder):
+    pictures(folder)
+    text(folder / "captions.csv", "image,caption\na 1.jpg,a dog\nb.jpg,caf\xe9\n".encode("latin-1"))
+
+
+def class_shards(folder):
+    tar(folder / "0.tar", {"1.jpg": JPEG, "1.cls": b"3"})
+
+
+def compressed_shards(folder):
+    text(folder / "0.tar.gz", b"\x1f\x8b")
+
+
+def gzip_called_tar(folder):
+    text(folder / "0.tar", b"\x1f\x8b123")
+
+
+def course(folder):
+    text(folder / "coco2014_captions.h5", "")
+
+
+def prepared(folder):
+    text(folder / "dataset.json", "{}")
+    text(folder / "captions.h5", "")
+
+
+REFUSED = {
+    nan: "the features of b #2.jpg (row 1) are not all finite",
+    whole_numbers: "int64 (3, 4), expected floats",
+    too_few_ids: "1 ids for 3 rows",
+    pickled: "damaged, or not what its name says",
+    no_ids: "no ids of its 3 rows",
+    classes: "folders of pictures (cats, dogs) and no captions; the name of a class is not a sent",
+    no_captions: "1 picture and no captions; write captions.csv",
+    no_pictures: "no pictures in it for captions.csv; name their folder by --images",
+    nothing: "an empty folder",
+    only_words: "no pictures in it (",
+    two_tables: "2 files could be meant, captions.csv or more.csv; name one by --captions",
+    unknown_columns: "labels.csv, line 1: no column caption",
+    names_of_others: "none of its pictures, such as 'a 1.jpg', is among the 1 of",
+    cut_json: "dataset_mine.json: not JSON",
+    latin1: "captions.csv, line 3: not UTF-8",
+    class_shards: "a .cls is the number of a class, not a sentence",
+    compressed_shards: "compressed; unpack it with gunzip",
+    gzip_called_tar: "compressed; unpack it with gunzip",
+    course: "needs no preparing; train on it with `limner train",
+    prepared: "prepared already; train on it with `limner train",
+}
+
+
+@pytest.mark.parametrize("make", REFUSED, ids=lambda make: make.__name__)
+def test_what_is_refused_and_why(tmp_path, make):
+    make(tmp_path)
+    with pytest.raises(InputError) as error:
+        read_source(tmp_path)
+    assert REFUSED[make] in str(error.value)
+    assert str(error.value).startswith(str(tmp_path))
+    assert "\n" not in str(error.value)
+
+
+def test_a_format_that_is_not_there(tmp_path):
+    csv(tmp_path)
+    with pytest.raises(InputError, match=r"nothing of --format webdataset in it: WebDataset's tar"):
+        read_source(tmp_path, format="webdataset")
+    with pytest.raises(InputError, match=r"--format course: expected one of table, text, coco"):
+        read_source(tmp_path, format="course")
+    with pytest.raises(InputError, match=r"\*\*x\.tar: no pattern of files"):
+        read_source(tmp_path / "**x.tar")
+    with pytest.raises(InputError, match="nowhere: no such file"):
+        read_source(tmp_path / "nowhere")

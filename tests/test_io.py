@@ -1,0 +1,76 @@
+import stat
+
+import pytest
+
+from limner.errors import LimnerError
+from limner.io import atomic_folder, atomic_path, check_space, write_atomically
+
+
+def test_writes_text_and_bytes(tmp_path):
+    write_atomically(tmp_path / "new" / "a.txt", "é")
+    write_atomically(tmp_path / "b.bin", b"\x00\x01")
+    assert (tmp_path / "new" / "a.txt").read_bytes() == "é".encode()
+    assert (tmp_path / "b.bin").read_bytes() == b"\x00\x01"
+
+
+def test_an_error_inside_leaves_what_was_there(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("old")
+
+    def fail():
+        with atomic_path(file) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LimnerError, match=r"file/a\.txt: cannot be written \(.*\); what was there"):
+        write_atomically(tmp_path / "file" / "a.txt", "x")
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path):
+    (tmp_path / "plain").write_text("")
+    write_atomically(tmp_path / "ours", "")
+    assert stat.S_IMODE((tmp_path / "ours").stat().st_mode) == stat.S_IMODE(
+        (tmp_path / "plain").stat().st_mode
+    )
+
+
+def test_more_than_the_disk_holds(tmp_path):
+    check_space(tmp_path / "new" / "folder", 1)
+    with pytest.raises(LimnerError, match=r"folder: 1000000000\.0 GB are needed and [\d.]+ GB are"):
+        check_space(tmp_path / "new" / "folder", 10**18)
+
+
+def test_a_folder_is_whole_or_not_there(tmp_path):
+    new = tmp_path / "a" / "new"
+
+    def fail():
+        with atomic_folder(new) as folder:
+            (folder / "half.txt").write_text("half")
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert list(new.parent.iterdir()) == []
+    with atomic_folder(new) as folder:
+        (folder / "whole.txt").write_text("whole")
+        assert not new.exists()
+    assert list(new.parent.iterdir()) == [new]
+    assert (new / "whole.txt").read_text() == "whole"
+
+
+def test_a_folder_that_is_there_stays(tmp_path):
+    new = tmp_path / "new"
+    new.mkdir()
+    (new / "mine.txt").write_text("mine")
+    with pytest.raises(LimnerError, match="new: cannot be written"), atomic_folder(new):
+        pass
+    assert (new / "mine.txt").read_text() == "mine"
+    assert list(tmp_path.iterdir()) == [new]
