@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from limner.checkpoint import load_checkpoint, save_checkpoint
+from checkpoint_files import change_facts
 from limner.cli import main
 from limner.data.opening import open_dataset
 
@@ -128,8 +128,7 @@ def save_as(**changes):
     """A checkpoint with other facts in it."""
 
     def save(path):
-        saved = load_checkpoint(path)
-        save_checkpoint(path, saved.model, {**saved.info, **changes})
+        change_facts(path, lambda facts: facts.update(changes))
 
     return save
 

@@ -22,6 +22,7 @@ from limner.evaluation.evaluate import score
 from limner.metrics import Difference, Diversity, Scores
 from limner.report import write_report
 from limner.report.scores import baselines
+from limner.training.history import HistoryLine
 from report.dom import facts_of, parse, table_of
 
 ROWS = ("the model", "pictures shuffled", "nearest neighbours", "a person")
@@ -33,11 +34,11 @@ PARTS = {  # of `Diversity`, by the columns' names on the page and on the termin
     "seen": ("seen in training, %", "seen in training, %"),
 }
 HISTORY = [
-    {"epoch": 0.5, "iteration": 5, "loss": 30.5},
-    {"epoch": 1.0, "iteration": 10, "loss": 21.0},
-    {"epoch": 1.0, "iteration": 10, "mean_loss": 26.25, "validation": {"CIDEr": 10, "BLEU-4": 3}},
-    {"epoch": 2.0, "iteration": 20, "loss": 12.0},
-    {"epoch": 2.0, "iteration": 20, "mean_loss": 15.5, "validation": {"CIDEr": 20, "BLEU-4": 9}},
+    HistoryLine(epoch=0.5, iteration=5, loss=30.5),
+    HistoryLine(epoch=1.0, iteration=10, loss=21.0),
+    HistoryLine(epoch=1.0, iteration=10, mean_loss=26.25, validation={"CIDEr": 10, "BLEU-4": 3}),
+    HistoryLine(epoch=2.0, iteration=20, loss=12.0),
+    HistoryLine(epoch=2.0, iteration=20, mean_loss=15.5, validation={"CIDEr": 20, "BLEU-4": 9}),
 ]
 
 
@@ -213,7 +214,7 @@ def curves_of(figure):
 def test_page_provenance_and_settings(page, assessment, checkpoint, dataset):
     provenance, settings = map(facts_of, page["provenance"].all("dl"))
     assert provenance == assessment.provenance
-    training = checkpoint.info["training"]
+    training = checkpoint.info.training
     for name in ("hidden_dim", "learning_rate", "batch_size", "epochs", "iteration", "seed"):
         assert settings[name.replace("_", " ")] == str(training[name])
     assert settings["parameters"] == f"{checkpoint.model.num_parameters:,}"

@@ -15,7 +15,7 @@ from limner.images.images import load_image
 from limner.report import write_report
 from limner.report.thumbnail import THUMBNAIL_BYTES, thumbnail
 from limner.report.wall import EXTREMES, MOST, choose
-from limner.training.history import read_history
+from limner.training.history import HistoryLine, read_history
 
 VOID = {"meta", "img", "line", "path", "link", "input", "rect", "circle", "br"}
 
@@ -96,7 +96,10 @@ def test_pictures_that_are_gone_are_shown_as_gone(page, tiny_dataset, tmp_path):
 
 def test_a_history_that_is_old_or_missing(page):
     assert "No history of this run was kept" in page(history=[])
-    old = [{"epoch": e, "mean_loss": 9 - e, "validation": {"BLEU-4": e}} for e in (1, 2, 3)]
+    old = [
+        HistoryLine(iteration=e, epoch=e, mean_loss=9 - e, validation={"BLEU-4": e})
+        for e in (1, 2, 3)
+    ]
     text = page(history=old)
     assert "nan" not in text.lower().split("<style>")[0]
     assert "Scores while it learnt" in text

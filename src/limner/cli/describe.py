@@ -98,7 +98,7 @@ def _describe_checkpoint(path: Path) -> dict[str, str]:
     checkpoint = load_checkpoint(path)
     model, info = checkpoint.model, checkpoint.info
     usual = TrainConfig().to_flat()
-    training = {k: v for k, v in info.get("training", {}).items() if usual.get(k) != v}
+    training = {k: v for k, v in info.training.items() if usual.get(k) != v}
     facts = {
         "checkpoint": str(path),
         "model": f"{model.title}, {model.num_parameters:,} parameters{_sizes(model)}",
@@ -106,7 +106,7 @@ def _describe_checkpoint(path: Path) -> dict[str, str]:
         "backbone": checkpoint.backbone.title if checkpoint.backbone else "unknown",
         "training": _join(training),
     }
-    for split, scores in info.get("scores", {}).items():
+    for split, scores in info.scores.items():
         facts[f"scores on {split}"] = _join({k: round(v, 1) for k, v in scores.items()})
     return facts
 

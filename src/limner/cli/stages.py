@@ -88,16 +88,16 @@ def open_for(models: Sequence[Path], data: Path | None) -> tuple[list[Checkpoint
     """
     paths = [checkpoint_path(model) for model in models]
     checkpoints = [load_checkpoint(path) for path in paths]
-    known = [checkpoint.info.get("dataset", {}) for checkpoint in checkpoints]
+    known = [checkpoint.info.dataset for checkpoint in checkpoints]
     for path, trained_on in zip(paths, known, strict=True):
-        if data is None and not trained_on.get("path"):
+        if data is None and not trained_on.path:
             raise InputError(f"{path}: does not say what it was trained on; name it with --data")
-        if data is None and trained_on["fingerprint"] != known[0]["fingerprint"]:
+        if data is None and trained_on.fingerprint != known[0].fingerprint:
             raise InputError(
-                f"{paths[0]} was trained on {known[0]['path']}, {path} on {trained_on['path']}: "
+                f"{paths[0]} was trained on {known[0].path}, {path} on {trained_on.path}: "
                 "scores on different pictures cannot be compared; name one dataset with --data"
             )
-    dataset = open_dataset(data or Path(known[0]["path"]))
+    dataset = open_dataset(data or Path(known[0].path))
     for path, checkpoint in zip(paths, checkpoints, strict=True):
         ours, theirs = checkpoint.backbone, dataset.info.backbone
         if ours and not same_features(ours, theirs):

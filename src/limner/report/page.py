@@ -16,6 +16,7 @@ from limner.report.frame import bundled, facts
 from limner.report.scores import baselines, interval_charts, score_table
 from limner.report.wall import choose, wall, wall_note
 from limner.report.words import length_chart, unsaid, word_chart
+from limner.training.history import HistoryLine
 
 
 def write_report(
@@ -23,7 +24,7 @@ def write_report(
     assessment: Assessment,
     dataset: Dataset,
     checkpoint: Checkpoint,
-    history: Sequence[dict[str, Any]],
+    history: Sequence[HistoryLine],
 ) -> None:
     """Write the page.
 
@@ -66,7 +67,7 @@ def _subtitle(assessment: Assessment, dataset: Dataset, checkpoint: Checkpoint) 
 
 
 def _settings(dataset: Dataset, checkpoint: Checkpoint) -> dict[str, Any]:
-    model, training = checkpoint.model, dict(checkpoint.info.get("training", {}))
+    model, training = checkpoint.model, dict(checkpoint.info.training)
     if "seconds" in training:
         training["seconds"] = f"{training['seconds']:,.0f}"
     return {
@@ -75,16 +76,15 @@ def _settings(dataset: Dataset, checkpoint: Checkpoint) -> dict[str, Any]:
         "parameters": f"{model.num_parameters:,}",
         "vocabulary": f"{len(model.word_to_idx):,} {checkpoint.vocabulary.unit}",
         **{name.replace("_", " "): value for name, value in training.items()},
-        "trained with limner": checkpoint.info.get("limner_version", "unknown"),
+        "trained with limner": checkpoint.info.limner_version,
     }
 
 
-def _curves(history: Sequence[dict[str, Any]]) -> str:
-    epochs = [line for line in history if "validation" in line]
-    steps = [(line["epoch"], line["loss"]) for line in history if "loss" in line]
-    means = [(line["epoch"], line["mean_loss"]) for line in epochs if "mean_loss" in line]
+def _curves(history: Sequence[HistoryLine]) -> str:
+    steps = [(line.epoch, line.loss) for line in history]
+    means = [(line.epoch, line.mean_loss) for line in history if line.validation]
     scores = [
-        Line(name, style, _finite([(e["epoch"], e["validation"].get(name)) for e in epochs]))
+        Line(name, style, _finite([(e.epoch, (e.validation or {}).get(name)) for e in history]))
         for name, style in (("CIDEr", "model"), ("BLEU-4", "other"))
     ]
     losses = [
