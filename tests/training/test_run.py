@@ -399,15 +399,25 @@ def test_characters_from_prepare_to_captions(drawn, tmp_path):
     assert len(short.text) <= 12
 
 
-def test_characters_of_single_words(drawn, tmp_path):
-    lines = [f"{file.name},dog" for file in (drawn / "images").iterdir()]
-    (tmp_path / "captions.csv").write_text("\n".join(["image,caption", *lines]))
-    words = {"tokens": "char"}
+def test_characters_of_a_script_without_spaces(drawn, tmp_path):
+    lines = [f"{file.name},いぬがはしる" for file in (drawn / "images").iterdir()]
+    (tmp_path / "captions.csv").write_text("\n".join(["image,caption", *lines]), "utf-8")
     job = PrepareConfig(
-        source=drawn / "images", out=tmp_path / "out", captions=tmp_path / "captions.csv", **words
+        source=drawn / "images",
+        out=tmp_path / "out",
+        captions=tmp_path / "captions.csv",
+        tokens="char",
     )
-    with pytest.raises(InputError, match="too few for a vocabulary of characters"):
-        prepare(job, lambda line: None)
+    dataset = prepare(job, lambda line: None)
+    assert dataset.vocabulary.of_characters
+    assert {*"いぬがはしる"} < {*dataset.vocabulary.idx_to_word}
+    start(
+        open_dataset(tmp_path / "out"),
+        tmp_path / "run",
+        CONFIG.changed(epochs=40, lr_decay=1, learning_rate=1e-2),
+    )
+    image = next((drawn / "images").iterdir())
+    assert Captioner.load(tmp_path / "run").caption(image, GREEDY).text == "いぬがはしる"
 
 
 def test_patience(dataset, tmp_path):

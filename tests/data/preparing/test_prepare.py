@@ -354,7 +354,7 @@ def test_out_is_a_file(job):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"min_count": 10_000}, "no word stands 10000 times.*lower --min-count"),
+        ({"min_count": 10_000}, "no word occurs 10000 times.*lower --min-count"),
         ({"source": "nowhere"}, "nowhere: no such f"),
         ({"source": "elsewhere"}, "elsewhere"),
     ],
