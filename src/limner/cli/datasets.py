@@ -21,7 +21,7 @@ from limner.data.opening import open_dataset
 from limner.data.preparing.duplicates import named
 from limner.data.tokens import TokenConfig
 from limner.errors import InputError
-from limner.report.frame import refuse_other_files
+from limner.report.page import refuse_other_files
 from limner.report.rows import write_rows
 
 app = typer.Typer(rich_markup_mode=None)

@@ -13,7 +13,7 @@ from limner.cli.options import struct_options
 from limner.data.preparing.config import CheckConfig, PrepareConfig
 from limner.data.preparing.feature_rows import FromPictures
 from limner.report.check import write_check
-from limner.report.frame import refuse_other_files
+from limner.report.page import refuse_other_files
 
 
 @struct_options
