@@ -29,7 +29,6 @@ from limner.evaluation.result_files import join, read_candidates, read_reference
 from limner.io import write_atomically
 from limner.metrics import DocumentFrequency, java_scores
 from limner.metrics import compare as compare_scores
-from limner.models import WordModel
 
 FEW_PICTURES = 100
 """CIDEr's document frequencies are the references' own: with fewer pictures they say little."""
@@ -63,9 +62,7 @@ def evaluate(
 ) -> None:
     """Caption a split and score it against the raw references, baselines beside it."""
     checkpoints, dataset = open_for(models, data)
-    model: WordModel = checkpoints[0].model
-    if len(checkpoints) > 1:
-        model = ensemble([checkpoint.model for checkpoint in checkpoints])
+    model = ensemble([checkpoint.model for checkpoint in checkpoints])
     found = assess(model, dataset, split, decoding, java=java)
     _warn_of_few(len(found.evaluation.captions))
     for problem in found.problems:
