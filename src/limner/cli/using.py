@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from limner.captioner import Caption, Captioner
-from limner.cli.console import say
+from limner.cli.console import print_facts, warn
 from limner.cli.describe import describe
 from limner.cli.inputs import find_pictures
 from limner.cli.options import struct_options
@@ -98,8 +98,7 @@ def caption(
         if attention:
             best = explain_caption(captioner.model, result[0].features, result[0].text)
             _draw(attention, name, source, best, drawn, limits)
-    for message in failed:
-        say(f"limner: {message}")
+    warn(failed)
     if failed:
         raise typer.Exit(InputError.exit_status)
 
@@ -163,5 +162,4 @@ def info(
     ] = None,
 ) -> None:
     """Say what a dataset, run or checkpoint is, or what is installed here."""
-    for name, value in describe(path).items():
-        print(f"{name}: {value}")
+    print_facts(describe(path))
