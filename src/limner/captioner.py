@@ -70,7 +70,7 @@ class Captioner:
         self.decoder = fast_decoder(self.model)
         self.info = first.info
         self.vocabulary = first.vocabulary
-        self.backbone = backbone or _bundled_for(first)
+        self.backbone = backbone or _open_for(first)
         self._projection = first.projection
         for checkpoint in checkpoints:
             _check_backbone(checkpoint, self.backbone)
@@ -101,12 +101,8 @@ class Captioner:
         """
         paths = [checkpoint_path(Path(model)) for model in models or [BUNDLED_CAPTIONER]]
         checkpoints = [load_checkpoint(path) for path in paths]
-        chosen = None
-        if backbone or weights:
-            first = checkpoints[0]
-            known = first.backbone.name if first.backbone else ""
-            backbone = known if backbone is None and is_torch_name(known) else backbone
-            chosen = _open_for(first, backbone, weights)
+        named = backbone or weights
+        chosen = _open_for(checkpoints[0], backbone, weights) if named else None
         try:
             return cls(*checkpoints, backbone=chosen)
         except InputError as error:
@@ -222,21 +218,20 @@ def checkpoint_path(model: Path) -> Path:
 def _open_for(
     checkpoint: Checkpoint, name: str | Path | None = None, weights: str | Path | None = None
 ) -> Backbone:
-    """A backbone that gives what the model reads of an image, of the size that it has seen."""
-    size = checkpoint.backbone.size if checkpoint.backbone else None
-    keep: Keep = "grid" if checkpoint.model.reads_grid else "pooled"
-    return open_backbone(name, weights=weights, keep=keep, size=size)
+    """A backbone that gives what the model reads of an image, of the size that it has seen.
 
-
-def _bundled_for(checkpoint: Checkpoint) -> Backbone:
-    """The backbone that ships, as the model reads it; or which other one has to be named."""
+    Without a name, the model's own network of PyTorch or the backbone that ships.
+    """
     wanted = checkpoint.backbone
-    if wanted and is_torch_name(wanted.name):
-        raise InputError(
-            f"a model trained on features of {wanted.title}, which does not ship with "
-            f"limner; give --backbone {wanted.name} and --weights FILE, or --weights download"
-        )
-    return _open_for(checkpoint)
+    if name is None and wanted and is_torch_name(wanted.name):
+        if weights is None:
+            raise InputError(
+                f"a model trained on features of {wanted.title}, which does not ship with "
+                f"limner; give --backbone {wanted.name} and --weights FILE, or --weights download"
+            )
+        name = wanted.name
+    keep: Keep = "grid" if checkpoint.model.reads_grid else "pooled"
+    return open_backbone(name, weights=weights, keep=keep, size=wanted.size if wanted else None)
 
 
 def _check_backbone(checkpoint: Checkpoint, backbone: Backbone) -> None:

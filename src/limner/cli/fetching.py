@@ -56,9 +56,7 @@ def _announce(name: str, missing: Sequence[RemoteFile], folder: Path, yes: bool)
     for file in missing:
         print(f"{file.url} ({_gigabytes(file.bytes)})")
     known = [file.bytes or 0 for file in missing]
-    left = sum(
-        max(0, size - bytes_there(file, folder)) for file, size in zip(missing, known, strict=True)
-    )
+    left = sum(max(0, (file.bytes or 0) - bytes_there(file, folder)) for file in missing)
     unknown = not all(known)
     total = f"{_gigabytes(left)} and a file of unknown size" if unknown else _gigabytes(left)
     print(f"to download into {folder}: {total}", flush=True)

@@ -1,6 +1,5 @@
 """The commands that use what is there: caption, info."""
 
-import io
 import json
 import os
 from pathlib import Path
@@ -20,7 +19,7 @@ from limner.evaluation.explanation import Choice
 from limner.evaluation.explanation import explain as explain_caption
 from limner.images.images import Source, load_image, source_name
 from limner.images.limits import ImageLimits
-from limner.io import write_atomically
+from limner.io import atomic_path
 
 LONGEST_STEM = 220
 """Bytes of a picture's name that are kept in a map's name: file systems take 255."""
@@ -150,10 +149,9 @@ def _draw(
     while file in drawn:
         file, number = f"{stem}-attention-{number}.png", number + 1
     drawn.add(file)
-    buffer = io.BytesIO()
     image = load_image(source, size_hint=2 * SIZE, limits=limits)
-    attention_map(image, choices).save(buffer, "PNG")
-    write_atomically(folder / file, buffer.getvalue())
+    with atomic_path(folder / file) as temporary:
+        attention_map(image, choices).save(temporary, "PNG")
 
 
 def info(

@@ -72,14 +72,12 @@ def write_page(
 
 def refuse_other_files(path: Path) -> None:
     """Raise InputError if something else than a page of limner's would be written over."""
-    if path.is_dir() or (path.exists() and not _is_a_page(path)):
+    start = b""
+    if path.is_file():
+        with path.open("rb") as file:
+            start = file.read(4096)
+    if path.exists() and not (start.startswith(b"<!doctype html>") and b"limner" in start):
         raise InputError(f"{path}: is there, and no page of limner's; give --html another name")
-
-
-def _is_a_page(path: Path) -> bool:
-    with path.open("rb") as file:
-        start = file.read(4096)
-    return start.startswith(b"<!doctype html>") and b"limner" in start
 
 
 def thumbnail(find: Callable[[str], Picture], image_id: str) -> Thumbnail | None:
