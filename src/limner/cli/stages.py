@@ -13,7 +13,7 @@ from limner.cli.console import print_rows, progress_bar, say
 from limner.data.dataset import Dataset
 from limner.data.opening import open_dataset
 from limner.errors import InputError, LimnerError
-from limner.evaluation.assessment import Assessment, assess
+from limner.evaluation.assessment import assess
 from limner.report import write_report
 from limner.training.config import TrainConfig
 from limner.training.history import read_history
@@ -67,7 +67,7 @@ def _stopping(run: TrainingRun) -> Iterator[None]:
         put_back()
 
 
-def report_run(dataset: Dataset, folder: Path, split: str | None = None) -> Assessment:
+def report_run(dataset: Dataset, folder: Path, split: str | None = None) -> None:
     """Score a run's best model on a split, print the scores, and write the run's report."""
     checkpoint = load_checkpoint(checkpoint_path(folder))
     assessment = assess(checkpoint.model, dataset, split)
@@ -76,7 +76,6 @@ def report_run(dataset: Dataset, folder: Path, split: str | None = None) -> Asse
     print_rows(assessment.title, assessment.rows, assessment.provenance)
     print(f"run: {folder}")
     print(f"report: {page}")
-    return assessment
 
 
 def open_for(models: Sequence[Path], data: Path | None) -> tuple[list[Checkpoint], Dataset]:
