@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from limner.download.catalog import RemoteFile
-from limner.download.transfer import BrokenOffError, receive, version_path
+from limner.download.transfer import receive, version_path
 from limner.errors import InputError, LimnerError
+from limner.http import NetworkError
 from limner.io import locked, writing
 
 TIMEOUT = 30.0  # seconds without a byte, after which a connection counts as broken
@@ -120,7 +121,7 @@ def _receive_all(
     while True:
         try:
             return receive(file, part, update, timeout)
-        except BrokenOffError as error:
+        except NetworkError as error:
             failures += 1
             if _size(part) > mark + TRIFLE:
                 failures, mark = 1, _size(part)
