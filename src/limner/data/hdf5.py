@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from limner.errors import InputError
-from limner.io import atomic_path, cannot_write, existing
+from limner.io import atomic_path, existing, writing
 from limner.typing import Array, Float
 
 UNPACKED = 4_000_000
@@ -106,14 +106,12 @@ def map_features(path: Path) -> Float[Array, "N *_ D"]:
 
 def _unpacked(path: Path, features: h5py.Dataset) -> Float[Array, "N *_ D"]:
     """A map of a copy without a name, which goes when the array does."""
-    try:
-        with tempfile.TemporaryFile() as file:
-            for block in _chunks(path, features):
-                file.write(block.data)
-            file.flush()
-            return np.memmap(file, features.dtype, "r", 0, features.shape)
-    except OSError as error:
-        raise cannot_write(Path(tempfile.tempdir or "a temporary file"), error) from None
+    where = Path(tempfile.tempdir or "a temporary file")
+    with writing(where), tempfile.TemporaryFile() as file:
+        for block in _chunks(path, features):
+            file.write(block.data)
+        file.flush()
+        return np.memmap(file, features.dtype, "r", 0, features.shape)
 
 
 def _chunks(path: Path, features: h5py.Dataset) -> Iterator[Float[Array, "B *_ D"]]:
@@ -131,7 +129,7 @@ def _chunks(path: Path, features: h5py.Dataset) -> Iterator[Float[Array, "B *_ D
 
 def _open_h5(path: Path) -> h5py.File:
     try:
-        return h5py.File(existing(path), "r")
+        return h5py.File(existing(path), "r", locking=False)  # some file systems have no locks
     except OSError as error:
         raise _damaged(path, error) from None
 

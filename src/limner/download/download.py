@@ -57,7 +57,7 @@ def fetch_file(
         return target
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder / f".{file.name}.lock"):
+    with locked(folder / f".{file.name}.lock", report):
         _receive_all(file, part, update, timeout, pause)
         if wrong := _verify(file, part, report):
             part.unlink()
