@@ -133,14 +133,11 @@ def is_public(address: str) -> bool:
     """
     found = ipaddress.ip_address(address)
     if isinstance(found, ipaddress.IPv6Address):
-        if found in _NAT64:
-            found = ipaddress.IPv4Address(found.packed[-4:])
-        elif found.sixtofour:
-            return is_public(str(found.sixtofour))
-        elif found.ipv4_mapped:
-            found = found.ipv4_mapped
-        elif found not in _GLOBAL_UNICAST:
+        translated = ipaddress.IPv4Address(found.packed[-4:]) if found in _NAT64 else None
+        inside = found.ipv4_mapped or found.sixtofour or translated
+        if not inside and found not in _GLOBAL_UNICAST:
             return False
+        found = inside or found
     return found.is_global and not (found.is_multicast or found.is_reserved)
 
 
@@ -171,13 +168,11 @@ class _PublicConnection(HTTPConnection):
             if not is_public(address):
                 which = "" if address == self.host else f"{self.host} is {address}, "
                 raise PrivateAddressError(f"{which}a private address")
-        failed = OSError("no address")
-        for address in addresses:
-            try:
+        *others, last = addresses
+        for address in others:
+            with suppress(OSError):
                 return socket.create_connection((address, self.port), self.timeout)
-            except OSError as error:
-                failed = error
-        raise failed
+        return socket.create_connection((last, self.port), self.timeout)
 
 
 class _PublicTLSConnection(_PublicConnection, HTTPSConnection):

@@ -1,8 +1,9 @@
-"""One transfer by HTTP: request what is missing of a file, and append it."""
+"""A large file by HTTP, in as many requests as it takes: each goes on where the last one ended."""
 
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
@@ -17,150 +18,146 @@ SLOWEST = 100  # bytes a second: a server that drips is as good as silent
 _CHUNK = 256 * 1024
 
 
-def receive(
-    file: RemoteFile,
-    part: Path,
-    update: Callable[[int, int], None] = lambda done, total: None,
-    timeout: float = 30.0,
-) -> None:
-    """Request what is missing of ``part``, once, and append it.
+@dataclass(frozen=True)
+class Transfer:
+    """What has been received of a file, and how to receive the rest.
 
-    A server of a private network may be named, and may redirect within it; a public one may not
-    redirect to a private address.
-
-    Raises:
-        NetworkError: what has been received is kept; worth another try.
-        LimnerError: in one line that starts with the address, where another try is of no use.
+    Attributes:
+        file: what is fetched.
+        folder: where it is received, as NAME.part.
+        update: gets the bytes that are there, and how many there will be.
+        timeout: seconds in which something must come; less than 100 bytes a second is nothing.
 
     Example:
-        >>> part = Path("cats.zip.part")
-        >>> _ = part.write_bytes(b"all of it")
-        >>> receive(RemoteFile(url="https://example.org/cats.zip", bytes=9), part)
+        >>> Path("cats.zip.part").write_bytes(b"all of it")
+        9
+        >>> cats = RemoteFile(url="https://example.org/cats.zip", bytes=9)
+        >>> Transfer(cats, Path()).receive()
     """
-    have = part.stat().st_size if part.exists() else 0
-    if have == file.bytes:
-        return
-    headers = _range_headers(file, part, have)
-    have = have if headers else 0
-    private = is_private_host(file.url)
-    try:
-        with get(
-            file.url, timeout=timeout, headers=headers, allow_private=private, proxies=True
-        ) as response:
-            if not 200 <= response.status < 300:
-                _explain_status(response, file, part, have)
-                return
-            start, total = _span(response, have)
-            if file.bytes and total not in (None, file.bytes):
-                raise _another_size(file, f"{total:,}")
-            if start not in (0, have):
-                part.unlink()
-                raise NetworkError("the server sent another piece than the one requested")
-            if not start:
-                _begin(response, file, part)
-            _append(response, file, part, start, total, update, timeout)
-    except RefusedError as error:
-        raise LimnerError(f"{file.url}: {error}; give another address with --catalog") from None
 
+    file: RemoteFile
+    folder: Path
+    update: Callable[[int, int], None] = lambda done, total: None
+    timeout: float = 30.0
 
-def version_path(part: Path) -> Path:
-    """Where the server's mark of the file's version is kept while its part is there.
+    @property
+    def part(self) -> Path:
+        """Where the bytes are until they are all there and verified."""
+        return self.folder / f"{self.file.name}.part"
 
-    Example:
-        >>> version_path(Path("cats.zip.part")).name
-        'cats.zip.part.version'
-    """
-    return part.with_name(f"{part.name}.version")
+    @property
+    def version(self) -> Path:
+        """Where the server's mark of the file's version is, for want of a checksum."""
+        return self.folder / f"{self.file.name}.part.version"
 
+    @property
+    def done(self) -> int:
+        """How many bytes have been received."""
+        return self.part.stat().st_size if self.part.exists() else 0
 
-def _range_headers(file: RemoteFile, part: Path, have: int) -> dict[str, str]:
-    """Headers that request what follows the part; none where the two might not belong together.
+    def receive(self) -> None:
+        """Request what is missing, once, and append it.
 
-    A checksum verifies the whole. Without one, the server must say that its file has not changed.
-    """
-    if not have or have > (file.bytes or have):
-        return {}
-    headers = {"Range": f"bytes={have}-"}
-    if not (file.sha256 or file.md5):
-        version = version_path(part)
-        if not version.exists():
-            return {}
-        headers["If-Range"] = version.read_text("utf-8")
-    return headers
+        A server of a private network may be named, and may redirect within it; a public one may not
+        redirect to a private address.
 
-
-def _span(response: BaseHTTPResponse, have: int) -> tuple[int, int | None]:
-    """Where a response begins, and the size of the whole file where the server says it."""
-    if response.status == HTTPStatus.PARTIAL_CONTENT:
-        stated = re.match(r"bytes (\d+)-\d+/(\d+|\*)$", response.headers.get("Content-Range", ""))
-        if not stated:
-            return have, None
-        start, total = stated.groups()
-        return int(start), None if total == "*" else int(total)
-    return 0, response.length_remaining  # all of it, whatever was requested
-
-
-def _begin(response: BaseHTTPResponse, file: RemoteFile, part: Path) -> None:
-    """Drop what was there; note the version that the server names, for want of a checksum."""
-    part.unlink(missing_ok=True)
-    version_path(part).unlink(missing_ok=True)
-    etag = response.headers.get("ETag", "")
-    version = response.headers.get("Last-Modified") if etag[:2] in ("", "W/") else etag
-    if version and not (file.sha256 or file.md5):
-        write_atomically(version_path(part), version)
-
-
-def _append(
-    response: BaseHTTPResponse,
-    file: RemoteFile,
-    part: Path,
-    start: int,
-    total: int | None,
-    update: Callable[[int, int], None],
-    timeout: float,
-) -> None:
-    """Write what comes, until it is all there."""
-    expected, done = file.bytes or total, start
-    since, had = time.monotonic(), done
-    with writing(part):
-        out = part.open("ab", buffering=0)  # what has come stays, however the process ends
-    with out:
-        while chunk := response.read1(_CHUNK):
-            done += len(chunk)
-            if done > (expected or done):
-                part.unlink()
-                raise _another_size(file, f"more than {expected:,}")
-            with writing(part):
-                while chunk:
-                    chunk = chunk[out.write(chunk) :]
-            update(done, expected or done)
-            if time.monotonic() - since > timeout:
-                if done - had < SLOWEST * timeout:
-                    raise NetworkError("the server is too slow")
-                since, had = time.monotonic(), done
-    if done < (expected or 0):
-        raise NetworkError(f"the connection broke off after {done:,} of {expected:,} bytes")
-
-
-def _another_size(file: RemoteFile, found: str) -> LimnerError:
-    expected = f", not the {file.bytes:,} that are expected" if file.bytes else ""
-    return LimnerError(
-        f"{file.url}: the server sends {found} bytes{expected}: another file; give the address, "
-        "size and checksum of the right one with --catalog"
-    )
-
-
-def _explain_status(response: BaseHTTPResponse, file: RemoteFile, part: Path, have: int) -> None:
-    """Return where the part is the whole file; else raise what the server's refusal comes to."""
-    status = f"{response.status} {response.reason}"
-    if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
-        if response.headers.get("Content-Range") == f"bytes */{have}":
+        Raises:
+            NetworkError: what has been received is kept; worth another try.
+            LimnerError: in one line that starts with the address, where another try is of no use.
+        """
+        url, have = self.file.url, self.done
+        if have == self.file.bytes:
             return
-        part.unlink()
-        raise NetworkError("the part and the server's file do not fit together")
-    if response.status >= 500 or response.status in (408, 429):
-        raise NetworkError(f"the server answers {status}")
-    raise LimnerError(
-        f"{file.url}: the server answers {status}; try again later, or give another address "
-        "with --catalog"
-    )
+        headers = self._range_headers(have)
+        private = is_private_host(url)
+        try:
+            with get(
+                url, timeout=self.timeout, headers=headers, allow_private=private, proxies=True
+            ) as response:
+                if 200 <= response.status < 300:
+                    self._take(response, have if headers else 0)
+                else:
+                    self._explain_status(response, have if headers else 0)
+        except RefusedError as error:
+            raise LimnerError(f"{url}: {error}; give another address with --catalog") from None
+
+    def _range_headers(self, have: int) -> dict[str, str]:
+        """Headers that request what follows; none where the two might not belong together.
+
+        A checksum verifies the whole. Without one, the server must say that its file is the same.
+        """
+        if not have or have > (self.file.bytes or have):
+            return {}
+        headers = {"Range": f"bytes={have}-"}
+        if not self.file.checksum:
+            if not self.version.exists():
+                return {}
+            headers["If-Range"] = self.version.read_text("utf-8")
+        return headers
+
+    def _take(self, response: BaseHTTPResponse, have: int) -> None:
+        """Append what a server sends, or begin anew with it."""
+        start, total = 0, response.length_remaining  # all of it, whatever was requested
+        if response.status == HTTPStatus.PARTIAL_CONTENT:
+            span = re.match(r"bytes (\d+)-\d+/(\d+|\*)$", response.headers.get("Content-Range", ""))
+            start = int(span[1]) if span else have
+            total = int(span[2]) if span and span[2] != "*" else None
+        if self.file.bytes and total not in (None, self.file.bytes):
+            raise self._another_size(f"{total:,}")
+        if start not in (0, have):
+            self.part.unlink()
+            raise NetworkError("the server sent another piece than the one requested")
+        if not start:
+            self.part.unlink(missing_ok=True)
+            self.version.unlink(missing_ok=True)
+            etag = response.headers.get("ETag", "")
+            version = response.headers.get("Last-Modified") if etag[:2] in ("", "W/") else etag
+            if version and not self.file.checksum:
+                write_atomically(self.version, version)
+        self._append(response, self.file.bytes or total)
+
+    def _append(self, response: BaseHTTPResponse, expected: int | None) -> None:
+        """Write what comes, until it is all there."""
+        done = had = self.done
+        since = time.monotonic()
+        with writing(self.part):
+            out = self.part.open("ab", buffering=0)  # what has come stays, however this ends
+        with out:
+            while chunk := response.read1(_CHUNK):
+                done += len(chunk)
+                if done > (expected or done):
+                    self.part.unlink()
+                    raise self._another_size(f"more than {expected:,}")
+                with writing(self.part):
+                    while chunk:
+                        chunk = chunk[out.write(chunk) :]
+                self.update(done, expected or done)
+                if time.monotonic() - since > self.timeout:
+                    if done - had < SLOWEST * self.timeout:
+                        raise NetworkError("the server is too slow")
+                    since, had = time.monotonic(), done
+        if done < (expected or 0):
+            raise NetworkError(f"the connection broke off after {done:,} of {expected:,} bytes")
+
+    def _another_size(self, found: str) -> LimnerError:
+        expected = self.file.bytes
+        beside = f", not the {expected:,} that are expected" if expected else ""
+        return LimnerError(
+            f"{self.file.url}: the server sends {found} bytes{beside}: another file; give the "
+            "address, size and checksum of the right one with --catalog"
+        )
+
+    def _explain_status(self, response: BaseHTTPResponse, have: int) -> None:
+        """Return where all is there already; else raise what the server's refusal comes to."""
+        status = f"{response.status} {response.reason}"
+        if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
+            if response.headers.get("Content-Range") == f"bytes */{have}":
+                return
+            self.part.unlink()
+            raise NetworkError("the part and the server's file do not fit together")
+        if response.status >= 500 or response.status in (408, 429):
+            raise NetworkError(f"the server answers {status}")
+        raise LimnerError(
+            f"{self.file.url}: the server answers {status}; try again later, or give another "
+            "address with --catalog"
+        )

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from limner.io import cannot_write, write_atomically
+from limner.io import write_atomically, writing
 
 
 class History:
@@ -33,11 +33,8 @@ class History:
         Raises:
             LimnerError: if it cannot be written.
         """
-        try:
-            with self._file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(facts) + "\n")
-        except OSError as error:
-            raise cannot_write(self._file, error) from None
+        with writing(self._file), self._file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(facts) + "\n")
 
 
 def read_history(folder: Path) -> list[dict[str, Any]]:
