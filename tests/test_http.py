@@ -15,7 +15,7 @@ import pytest
 
 from limner import http
 from limner.errors import InputError
-from limner.http import is_public
+from limner.http import is_private_host, is_public
 from limner.images.limits import ImageLimits
 from limner.images.remote import fetch_bytes, image_from_url
 
@@ -261,6 +261,14 @@ def test_a_redirect_from_https_to_http_is_refused(monkeypatch, tls):
             fetch_bytes(f"{start}http://127.0.0.1:{plain.server_port}/a")
         assert plain.asked == []
         assert fetch_bytes(f"{start}/a") == PICTURE
+
+
+def test_hosts_of_private_networks(monkeypatch):
+    lookups(monkeypatch, {"one.example": [["8.8.8.8"]], "two.example": [["8.8.8.8", "10.0.0.1"]]})
+    private = ["http://two.example/a", "http://[::1]:80/a", "http://localhost/", "https://0x7f.1"]
+    assert [url for url in private if not is_private_host(url)] == []
+    others = ["http://one.example/a", "http://[2606:2800:21f::1]/", "http://[::1", "ftp://10.0.0.1"]
+    assert [url for url in others if is_private_host(url)] == []
 
 
 def test_the_placeholder_of_a_private_address_is_a_note():

@@ -142,15 +142,16 @@ def is_public(address: str) -> bool:
 
 
 def is_private_host(url: str) -> bool:
-    """Whether the host of an address has an address that is not public.
+    """Whether a host has an address that is not public, as far as this machine resolves its name.
 
     Example:
         >>> is_private_host("http://127.0.0.1/cats.zip")
         True
     """
-    with suppress(OSError, ValueError):  # get() says what is wrong with it
-        parts = urlsplit(url)
-        return not all(map(is_public, _resolve(parts.hostname or "", parts.port)))
+    with suppress(RefusedError, OSError):  # get() says what is wrong with it
+        target = _target(url)
+        addresses = [] if _proxy_of(target) else _resolve((target.host or "").strip("[]"), None)
+        return not all(map(is_public, addresses))
     return False
 
 
@@ -188,15 +189,20 @@ class _PublicTLSPool(HTTPSConnectionPool):
 
 
 def _manager(target: Url, allow_private: bool, proxies: bool) -> PoolManager:
-    proxy = getproxies().get(target.scheme or "") if proxies else None
-    if proxy and not proxy_bypass(target.netloc or ""):
-        proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if proxies and (proxy := _proxy_of(target)):
         login = unquote(parse_url(proxy).auth or "") or None
         return ProxyManager(proxy, proxy_headers=make_headers(proxy_basic_auth=login))
     manager = PoolManager()
     if not allow_private:
         manager.pool_classes_by_scheme = {"http": _PublicPool, "https": _PublicTLSPool}
     return manager
+
+
+def _proxy_of(target: Url) -> str | None:
+    proxy = getproxies().get(target.scheme or "")
+    if not proxy or proxy_bypass(target.netloc or ""):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _target(url: str) -> Url:

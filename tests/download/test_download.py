@@ -264,6 +264,16 @@ def test_a_redirect_into_a_private_network_is_refused(server, fetch, monkeypatch
     assert fetch()[0] == CONTENT
 
 
+def test_a_proxy_of_the_environment_is_used(server, tmp_path, monkeypatch):
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.setenv("http_proxy", server.address)
+    url = "http://pictures.example/cats.bin"  # which the proxy alone can resolve
+    server.files[url] = CONTENT
+    path = fetch_file(RemoteFile(url=url), tmp_path, print)
+    assert path.read_bytes() == CONTENT
+    assert server.asked == [(url, None)]
+
+
 def test_another_file_under_that_name_is_left_alone(server, fetch, tmp_path):
     (tmp_path / "cats.bin").write_bytes(b"mine")
     with pytest.raises(InputError, match="it has 4 bytes, and 20,000 are expected; move it away"):
