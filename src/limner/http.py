@@ -21,6 +21,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.util import Url, make_headers, parse_url
 
+Response = BaseHTTPResponse
 MAX_REDIRECTS = 5
 
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
@@ -56,7 +57,7 @@ def get(
     headers: Mapping[str, str] | None = None,
     allow_private: bool = False,
     proxies: bool = False,
-) -> Iterator[BaseHTTPResponse]:
+) -> Iterator[Response]:
     """Request an address, follow up to five redirects, and hand out the response, not yet read.
 
     The response has any status, its body is not decompressed, and it may be shorter than announced.

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from urllib3 import BaseHTTPResponse
-
 from limner.download.catalog import RemoteFile
 from limner.errors import LimnerError
-from limner.http import NetworkError, RefusedError, get, is_private_host
+from limner.http import NetworkError, RefusedError, Response, get, is_private_host
 from limner.io import write_atomically, writing
 
 SLOWEST = 100  # bytes a second: a server that drips is as good as silent
@@ -95,7 +93,7 @@ class Transfer:
             headers["If-Range"] = self.version.read_text("utf-8")
         return headers
 
-    def _take(self, response: BaseHTTPResponse, have: int) -> None:
+    def _take(self, response: Response, have: int) -> None:
         """Append what a server sends, or begin anew with it."""
         start, total = 0, response.length_remaining  # all of it, whatever was requested
         if response.status == HTTPStatus.PARTIAL_CONTENT:
@@ -116,7 +114,7 @@ class Transfer:
                 write_atomically(self.version, version)
         self._append(response, self.file.bytes or total)
 
-    def _append(self, response: BaseHTTPResponse, expected: int | None) -> None:
+    def _append(self, response: Response, expected: int | None) -> None:
         """Write what comes, until it is all there."""
         done = had = self.done
         since = time.monotonic()
@@ -147,7 +145,7 @@ class Transfer:
             "address, size and checksum of the right one with --catalog"
         )
 
-    def _explain_status(self, response: BaseHTTPResponse, have: int) -> None:
+    def _explain_status(self, response: Response, have: int) -> None:
         """Return where all is there already; else raise what the server's refusal comes to."""
         status = f"{response.status} {response.reason}"
         if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
