@@ -166,7 +166,10 @@ REFUSED = {
     ),
     "a bomb": (picture("a.png", bomb), "50,000 x 2,200 pixels, more than"),
     "no column caption": (captions(b"image,when\na.jpg,2019\n"), "no column caption"),
-    "captions in Latin-1": (captions(b"image,caption\na.jpg,caf\xe9\n"), "line 2: not UTF-8"),
+    "captions in damaged UTF-8": (
+        captions(b"image,caption\na.jpg,caf\xc3\xa9, caf\xe9\n"),
+        "line 2: not UTF-8",
+    ),
     "captions that are not there": (no_captions_file, "no such file"),
     "half-written dataset": (dataset("", half_written), "half-prepared; run the same"),
     "features truncated": (dataset("train_features.h5", shorten), "damaged or truncated"),

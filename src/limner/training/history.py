@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from limner.io import cannot_write, write_atomically
+from limner.io import write_atomically, writing
 
 
 class HistoryLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -56,11 +56,8 @@ class History:
         Raises:
             LimnerError: if it cannot be written.
         """
-        try:
-            with self._file.open("a", encoding="utf-8") as file:
-                file.write(_json(line))
-        except OSError as error:
-            raise cannot_write(self._file, error) from None
+        with writing(self._file), self._file.open("a", encoding="utf-8") as file:
+            file.write(_json(line))
 
 
 def read_history(folder: Path) -> list[HistoryLine]:

@@ -84,7 +84,7 @@ def _from_npy(path: Path) -> tuple[Array, None]:
 
 def _from_hdf5(path: Path) -> tuple[Array, list[str] | None]:
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:  # some file systems have no locks
             array = file.get("features")
             if not isinstance(array, h5py.Dataset):
                 raise InputError(
