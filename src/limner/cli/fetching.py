@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -76,21 +76,25 @@ def _fetch(name: str, missing: Sequence[RemoteFile], folder: Path, keep_archives
         for file in missing:
             lines: list[str] = []  # what is printed beside a bar goes where the bar goes
             with progress_bar(file.name, "MB") as bar:
-                archive = fetch_file(file, folder, lines.append, _in_megabytes(bar))
+                archive = fetch_file(
+                    file, folder, lines.append, lambda done, total: bar(done / 1e6, total / 1e6)
+                )
             print(*lines, sep="\n")
             if file.unpack == "no":
                 continue
             with progress_bar(f"unpacking {file.name}", "MB") as bar:
-                unpack(archive, file.unpack, folder, file.keep, _in_megabytes(bar))
+                unpack(
+                    archive,
+                    file.unpack,
+                    folder,
+                    file.keep,
+                    lambda done, total: bar(done / 1e6, total / 1e6),
+                )
             if not keep_archives:
                 archive.unlink()
     except KeyboardInterrupt:
         say(f"{name}: stopped; what came is kept, run the same command again to go on")
         raise typer.Exit(130) from None
-
-
-def _in_megabytes(bar: Callable[..., None]) -> Callable[[int, int], None]:
-    return lambda done, total: bar(done / 1e6, total / 1e6)
 
 
 def _next_command(wanted: Download, folder: Path) -> str:

@@ -61,7 +61,7 @@ def fetch_file(
         return target
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder / f".{file.name}.lock", report):
+    with locked(folder / f".{file.name}.lock"):
         transfer.receive_all(pause)
         if wrong := _verify(file, transfer.part, report):
             transfer.part.unlink()
