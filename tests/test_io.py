@@ -79,41 +79,37 @@ def test_a_folder_that_is_there_stays(tmp_path):
     assert list(tmp_path.iterdir()) == [new]
 
 
-def test_a_lock_keeps_others_out_until_the_block_ends(tmp_path):
+def test_a_lock_keeps_others_out_until_the_block_ends(tmp_path, caplog):
     path = tmp_path / "new" / "lock"
-    said = []
     with (
-        locked(path, said.append),
+        locked(path),
         pytest.raises(InputError, match="new: another limner is at work there; wait"),
-        locked(path, said.append),
+        locked(path),
     ):
         pass
     assert not path.exists()
-    with locked(path, said.append):
+    with locked(path):
         assert path.exists()
-    assert said == []
+    assert caplog.messages == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="locks of Unix")
-def test_a_file_system_without_locks_is_worth_a_line(tmp_path, monkeypatch):
+def test_a_file_system_without_locks_is_worth_a_line(tmp_path, monkeypatch, caplog):
     def no_locks(*_):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr("fcntl.flock", no_locks)
-    said = []
-    with locked(tmp_path / "lock", said.append):
-        said.append("done")
-    assert said == [
-        f"{tmp_path}: no locks on this file system; run one limner at a time there",
-        "done",
+    done = []
+    with locked(tmp_path / "lock"):
+        done.append(True)
+    assert done
+    assert caplog.messages == [
+        f"{tmp_path}: no locks on this file system; run one limner at a time there"
     ]
     assert not list(tmp_path.iterdir())
 
 
 def test_a_lock_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
-    with (
-        pytest.raises(LimnerError, match="cannot be written"),
-        locked(tmp_path / "file/lock", print),
-    ):
+    with pytest.raises(LimnerError, match="cannot be written"), locked(tmp_path / "file/lock"):
         pass

@@ -149,7 +149,7 @@ def is_private_host(url: str) -> bool:
         >>> is_private_host("http://127.0.0.1/cats.zip")
         True
     """
-    with suppress(RefusedError, OSError):  # get() says what is wrong with it
+    with suppress(RefusedError, OSError, ValueError):  # get() says what is wrong with it
         target = _target(url)
         addresses = [] if _proxy_of(target) else _resolve((target.host or "").strip("[]"), None)
         return not all(map(is_public, addresses))

@@ -5,7 +5,7 @@ import glob
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -63,19 +63,17 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 
 
 @contextmanager
-def locked(path: Path, report: Callable[[str], None]) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Nobody else is in this block for the same file; it ends with the process, however that ends.
 
-    Who has waited for it looks again at what is there: the file goes when the block ends.
-
-    Args:
-        path: the lock file, made together with its folder.
-        report: gets a line where the file system has no locks, as some network file systems; the
-            block runs nevertheless.
+    Who has waited for it looks again at what is there: the file goes when the block ends. Where the
+    file system has no locks, as some network file systems, the block runs and a warning is logged.
 
     Raises:
         InputError: if another process is in it.
     """
+    import logging  # noqa: PLC0415 (slow)
+
     from filelock import FileLock, Timeout  # noqa: PLC0415 (slow)
 
     lock = FileLock(path, timeout=0, fallback_to_soft=False)
@@ -88,7 +86,9 @@ def locked(path: Path, report: Callable[[str], None]) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
             raise cannot_write(path, error) from None
-        report(f"{path.parent}: no locks on this file system; run one limner at a time there")
+        logging.getLogger(__name__).warning(
+            f"{path.parent}: no locks on this file system; run one limner at a time there"
+        )
     try:
         yield
     finally:

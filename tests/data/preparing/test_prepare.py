@@ -318,7 +318,7 @@ def test_a_folder_partial_that_is_not_ours_is_left_alone(job):
 
 def test_two_at_once(job):
     with (
-        locked(job.out / "partial" / "lock", print),
+        locked(job.out / "partial" / "lock"),
         pytest.raises(InputError, match="partial: another limner is at work there"),
     ):
         prepare(job, lambda line: None)
