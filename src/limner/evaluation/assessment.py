@@ -41,12 +41,7 @@ TOKENIZER = "Penn Treebank, as CoreNLP 3.4.1; punctuation dropped, as COCO does"
 NO_SHAPE = ("kind", "forget_bias")
 """Options of a model that its parameters show, or that were spent when it was made."""
 
-MODEL, SHUFFLED, NEAREST, HUMAN = (
-    "the model",
-    "pictures shuffled",
-    "nearest neighbours",
-    "a person",
-)
+MODEL, SHUFFLED, NEAREST, HUMAN = "the model", "pictures shuffled", "nearest neighbours", "a person"
 
 
 @dataclass(frozen=True)
