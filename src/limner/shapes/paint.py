@@ -8,9 +8,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from limner.shapes.backgrounds import PAINTERS, RGB
 from limner.shapes.figures import FIGURES, Loop
 from limner.shapes.scene import COLOURS, Figure, Group, Scene
-from limner.typing import Float
-
-Array = np.ndarray
+from limner.typing import Array, Float
 
 OVERSAMPLING = 2  # drawn this much larger, for smooth edges
 BORDER = 0.06  # painted around the picture, so that a tilted one has no empty corners
