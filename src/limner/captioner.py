@@ -11,7 +11,7 @@ import numpy as np
 
 from limner.backbones.backbone import Backbone, Keep
 from limner.backbones.features import extract
-from limner.backbones.info import BackboneInfo, made_ready_otherwise, same_backbone
+from limner.backbones.info import made_ready_otherwise, same_backbone
 from limner.backbones.open_backbone import open_backbone
 from limner.backbones.torch_networks import is_torch_name
 from limner.checkpoint import Checkpoint, load_checkpoint
@@ -236,22 +236,20 @@ def _open_for(
 
 def _check_backbone(checkpoint: Checkpoint, backbone: Backbone) -> None:
     wanted, here = checkpoint.backbone, backbone.describe()
+    name = wanted.name if wanted else ""
+    torch = is_torch_name(name)
+    option = f"--backbone {name} and its --weights" if torch else "--backbone FILE.onnx"
     if wanted and not same_backbone(wanted, here):
         keys = made_ready_otherwise(wanted, here)
         other = f", with another {', '.join(keys)}" if keys else ""
         raise InputError(
             f"a model trained on features of {wanted.title}, and the backbone here is "
-            f"{here.title}{other}; name the right one with {_option(wanted)}"
+            f"{here.title}{other}; name the right one with {option}"
         )
     projection = checkpoint.projection
     dim = len(projection.mean) if projection else checkpoint.model.input_dim
     if dim != backbone.dim:
         raise InputError(
             f"the model reads features of {dim} numbers, and {backbone.name} gives {backbone.dim}; "
-            f"name its backbone with {_option(wanted)}"
+            f"name its backbone with {option}"
         )
-
-
-def _option(wanted: BackboneInfo | None) -> str:
-    name = wanted.name if wanted else ""
-    return f"--backbone {name} and its --weights" if is_torch_name(name) else "--backbone FILE.onnx"

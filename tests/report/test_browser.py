@@ -8,7 +8,7 @@ from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
 from limner.data.opening import open_dataset
 from limner.evaluation.assessment import assess
-from limner.report import write_report
+from limner.report.run import write_report
 from limner.training.history import read_history
 
 pytestmark = pytest.mark.browser

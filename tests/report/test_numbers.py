@@ -20,7 +20,7 @@ from limner.data.opening import open_dataset
 from limner.evaluation.assessment import Assessment, Row
 from limner.evaluation.evaluate import score
 from limner.metrics import Difference, Diversity, Scores
-from limner.report import write_report
+from limner.report.run import write_report
 from limner.training.history import HistoryLine
 from report.dom import facts_of, parse, table_of
 

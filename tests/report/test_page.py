@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 from PIL import Image
 
@@ -34,3 +37,9 @@ def test_write_page_escapes_text_and_executes_none_of_it(tmp_path, monkeypatch):
     written = (tmp_path / "page.html").read_text("utf-8")
     escaped = "{{ 7 * 7 }} {% raw %} &lt;b&gt; &amp; &#34; &#39; $title"
     assert written == f'<p title="{escaped}">{escaped}</p>'
+
+
+def test_jinja2_is_imported_when_a_page_is_written():
+    code = "import limner.cli.stages, limner.cli.preparing, sys; print('jinja2' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

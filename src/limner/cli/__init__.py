@@ -59,7 +59,7 @@ def app_for(arguments: Sequence[str]) -> typer.Typer:
     app.callback(invoke_without_command=True)(root)
     for name, (home, summary) in COMMANDS.items():
         if name not in arguments:
-            app.command(name, help=summary)(_not_named)
+            app.command(name, help=summary)(lambda: None)  # it is not run
             continue
         module = import_module(f"limner.cli.{home}")
         if name == "dataset":
@@ -67,10 +67,6 @@ def app_for(arguments: Sequence[str]) -> typer.Typer:
         else:
             app.command(name)(getattr(module, name))
     return app
-
-
-def _not_named() -> None:
-    """In the place of a command that is not run."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -104,22 +100,21 @@ def _explain(error: Exception) -> int:
     """Print one line for an exception; returns the exit status."""
     from limner.cli.console import say  # noqa: PLC0415 (slow: help does without)
 
+    status = LimnerError.exit_status
     if hasattr(error, "format_message"):  # typer's usage errors
-        say(f"limner: {error.format_message().rstrip('.')}; see `limner --help`")
-        return InputError.exit_status
-    if isinstance(error, LimnerError):
-        say(f"limner: {error}")
-        return error.exit_status
-    if isinstance(error, OSError) and error.filename:
-        say(f"limner: {error.filename}: {error.strerror}")
-        return LimnerError.exit_status
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # files have names, stdout not
-        say(f"limner: standard output: {error.strerror}")
+        line = f"{error.format_message().rstrip('.')}; see `limner --help`"
+        status = InputError.exit_status
+    elif isinstance(error, LimnerError):
+        line, status = str(error), error.exit_status
+    elif isinstance(error, OSError) and error.filename:
+        line = f"{error.filename}: {error.strerror}"
+    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:  # files have names, stdout not
+        line = f"standard output: {error.strerror}"
         _discard_stdout()
-        return LimnerError.exit_status
-    if isinstance(error, MemoryError):
-        say("limner: not enough memory; take a smaller model, batch or picture")
-        return LimnerError.exit_status
-    line = " ".join(str(error).split())
-    say(f"limner: {type(error).__name__}: {line} (a mistake in limner; --debug shows where)")
-    return LimnerError.exit_status
+    elif isinstance(error, MemoryError):
+        line = "not enough memory; take a smaller model, batch or picture"
+    else:
+        line = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        line += " (a mistake in limner; --debug shows where)"
+    say(f"limner: {line}")
+    return status

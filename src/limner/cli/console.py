@@ -141,16 +141,10 @@ def print_differences(
     first, second = (one.corpus for one in scores)
     for name, difference in found.items():
         low, high = difference.interval
+        both = f"{first[name]:.2f}", f"{second[name]:.2f}", f"{difference.value:+.2f}"
         verdict = "real" if difference.real else "may be chance"
-        table.add_row(
-            name,
-            f"{first[name]:.2f}",
-            f"{second[name]:.2f}",
-            f"{difference.value:+.2f}",
-            f"{low:+.2f} to {high:+.2f}",
-            f"{difference.p_value:.3f}",
-            verdict,
-        )
+        interval, p_value = f"{low:+.2f} to {high:+.2f}", f"{difference.p_value:.3f}"
+        table.add_row(name, *both, interval, p_value, verdict)
     stdout.print(table)
 
 

@@ -57,8 +57,8 @@ def info(
     opened = open_dataset(dataset)
     if as_json:
         print(json.dumps(facts_of(opened), ensure_ascii=False, indent=2))
-        return
-    print_facts(describe_dataset(opened))
+    else:
+        print_facts(describe_dataset(opened))
 
 
 @app.command()

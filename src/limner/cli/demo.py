@@ -48,15 +48,10 @@ def demo(
     if run.exists():
         raise InputError(f"{out}: a demo has run there; delete the folder, or choose another --out")
     started = time.monotonic()
-    say(f"drawing {config.num_pictures} pictures, five captions each")
-    pictures = out / "pictures"
+    count, pictures = config.num_pictures, out / "pictures"
+    say(f"drawing {count} pictures, five captions each")
     with progress_bar("drawing", "pictures") as update:
-        write_folder(
-            pictures,
-            config.num_pictures,
-            seed=config.seed,
-            progress=lambda done: update(done, config.num_pictures),
-        )
+        write_folder(pictures, count, seed=config.seed, progress=lambda done: update(done, count))
     preparing = PrepareConfig(
         source=pictures / "images",
         out=out / "dataset",

@@ -43,7 +43,11 @@ def train(
         raise InputError(
             "--config and --resume: a run goes on with its own settings; leave one out"
         )
-    settings = _read(kept if resume else config, given)
+    path = kept if resume else config
+    try:
+        settings = read_config(path, given)
+    except InputError as error:  # it speaks of options where there is no file
+        raise error if path else InputError(SETTINGS.in_options(str(error))) from None
     if resume and settings != msgspec.structs.replace(read_config(kept), epochs=settings.epochs):
         raise InputError(
             f"{kept}: a run's settings stay as they are; only --epochs may change, or where there "
@@ -55,11 +59,3 @@ def train(
         report_run(opened, out)
     else:
         print(f"run: {out}")
-
-
-def _read(path: Path | None, given: dict[str, Any]) -> TrainConfig:
-    """Settings of a file and of options; errors speak of options where there is no file."""
-    try:
-        return read_config(path, given)
-    except InputError as error:
-        raise error if path else InputError(SETTINGS.in_options(str(error))) from None

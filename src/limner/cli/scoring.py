@@ -25,7 +25,7 @@ from limner.evaluation.assessment import (
 from limner.evaluation.evaluate import evaluate as evaluate_model
 from limner.evaluation.evaluate import score as score_captions
 from limner.evaluation.evaluate import tokenize_all, training_tokens
-from limner.evaluation.result_files import join, read_candidates, read_references
+from limner.evaluation.result_files import read_candidates, read_references
 from limner.io import write_atomically
 from limner.metrics import DocumentFrequency
 from limner.metrics import compare as compare_scores
@@ -89,16 +89,14 @@ def score(
 ) -> None:
     """Score any file of captions against any references, without a model."""
     said, wanted = _joined(candidates, references)
-    known = read_references(training).values() if training else ()
-    tokens = [tokenize_all(several) for several in known]
+    tokens = [tokenize_all(one) for one in read_references(training).values()] if training else []
     evaluation = score_captions(said, wanted, DocumentFrequency.of(tokens) if tokens else None)
     seen = [caption for several in tokens for caption in several]
     found = assess_captions(evaluation, {"captions": text_fingerprint(said)}, seen, java=java)
     warn(found.problems)
     if _write_json(as_json, found.result()):
-        print_rows(
-            f"{len(said):,} pictures", {candidates.name: found.rows[MODEL]}, found.provenance
-        )
+        rows = {candidates.name: found.rows[MODEL]}
+        print_rows(f"{len(said):,} pictures", rows, found.provenance)
 
 
 @struct_options
@@ -177,15 +175,15 @@ def _write_json(out: Path | None, result: dict[str, Any]) -> bool:
 def _joined(candidates: Path, references: Path) -> tuple[dict[str, str], dict[str, list[str]]]:
     """Captions and references with the same ids; says which ids have no partner."""
     said, wanted = read_candidates(candidates), read_references(references)
-    both, unknown, missing = join(said, wanted)
+    both = {image: caption for image, caption in said.items() if image in wanted}
     if not both:
         raise InputError(
             f"{candidates}: none of its {len(said)} ids is in {references}; "
             f"{next(iter(said))!r} here, {next(iter(wanted))!r} there"
         )
     for path, ids, lack in (
-        (candidates, unknown, "have no references and are left out"),
-        (references, missing, "have no caption and are left out"),
+        (candidates, [i for i in said if i not in wanted], "have no references and are left out"),
+        (references, [i for i in wanted if i not in said], "have no caption and are left out"),
     ):
         if ids:
             named = ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")

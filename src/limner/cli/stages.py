@@ -14,7 +14,7 @@ from limner.data.dataset import Dataset
 from limner.data.opening import open_dataset
 from limner.errors import InputError, LimnerError
 from limner.evaluation.assessment import assess
-from limner.report import write_report
+from limner.report.run import write_report
 from limner.training.config import TrainConfig
 from limner.training.history import read_history
 from limner.training.run import StoppedError, TrainingRun

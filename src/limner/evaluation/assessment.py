@@ -41,12 +41,7 @@ TOKENIZER = "Penn Treebank, as CoreNLP 3.4.1; punctuation dropped, as COCO does"
 NO_SHAPE = ("kind", "forget_bias")
 """Options of a model that its parameters show, or that were spent when it was made."""
 
-MODEL, SHUFFLED, NEAREST, HUMAN = (
-    "the model",
-    "pictures shuffled",
-    "nearest neighbours",
-    "a person",
-)
+MODEL, SHUFFLED, NEAREST, HUMAN = "the model", "pictures shuffled", "nearest neighbours", "a person"
 
 
 @dataclass(frozen=True)
@@ -139,7 +134,7 @@ def assess(
 
     def row(captions: Sequence[Tokens], wanted: Sequence[Sequence[Tokens]]) -> Row:
         table = score_tokens(captions, wanted, frequency)
-        return Row(table.corpus, intervals(table, seed), measure_diversity(captions, seen or None))
+        return Row(table.corpus, intervals(table, seed), measure_diversity(captions, seen))
 
     if len(candidates) > 1:
         rows[SHUFFLED] = row([candidates[i] for i in _elsewhere(len(candidates), rng)], references)
@@ -184,7 +179,7 @@ def assess_captions(
     extra, problems = java_scores(captions, references, seed) if java else ({}, [])
     scores = evaluation.scores | {name: one.value for name, one in extra.items()}
     found = intervals(evaluation.table, seed) | {n: one.interval for n, one in extra.items()}
-    row = Row(scores, found, measure_diversity(captions, seen or None))
+    row = Row(scores, found, measure_diversity(captions, seen))
     known = {**score_provenance(evaluation.references), **provenance}
     return Assessment("", evaluation, {MODEL: row}, known, extra, problems)
 

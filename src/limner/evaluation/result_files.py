@@ -94,19 +94,3 @@ def _pairs(path: Path, image: Any, captions: Any) -> Iterable[tuple[str, str]]:
         shown = json.dumps(captions, ensure_ascii=False)[:60]
         raise InputError(f"{path}: expected captions of {image} as text, got {shown}")
     return [(posixpath.normpath(str(image)), one) for one in several]
-
-
-def join(
-    candidates: dict[str, str], references: Captions
-) -> tuple[dict[str, str], list[str], list[str]]:
-    """The candidates that have references, and the ids that stand on one side alone.
-
-    >>> join({"1": "a dog", "2": "a cat"}, {"1": ["dog"], "3": ["cow"]})
-    ({'1': 'a dog'}, ['2'], ['3'])
-    """
-    both = {image: caption for image, caption in candidates.items() if image in references}
-    return (
-        both,
-        [image for image in candidates if image not in references],
-        [image for image in references if image not in candidates],
-    )

@@ -71,8 +71,12 @@ def cider(corpus: Corpus, frequency: DocumentFrequency | None = None) -> Float[A
     """
     similarity = np.zeros(len(corpus.picture))
     for n in range(MAX_N):
-        documents = frequency.documents if frequency else len(corpus.candidates)
-        idf = np.log(documents) - np.log(np.maximum(_frequencies(corpus, n, frequency), 1))
+        documents, counts = len(corpus.candidates), _documents(corpus, n)
+        if frequency:
+            texts = corpus.reference_ngrams[n].texts
+            documents = frequency.documents
+            counts = np.array([frequency.counts.get(text, 0) for text in texts])
+        idf = np.log(documents) - np.log(np.maximum(counts, 1))
         similarity += _similarity(corpus, n, idf)
 
     bigrams = _bigrams([one for several in corpus.references for one in several])
@@ -96,14 +100,6 @@ def _similarity(corpus: Corpus, n: int, idf: Float[Array, " G"]) -> Float[Array,
     norms = np.sqrt(candidate_norm[corpus.picture]) * np.sqrt(norm)
     similarity: Array = np.divide(product, norms, out=np.zeros(R), where=norms > 0)
     return similarity
-
-
-def _frequencies(
-    corpus: Corpus, n: int, frequency: DocumentFrequency | None
-) -> Int[Array, " G"] | Float[Array, " G"]:
-    if frequency is None:
-        return _documents(corpus, n)
-    return np.array([frequency.counts.get(text, 0) for text in corpus.reference_ngrams[n].texts])
 
 
 def _documents(corpus: Corpus, n: int) -> Int[Array, " G"]:

@@ -24,10 +24,8 @@ class Diversity:
     seen: float | None
 
 
-def measure_diversity(
-    captions: Sequence[Tokens], training: Sequence[Tokens] | None = None
-) -> Diversity:
-    """Measure tokenised captions, against those of the training set.
+def measure_diversity(captions: Sequence[Tokens], training: Sequence[Tokens] = ()) -> Diversity:
+    """Measure tokenised captions, against those of the training set, where there are any.
 
     Raises:
         ValueError: if there are no captions.
@@ -38,11 +36,11 @@ def measure_diversity(
     if not captions:
         raise ValueError("no captions")
     sentences = [tuple(caption) for caption in captions]
-    known = None if training is None else {tuple(caption) for caption in training}
+    known = {tuple(caption) for caption in training}
     count = len(sentences)
     return Diversity(
         distinct=100 * len(set(sentences)) / count,
         vocabulary=len({word for sentence in sentences for word in sentence}),
         mean_length=sum(map(len, sentences)) / count,
-        seen=None if known is None else 100 * sum(s in known for s in sentences) / count,
+        seen=100 * sum(s in known for s in sentences) / count if known else None,
     )

@@ -8,21 +8,11 @@ Reading goes on behind the token, so what was context is read again.
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import NamedTuple
 
 from limner.metrics import ptb_patterns as ptb
 
-
-class Rule(NamedTuple):
-    """A kind of token.
-
-    Attributes:
-        pattern: the token as group 1, and its context.
-        written: what the tokeniser makes of the token.
-    """
-
-    pattern: re.Pattern[str]
-    written: Callable[[str], str]
+Rule = tuple[re.Pattern[str], Callable[[str], str]]
+"""A kind of token: what matches it as group 1, and its context; what is made of the token."""
 
 
 def _always(written: str) -> Callable[[str], str]:
@@ -79,7 +69,7 @@ def _in_ascii(token: str) -> str:
 
 
 def _rule(token: str, context: str = "", written: Callable[[str], str] = str) -> Rule:
-    return Rule(re.compile(rf"({token}){context}"), written)
+    return re.compile(rf"({token}){context}"), written
 
 
 @cache

@@ -1,8 +1,4 @@
-"""An HTML page about a training: scores beside baselines, pictures with captions, curves, settings.
+"""HTML pages about a training, findings or a dataset.
 
-One file that needs nothing else: pictures are inside it, and it opens without a network.
+Each is one file that needs nothing else: images are inside it, and it opens without a network.
 """
-
-from limner.report.run import write_report
-
-__all__ = ["write_report"]

@@ -30,10 +30,6 @@ class Series(Generic[Value]):
     values: Sequence[Value]
 
 
-Point = tuple[float, float]
-"""x and y."""
-
-
 @dataclass(frozen=True)
 class Mark:
     """An SVG element, the text in it, and the text that a pointer over it shows."""
@@ -86,7 +82,7 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def line_chart(
-    heading: str, lines: Sequence[Series[Point]], x_label: str, y_label: str
+    heading: str, lines: Sequence[Series[tuple[float, float]]], x_label: str, y_label: str
 ) -> Chart | None:
     """Curves over one axis; those of fewer than two points are left out, None if all are.
 
@@ -112,40 +108,34 @@ def line_chart(
     return Chart(heading, about, lines, marks)
 
 
-def bar_chart(
-    heading: str, names: Sequence[str], series: Sequence[Series[float]], x_label: str, y_label: str
-) -> Chart:
-    """Upright bars, those of all series side by side over each name."""
-    y = Axis(ticks(0, max(max(bars.values) for bars in series)), BOTTOM, TOP)
-    slot = (RIGHT - LEFT) / len(names)
-    every = math.ceil(len(names) / 14)  # that names do not touch
-    marks = _rows(y, y_label)
-    for i, name in enumerate(names):
-        left = LEFT + (i + 0.1) * slot
-        if i % every == 0 or i == len(names) - 1:
-            marks.append(_text(left + 0.4 * slot, BOTTOM + 16, name, "middle"))
-        for j, bars in enumerate(series):
-            width, top = 0.8 * slot / len(series), y(bars.values[i])
-            tip = f"{bars.name}, {name} {x_label}: {bars.values[i]:.1f} %"
-            place = {"x": left + j * width, "y": top, "width": width, "height": BOTTOM - top}
-            marks.append(_mark("rect", bars.style, tip, **place))
-    marks.append(_text(RIGHT, BOTTOM + 34, x_label, "end"))
-    return Chart(heading, f"{y_label}, by {x_label}", series, marks)
-
-
 def length_chart(series: Sequence[Series[int]]) -> Chart:
-    """How many of each series' captions have how many words; a value is a caption's length."""
+    """How many of each series' captions have how many words; a value is a caption's length.
+
+    The bars of all series stand side by side over each length.
+    """
     lengths = [np.sort(one.values).astype(int) for one in series]
     first = min(each[0] for each in lengths)
     last = max(int(np.quantile(each, TAIL, method="lower")) for each in lengths)
     names = [str(length) for length in range(first, last + 1)]
     names[-1] += "+" if max(each[-1] for each in lengths) > last else ""
     counts = [np.bincount(each.clip(max=last) - first, minlength=len(names)) for each in lengths]
-    shares = [
-        Series(one.name, one.style, (100 * each / each.sum()).tolist())
-        for one, each in zip(series, counts, strict=True)
-    ]
-    return bar_chart("How long the captions are", names, shares, "words", "% of the captions")
+    shares = [100 * each / each.sum() for each in counts]
+
+    y = Axis(ticks(0, max(each.max() for each in shares)), BOTTOM, TOP)
+    slot = (RIGHT - LEFT) / len(names)
+    width = 0.8 * slot / len(series)
+    every = math.ceil(len(names) / 14)  # that names do not touch
+    marks = _rows(y, "% of the captions")
+    for i, name in enumerate(names):
+        left = LEFT + (i + 0.1) * slot
+        if i % every == 0 or i == len(names) - 1:
+            marks.append(_text(left + 0.4 * slot, BOTTOM + 16, name, "middle"))
+        for j, (one, share) in enumerate(zip(series, shares, strict=True)):
+            tip, top = f"{one.name}, {name} words: {share[i]:.1f} %", y(share[i])
+            place = {"x": left + j * width, "y": top, "width": width, "height": BOTTOM - top}
+            marks.append(_mark("rect", one.style, tip, **place))
+    marks.append(_text(RIGHT, BOTTOM + 34, "words", "end"))
+    return Chart("How long the captions are", "% of the captions, by words", series, marks)
 
 
 def paired_bars(

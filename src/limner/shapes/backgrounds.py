@@ -17,15 +17,6 @@ _PALE = ((238, 228, 206), (208, 226, 236), (224, 236, 208), (236, 218, 226))
 _DEEPER = ((206, 188, 152), (160, 190, 210), (180, 204, 156), (206, 172, 190))
 
 
-def paint_background(name: str, side: int, rng: np.random.Generator) -> Image.Image:
-    """The background `name` (a key of `scene.BACKGROUNDS`), `side` x `side` pixels, RGB.
-
-    >>> paint_background("bricks", 64, np.random.default_rng(0)).size
-    (64, 64)
-    """
-    return _PAINTERS[name](side, rng)
-
-
 def _drift(colour: RGB, rng: np.random.Generator) -> RGB:
     r, g, b = np.clip(colour + rng.integers(-COLOUR_DRIFT, COLOUR_DRIFT + 1, 3), 0, 255).tolist()
     return r, g, b
@@ -127,7 +118,7 @@ def _bricks(side: int, rng: np.random.Generator) -> Image.Image:
     return image
 
 
-_PAINTERS: dict[str, Callable[[int, np.random.Generator], Image.Image]] = {
+PAINTERS: dict[str, Callable[[int, np.random.Generator], Image.Image]] = {
     "white": _plain((246, 246, 244)),
     "grey": _plain((146, 148, 150)),
     "black": _plain((26, 26, 28)),
@@ -140,3 +131,4 @@ _PAINTERS: dict[str, Callable[[int, np.random.Generator], Image.Image]] = {
     "night": _night,
     "bricks": _bricks,
 }
+"""By the keys of `scene.BACKGROUNDS`."""

@@ -62,19 +62,8 @@ def _moon(horn: float = 0.27 * pi, shift: float = 0.4) -> Loop:
     return outer_arc + _arc(shift, hypot(run, rise), 2 * pi - inner, inner)
 
 
-_TREE: Loop = (
-    (0.0, -1.0),
-    (0.42, -0.45),
-    (0.2, -0.45),
-    (0.6, 0.05),
-    (0.3, 0.05),
-    (0.78, 0.58),
-    (-0.78, 0.58),
-    (-0.3, 0.05),
-    (-0.6, 0.05),
-    (-0.2, -0.45),
-    (-0.42, -0.45),
-)
+_TREE_SIDE: Loop = ((0.42, -0.45), (0.2, -0.45), (0.6, 0.05), (0.3, 0.05), (0.78, 0.58))
+_TREE: Loop = ((0.0, -1.0), *_TREE_SIDE, *((-x, y) for x, y in reversed(_TREE_SIDE)))
 _CROSS: Loop = (
     (-0.3, -0.95),
     (0.3, -0.95),

@@ -123,10 +123,12 @@ def _slots(scene: Scene, rng: np.random.Generator) -> dict[str, str]:
         "first": _phrase(first, rng),
         "the_first": f"the {_noun(first, rng)}",
         "is": "is" if len(first.figures) == 1 else "are",
-        "lead": _lead(first, rng),
+        "lead": _one_of(LEADS, rng),
         "ground": _one_of(where, rng),
         "setting": _one_of(what, rng),
     }
+    if slots["lead"] == "there is" and len(first.figures) > 1:
+        slots["lead"] = "there are"
     if first.layout in LAYOUTS:
         slots["layout"] = _one_of(LAYOUTS[first.layout], rng)
     if scene.relation is not None:
@@ -154,11 +156,6 @@ def _noun(group: Group, rng: np.random.Generator) -> str:
     usual, *others = NOUNS[group.kind]
     noun = _one_of(tuple(others), rng) if others and rng.random() > FIRST_NOUN_SHARE else usual
     return f"{group.colour} {noun[len(group.figures) > 1]}"
-
-
-def _lead(first: Group, rng: np.random.Generator) -> str:
-    lead = _one_of(LEADS, rng)
-    return "there are" if lead == "there is" and len(first.figures) > 1 else lead
 
 
 def _relation(relation: str, rng: np.random.Generator) -> str:

@@ -5,12 +5,10 @@ from math import cos, radians, sin
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from limner.shapes.backgrounds import RGB, paint_background
+from limner.shapes.backgrounds import PAINTERS, RGB
 from limner.shapes.figures import FIGURES, Loop
 from limner.shapes.scene import COLOURS, Figure, Group, Scene
-from limner.typing import Float
-
-Array = np.ndarray
+from limner.typing import Array, Float
 
 OVERSAMPLING = 2  # drawn this much larger, for smooth edges
 BORDER = 0.06  # painted around the picture, so that a tilted one has no empty corners
@@ -30,7 +28,7 @@ def paint(scene: Scene, size: int, rng: np.random.Generator) -> Image.Image:
     (64, 64)
     """
     side = round(size * OVERSAMPLING * (1 + 2 * BORDER))
-    canvas = paint_background(scene.background, side, rng)
+    canvas = PAINTERS[scene.background](side, rng)
     for group in reversed(scene.groups):  # the first one may be inside the second
         _draw_group(canvas, group, size * OVERSAMPLING, rng)
     return _photograph(canvas, scene.tilt, size, rng)

@@ -124,7 +124,9 @@ def _pair(rng: np.random.Generator, looks: list[Look]) -> Arranged:
         Group(*look, size, "alone", (figure,))
         for look, size, figure in zip(looks, sizes, figures, strict=False)
     ]
-    return _either_order(rng, groups, vertical)
+    if rng.random() < 0.5:  # captions begin with the first group more often
+        return tuple(groups), "above" if vertical else "left"
+    return tuple(reversed(groups)), "below" if vertical else "right"
 
 
 def _nested(rng: np.random.Generator, looks: list[Look]) -> Arranged:
@@ -163,13 +165,6 @@ def _crowd(rng: np.random.Generator, looks: list[Look]) -> Arranged:
 
 
 _ARRANGERS = {"alone": _alone, "pair": _pair, "nested": _nested, "row": _row, "crowd": _crowd}
-
-
-def _either_order(rng: np.random.Generator, groups: list[Group], vertical: bool) -> Arranged:
-    """Name either group first: captions begin with it more often."""
-    if rng.random() < 0.5:
-        return tuple(groups), "above" if vertical else "left"
-    return tuple(reversed(groups)), "below" if vertical else "right"
 
 
 def _line(rng: np.random.Generator, radii: list[float], vertical: bool) -> tuple[Figure, ...]:
