@@ -15,7 +15,7 @@ from limner.backbones.info import made_ready_otherwise, same_backbone
 from limner.backbones.open_backbone import open_backbone
 from limner.backbones.torch_networks import is_torch_name
 from limner.checkpoint import Checkpoint, load_checkpoint
-from limner.decoding import DecodingConfig, decode
+from limner.decoding import NO_CAPTION, DecodingConfig, decode
 from limner.engine.numpy import fast_decoder
 from limner.errors import InputError
 from limner.images.images import Source, load_image, source_name
@@ -164,10 +164,7 @@ class Captioner:
             for picture, row in batch:
                 found = row if isinstance(row, InputError) else next(captions)
                 if not found:
-                    found = InputError(
-                        f"{source_name(picture)}: no caption has all that was asked for; ask for "
-                        "fewer forced words, or a smaller min_length"
-                    )
+                    found = InputError(f"{source_name(picture)}: {NO_CAPTION}")
                 yield picture, found
 
     def caption_features(
@@ -178,10 +175,7 @@ class Captioner:
     ) -> list[list[Caption]]:
         """The captions of pictures with these features; see `limner.decoding.decode`."""
         rng = how.new_rng() if rng is None else rng
-        try:
-            words, log_probs = decode(self.decoder, features, how, self.model.word_to_idx, rng)
-        except ValueError as error:
-            raise InputError(f"{error}; use another") from None
+        words, log_probs = decode(self.decoder, features, how, self.model.word_to_idx, rng)
         counts = (words != self.model.null).sum(axis=2)
         end = self.model.word_to_idx[END]
         return [

@@ -156,6 +156,7 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
         words, config = header.vocabulary, header.model
         kind = model_class(config.pop("kind", "rnn"))  # at first there was one kind
         input_dim = config.pop("input_dim")
+        _check_sizes({"input_dim": input_dim, **config}, tensors)
         model = kind.from_config(
             kind.config_type.from_values(config),
             {word: index for index, word in enumerate(words)},
@@ -165,15 +166,21 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
         if tuple(words[: len(SPECIAL)]) != SPECIAL:
             raise ValueError(f"the vocabulary does not begin with {' '.join(SPECIAL)}")
         for name, param in model.params.items():
+            if name not in tensors:
+                raise ValueError(f"no {name}")
             tensor = tensors.pop(name)
             if tensor.shape != param.shape:
                 raise ValueError(f"{name} is {tensor.shape}, expected {param.shape}")
+            if not np.isfinite(tensor).all():
+                raise ValueError(f"{name} has entries that are not finite")
             model.params[name] = tensor.astype(model.dtype)
         for name in STANDARDISATION:
             if name in tensors:
                 tensor = tensors.pop(name)
-                if tensor.shape != getattr(model, name).shape:
-                    raise ValueError(f"{name} is {tensor.shape}")
+                if tensor.shape != getattr(model, name).shape or not np.isfinite(tensor).all():
+                    raise ValueError(
+                        f"{name} is {tensor.shape}, or has entries that are no numbers"
+                    )
                 setattr(model, name, tensor.astype(model.dtype))
         parts = {n.removeprefix("pca/"): tensors.pop(n) for n in [*tensors] if n[:4] == "pca/"}
         projection = Projection.from_tensors(parts) if parts else None
@@ -185,6 +192,14 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
     return Checkpoint(model, info, tensors, projection)
 
 
+def _check_sizes(shape: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
+    """Refuse a model that is larger than the file, before memory is taken for it."""
+    largest = max((size for tensor in tensors.values() for size in tensor.shape), default=0)
+    for name, size in shape.items():
+        if isinstance(size, int) and size > max(largest, len(tensors)):
+            raise ValueError(f"{name} {size}, and no tensor is so large")
+
+
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     """The JSON header and all tensors of a safetensors file."""
     if not path.is_file():
@@ -193,7 +208,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {}).get("limner", "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError, OSError) as error:
+    except (SafetensorError, ValueError, OSError, RecursionError) as error:
         raise InputError(
             f"{path}: not a checkpoint, or a damaged one ({error}); copy it again or train again"
         ) from None

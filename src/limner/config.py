@@ -59,10 +59,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 msgspec.structs.force_setattr(self, name, msgspec.convert(plain, annotation))
             except msgspec.ValidationError:
                 raise _misfit(name, value, annotation) from None
-        defaults = {field.name: field.default for field in msgspec.structs.fields(self)}
+        changed = self.set_fields()
         for applies, names, condition in self.without_effect():
             for name in names if applies else ():
-                if getattr(self, name) != defaults[name]:
+                if name in changed:
                     raise ValueError(f"{name} has no effect with {condition}: leave it out")
 
     @classmethod

@@ -20,7 +20,7 @@ import numpy as np
 
 from limner.typing import Array, Float
 
-Config = dict[str, Any]
+CourseConfig = dict[str, Any]
 Settings = dict[str, Array]
 Memory = dict[str, Array]
 
@@ -169,8 +169,8 @@ def _constants(settings: dict[str, float], t: int) -> dict[str, float]:
 
 
 def _course_step(
-    update_rule: str, w: Array, dw: Array, config: Config | None
-) -> tuple[Array, Config]:
+    update_rule: str, w: Array, dw: Array, config: CourseConfig | None
+) -> tuple[Array, CourseConfig]:
     """A step in the course's form: what `update` changes in place is copied first."""
     config = {} if config is None else config
     rule = RULES[update_rule]
@@ -188,8 +188,8 @@ def _course_step(
 
 
 def sgd(
-    w: Float[Array, "*S"], dw: Float[Array, "*S"], config: Config | None = None
-) -> tuple[Float[Array, "*S"], Config]:
+    w: Float[Array, "*S"], dw: Float[Array, "*S"], config: CourseConfig | None = None
+) -> tuple[Float[Array, "*S"], CourseConfig]:
     """Stochastic gradient descent: `next_w = w - learning_rate * dw`.
 
     Config:
@@ -203,8 +203,8 @@ def sgd(
 
 
 def sgd_momentum(
-    w: Float[Array, "*S"], dw: Float[Array, "*S"], config: Config | None = None
-) -> tuple[Float[Array, "*S"], Config]:
+    w: Float[Array, "*S"], dw: Float[Array, "*S"], config: CourseConfig | None = None
+) -> tuple[Float[Array, "*S"], CourseConfig]:
     """SGD with momentum: `v = momentum * v - learning_rate * dw;  next_w = w + v`.
 
     Config:
@@ -218,8 +218,8 @@ def sgd_momentum(
 
 
 def rmsprop(
-    w: Float[Array, "*S"], dw: Float[Array, "*S"], config: Config | None = None
-) -> tuple[Float[Array, "*S"], Config]:
+    w: Float[Array, "*S"], dw: Float[Array, "*S"], config: CourseConfig | None = None
+) -> tuple[Float[Array, "*S"], CourseConfig]:
     """Steps divided by a moving root mean square of the gradients.
 
         cache = decay_rate * cache + (1 - decay_rate) * dw^2
@@ -237,8 +237,8 @@ def rmsprop(
 
 
 def adam(
-    w: Float[Array, "*S"], dw: Float[Array, "*S"], config: Config | None = None
-) -> tuple[Float[Array, "*S"], Config]:
+    w: Float[Array, "*S"], dw: Float[Array, "*S"], config: CourseConfig | None = None
+) -> tuple[Float[Array, "*S"], CourseConfig]:
     """Adam: steps by moving averages of the gradient and of its square, bias corrected.
 
         t = t + 1
@@ -260,8 +260,8 @@ def adam(
 
 
 def adamw(
-    w: Float[Array, "*S"], dw: Float[Array, "*S"], config: Config | None = None
-) -> tuple[Float[Array, "*S"], Config]:
+    w: Float[Array, "*S"], dw: Float[Array, "*S"], config: CourseConfig | None = None
+) -> tuple[Float[Array, "*S"], CourseConfig]:
     """Adam, and apart from it the weights shrink: `w = w - learning_rate * weight_decay * w` first.
 
     Config:

@@ -1,5 +1,7 @@
 """The course's solver trains by what the student has written, and says so."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,8 +9,9 @@ import limner
 from cs682.captioning_solver import CaptioningSolver
 from cs682.classifiers.rnn import CaptioningRNN
 from limner.engine import NumpyEngine
-from limner.layers import cells
-from limner.training.course import NOTICE
+from limner.layers import SoftTargets, cells
+from limner.models import Batch
+from limner.training.course import FASTER, NOTICE, CourseEngine
 
 WORDS = {"<NULL>": 0, "<START>": 1, "<END>": 2, "cat": 3, "dog": 4}
 DATA = {
@@ -30,7 +33,7 @@ def trained(model_class=CaptioningRNN, solver=CaptioningSolver, **options):
 
 def test_it_says_that_the_reference_trains(capsys):
     losses = trained()
-    assert capsys.readouterr().out.splitlines()[0] == NOTICE
+    assert capsys.readouterr().out.splitlines()[0] == f"{NOTICE}{FASTER}."
     assert losses == pytest.approx(trained(engine=NumpyEngine))
     assert NOTICE not in capsys.readouterr().out
     trained(verbose=False)
@@ -74,3 +77,31 @@ def test_a_subclass_that_overrides_loss_trains_in_limner_too():
     assert trained(Mine, limner.CaptioningSolver, verbose=False) == pytest.approx(
         [2 * loss for loss in plain]
     )
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"weights": np.array([3.0, -1.0])},
+        {"inputs": np.array([[1, 4], [1, 3]])},
+        {"soft_targets": SoftTargets(np.full((2, 2, 1), 4), np.full((2, 2, 1), 0.5))},
+    ],
+    ids=lambda extra: next(iter(extra)),
+)
+def test_what_the_course_does_not_know_is_trained_all_the_same(extra):
+    model = CaptioningRNN(WORDS, 3, 4, 5, "lstm", np.float64, rng=np.random.default_rng(0))
+    batch = Batch(DATA["train_features"], DATA["train_captions"], **extra)
+    loss, _ = CourseEngine(model).loss_and_grads(batch)
+    assert loss == pytest.approx(float(model.loss(batch)[0]))
+    assert loss != pytest.approx(float(model.loss(replace(batch, **dict.fromkeys(extra)))[0]))
+
+
+def test_dropout_with_the_courses_signature_is_refused():
+    class Mine(CaptioningRNN):
+        def loss(self, features, captions):
+            return super().loss(features, captions)
+
+    assert len(trained(Mine, verbose=False)) == 8
+    using = limner.engine.Regularization({"output": 0.5})
+    with pytest.raises(ValueError, match=r"Mine\.loss: expected the arguments"):
+        trained(Mine, regularization=using, verbose=False)

@@ -21,7 +21,7 @@ from limner.decoding import GREEDY, Decoding, DecodingConfig
         ),
         (
             {"beam_size": 1, "forced": ("a",), "length_penalty": 0.0},
-            "beam search, 1 beams, no_repeat_ngram 2, forced ('a',)",
+            "beam search, 1 beam, no_repeat_ngram 2, forced ('a',)",
         ),
         (
             {"groups": 3, "say_unk": True, "diversity": 2},

@@ -41,11 +41,31 @@ def test_forced_words_and_groups_reach_the_search():
 
 @pytest.mark.parametrize(
     ("word", "message"),
-    [("three", "the model does not know"), ("<START>", "never said"), ("<END>", "never said")],
+    [
+        ("three", "the model does not know"),
+        ("<START>", "no caption has"),
+        ("<END>", "no caption has"),
+    ],
 )
 def test_words_that_cannot_be_forced(word, message):
     with pytest.raises(ValueError, match=message):
         run(GREEDY.changed(forced=(word,)))
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [("three", "the model does not know"), ("<START>", "cannot be"), ("<END>", "cannot be")],
+)
+def test_words_that_cannot_be_forbidden(word, message):
+    with pytest.raises(ValueError, match=message):
+        run(GREEDY.changed(forbidden=(word,)))
+
+
+def test_the_seed_decides_what_is_drawn():
+    how = GREEDY.changed(temperature=1.0, n_best=5)
+    drawn = [run(how.changed(seed=seed))[0] for seed in (1, 2, 1)]
+    assert (drawn[0] != drawn[1]).any()
+    np.testing.assert_array_equal(drawn[0], drawn[2])
 
 
 def test_more_captions_than_beams_widen_the_beam():

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from limner.decoding import GREEDY, decode
+from limner.engine import NumpyEngine
 from limner.engine.numpy.engine import draw_mask
 from limner.gradcheck import eval_numerical_gradient, rel_error
-from limner.layers import rnn_forward, temporal_affine_forward, word_embedding_forward
+from limner.layers import SoftTargets, rnn_forward, temporal_affine_forward, word_embedding_forward
 from limner.layers.cells import CELLS
 from limner.models import Batch, CaptioningRNN, RNNConfig
 
@@ -14,6 +15,10 @@ WORDS = {"<NULL>": 0, "<START>": 1, "<END>": 2, "<UNK>": 3, "cat": 4, "dog": 5}
 
 def small_model(cell_type, dtype=np.float64, words=WORDS, seed=0):
     return CaptioningRNN(words, 4, 5, 6, cell_type, dtype, rng=np.random.default_rng(seed))
+
+
+def soft_targets(tokens=3, K=2):
+    return SoftTargets(np.full((1, 2, 2), tokens), np.full((1, 2, K), 0.25))
 
 
 @pytest.mark.parametrize(
@@ -197,6 +202,28 @@ def test_a_caption_never_says_unk(rng):
 def test_shapes_that_do_not_fit(features, captions, message):
     with pytest.raises(ValueError, match=message):
         small_model("rnn").loss(np.zeros(features), np.ones(captions, int))
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"inputs": np.array([[1, -1]])}, "inputs: token ids -1 to 1, expected 0 to 3"),
+        ({"inputs": np.array([[1, 4]])}, "inputs: token ids 1 to 4"),
+        ({"inputs": np.array([[1]])}, r"inputs: expected \(1, 2\)"),
+        ({"soft_targets": soft_targets(tokens=-1)}, "soft_targets: token ids -1 to -1"),
+        ({"soft_targets": soft_targets(tokens=4)}, "soft_targets: token ids 4 to 4"),
+        ({"soft_targets": soft_targets(K=1)}, r"soft_targets.probs: expected \(1, 2, 2\)"),
+        ({"image_idxs": np.array([1])}, "image_idxs: expected 0 to 0"),
+        ({"image_idxs": np.array([-1])}, "image_idxs: expected 0 to 0"),
+        ({"weights": np.ones(2)}, r"weights: expected \(1,\)"),
+    ],
+)
+@pytest.mark.parametrize("reference", [True, False])
+def test_parts_of_a_batch_that_do_not_fit(parts, message, reference, rng):
+    words = {"<NULL>": 0, "<START>": 1, "<END>": 2, "cat": 3}
+    engine = NumpyEngine(CaptioningRNN(words, 2, 3, 4, rng=rng), reference=reference)
+    with pytest.raises(ValueError, match=message):
+        engine.loss_and_grads(Batch(np.ones((1, 2)), np.array([[1, 3, 2]]), **parts))
 
 
 def test_captions_that_are_no_words():

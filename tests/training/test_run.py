@@ -564,7 +564,7 @@ def test_parameters_that_are_no_numbers_are_not_kept(dataset, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("hiden_dim = 5", "hiden_dim: no such setting; docs/training.md has the settings"),
+        ("hiden_dim = 5", "hiden_dim: no such setting; there are model,"),
         ('hidden_dim = "5"', "hidden_dim 5: expected a whole number from 1"),
         ("hidden_dim = 0", "hidden_dim 0: expected a whole number from 1"),
         ("learning_rate = nan", "learning_rate nan: expected a number above 0"),
@@ -576,10 +576,10 @@ def test_parameters_that_are_no_numbers_are_not_kept(dataset, tmp_path):
         ('model = "attention"\ncell_type = "gru"', "cell_type has no effect with model attention"),
         ("place_dim = 5", "place_dim has no effect with model rnn"),
         ("distillation = 0.7", "distillation has no effect with no teachers"),
-        ("average = 5\nepochs = 3", "average 5: expected 0, or 2 to all 3 epochs"),
+        ("average = 5\nepochs = 3", "average 5: expected 0, or from 2 to the 3 of the training"),
         ("warmup = 0.1", "warmup has no effect with schedule epochs: leave it out"),
         ("critical_bleu = 2.0", "critical_bleu has no effect with critical_epochs 0"),
-        ("average = 1", "average 1: expected 0, or 2 to all 10 epochs"),
+        ("average = 1", "average 1: expected 0, or from 2 to the 10 of the training"),
         ('teachers = ["a"]\nscheduled_sampling = 0.5', "does not go with teachers"),
         ("hidden_dim = ", "settings.toml: "),
         ("# \udce9", "settings.toml: "),

@@ -63,6 +63,15 @@ def test_the_batch(rng, monkeypatch):
     assert batch.weights[8:].tolist() == [0.25, 0.25]
 
 
+def test_the_share_of_peoples_captions(rng, monkeypatch):
+    monkeypatch.undo()
+    model = CaptioningRNN(WORDS, 3, 8, 8, rng=rng)
+    captions = np.repeat(CAPTIONS, 500, axis=0)
+    split = Split(captions, np.arange(1000) % 2, np.eye(2, 3, dtype=np.float32), ("a", "b"))
+    batch = batch_of(SelfCritical(REFERENCES, WORDS, samples=2), model, split, rng)
+    assert len(batch.captions) - 4 == pytest.approx(1000 * scst.SHARE, rel=0.15)
+
+
 def test_the_gradient_is_that_of_the_expected_reward(rng):
     """On average over drawings; the expectation is a sum over every caption of two words."""
     words = {word: i for word, i in WORDS.items() if i < 6}

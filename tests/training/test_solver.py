@@ -122,7 +122,32 @@ def test_a_schedule_and_phases_that_begin_anew(split, recorded):
     assert two.phase is phases[2]
     assert recorded.rates == pytest.approx([0.1, 0.05, 0.4, 0.3, 0.2, 0.1])
     with pytest.raises(ValueError, match="phases: expected one or more"):
-        Solver(new_model(), split, [])
+        Solver(new_model(), split, [], engine=recorded)
+    for wrong, message in (
+        ({"batch_size": 0}, "batch_size 0"),
+        ({"print_every": 0}, "print_every 0"),
+        ({"lr_decay": 0.5, "schedule": progress}, "lr_decay 0.5 has no effect with a schedule"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Solver(new_model(), split, phases, engine=recorded, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("solver/order", np.array([0.5] * 9)),
+        ("solver/order", np.array([0, 1, 2, 3, 4, 5, 6, 7, 99])),
+        ("solver/order", np.array([0, 1])),
+        ("solver/loss_history", np.array([1.0, np.nan])),
+        ("solver/loss_history", np.array(1.0)),
+    ],
+)
+def test_a_damaged_state_is_refused(split, name, wrong):
+    whole = solver(split, shuffle=True, rng=np.random.default_rng(0))
+    whole.train()
+    tensors, rng = whole.state()
+    with pytest.raises(ValueError, match=r"losses|order"):
+        solver(split, shuffle=True).restore({**tensors, name: wrong}, rng)
 
 
 def test_seeded_scheduled_sampling_repeats(split, recorded):

@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import pairwise
 from typing import Annotated
 
 import typer
@@ -76,6 +77,9 @@ def main(arguments: list[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may be no text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        for before, given in pairwise(["limner", *arguments]):
+            if not given:
+                raise InputError(f"{before}: an empty text follows; give a value, or leave it out")
         arguments = ["--debug"] * debug + [a for a in arguments if a != "--debug"]
         status = app_for(arguments)(arguments, prog_name="limner", standalone_mode=False)
         sys.stdout.flush()

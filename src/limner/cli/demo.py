@@ -11,7 +11,7 @@ from limner.captioner import Captioner
 from limner.cli.console import progress_bar, say, staged_bar
 from limner.cli.options import struct_options
 from limner.cli.stages import report_run, train_with_progress
-from limner.config import MANY, MAX_SEED, Config
+from limner.config import MANY, Config, Seed
 from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import prepare
 from limner.errors import InputError
@@ -30,9 +30,7 @@ class DemoConfig(Config, frozen=True, kw_only=True):
         ),
     ] = 2000
     epochs: Annotated[int, Meta(ge=1, le=MANY, description="Passes over the captions.")] = 12
-    seed: Annotated[
-        int, Meta(ge=0, le=MAX_SEED, description="Random seed for drawing and training.")
-    ] = 0
+    seed: Annotated[Seed, Meta(description="Random seed for drawing and training.")] = 0
 
 
 @struct_options

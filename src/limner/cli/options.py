@@ -77,6 +77,11 @@ class Field:
         facts = [limits] * bool(limits and choices) + [f"default: {default}"] * shown
         return " ".join([meta.description or "", *([f"[{'; '.join(facts)}]"] if facts else [])])
 
+    def without_limits(self) -> "Field":
+        """The same without limits and default: each struct that has the field has its own."""
+        kind, meta = meta_of(self.annotation)
+        return Field(self.name, Annotated[kind, msgspec.Meta(description=meta.description)])
+
     def parameter(self, negatable: bool) -> inspect.Parameter:
         """What typer makes the option of, or the argument; unset it is None.
 
@@ -141,7 +146,9 @@ class Given:
             for field in msgspec.structs.fields(struct):
                 kind = annotations(struct)[field.name]
                 one = Field(field.name, kind, field.default, field.required)
-                known.setdefault(field.name, one)
+                same = known.setdefault(field.name, one)
+                if (same.annotation, same.default) != (one.annotation, one.default):
+                    known[field.name] = same.without_limits()
         known |= {name: Field(name, annotation) for name, annotation in others.items()}
         self.fields = [one for one in known.values() if one.annotation is not None]
 

@@ -7,7 +7,7 @@ are not asked for any more.
 from limner.decoding.beam import beam_search
 from limner.decoding.config import GREEDY, DecodingConfig
 from limner.decoding.constraints import Constraints
-from limner.decoding.decode import decode
+from limner.decoding.decode import NO_CAPTION, decode
 from limner.decoding.decoder import BigramDecoder, Decoder, State
 from limner.decoding.sampling import greedy, sample
 
@@ -16,6 +16,7 @@ Decoding = DecodingConfig
 
 __all__ = [
     "GREEDY",
+    "NO_CAPTION",
     "BigramDecoder",
     "Constraints",
     "Decoder",

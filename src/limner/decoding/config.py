@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from limner.config import MANY, MAX_SEED, Config
+from limner.config import MANY, Config, Seed
 
 MOST = 10_000
 """Words, beams and captions: with more, memory or patience ends first."""
@@ -93,7 +93,7 @@ class DecodingConfig(Config, frozen=True, kw_only=True):
             gt=0, le=1, description="Sample from the most likely words of this total probability."
         ),
     ] = 1.0
-    seed: Annotated[int, Meta(ge=0, le=MAX_SEED, description="Random seed for sampling.")] = 0
+    seed: Annotated[Seed, Meta(description="Random seed for sampling.")] = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -144,7 +144,8 @@ class DecodingConfig(Config, frozen=True, kw_only=True):
         if self.temperature is not None:
             way = f"drawn, temperature {self.temperature}"
         else:
-            way = "greedy" if self.greedy else f"beam search, {self.beams} beams"
+            beams = f"{self.beams} beam{'s' if self.beams > 1 else ''}"
+            way = "greedy" if self.greedy else f"beam search, {beams}"
         idle = {name for applies, names, _ in self.without_effect() if applies for name in names}
         others = [
             f"{field.name} {getattr(self, field.name)}"

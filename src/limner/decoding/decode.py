@@ -12,12 +12,17 @@ from limner.decoding.config import DecodingConfig
 from limner.decoding.constraints import Constraints
 from limner.decoding.decoder import Decoder
 from limner.decoding.sampling import greedy, sample
+from limner.errors import InputError
 from limner.randomness import Random
 from limner.typing import Array, Float, Int
-from limner.vocabulary import END, NULL, START, UNK
+from limner.vocabulary import END, NULL, SPECIAL, START, UNK
 
 CHARACTERS = 6
 """What a word counts, where lengths are given in words and the vocabulary is of characters."""
+
+NO_CAPTION = (
+    "no caption has all that was asked for; ask for fewer forced words, or a smaller min_length"
+)
 
 
 def decode(
@@ -41,8 +46,8 @@ def decode(
         (N, n), -inf where there are not so many.
 
     Raises:
-        ValueError: for a forced word that the vocabulary does not have, or that captions never
-            have.
+        InputError: for a forced or forbidden word that the vocabulary does not have, or that
+            captions never have.
 
     >>> from limner.decoding import BigramDecoder
     >>> words = {"<NULL>": 0, "<START>": 1, "a": 2, "<END>": 3}
@@ -89,16 +94,20 @@ def caption_constraints(
     """The constraints on captions in a vocabulary, and the ids of the forced words.
 
     Raises:
-        ValueError: as `decode`.
+        InputError: for a forced or forbidden word that the vocabulary does not have, or that
+            captions never have.
     """
     ids = word_to_idx
-    unknown = [word for word in how.forced if word not in ids]
-    if unknown:
-        raise ValueError(f"{unknown[0]!r}: the model does not know this word")
+    for word in (*how.forced, *how.forbidden):
+        if word not in ids:
+            raise InputError(f"{word!r}: the model does not know this word; leave it out")
+    for word in how.forbidden:
+        if word in SPECIAL:
+            raise InputError(f"{word!r} cannot be forbidden: leave it out")
     never = [NULL, START, *([] if how.say_unk else [UNK]), *how.forbidden]
     silent = [word for word in how.forced if word in never or word == END]
     if silent:
-        raise ValueError(f"{silent[0]!r}: a word that is never said, and cannot be forced")
+        raise InputError(f"{silent[0]!r}: no caption has this word; leave it out")
     unit = CHARACTERS if " " in ids else 1
     constraints = Constraints(
         ids[START],

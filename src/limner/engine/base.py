@@ -21,11 +21,22 @@ class Regularization:
         clip_norm: gradients are scaled down so that their norm, over all parameters, is at most
             this; None leaves them. Source: R. Pascanu et al., "On the difficulty of training
             recurrent neural networks", ICML 2013.
+
+    Raises:
+        ValueError: for a rate or a smoothing outside 0 <= x < 1, or a norm that is not above 0.
     """
 
     dropout: Mapping[str, float] = field(default_factory=dict)
     label_smoothing: float = 0.0
     clip_norm: float | None = None
+
+    def __post_init__(self) -> None:
+        rates = {f"dropout at {site}": rate for site, rate in self.dropout.items()}
+        for name, share in {**rates, "label_smoothing": self.label_smoothing}.items():
+            if not 0 <= share < 1:
+                raise ValueError(f"{name} {share}: expected a number from 0, below 1")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise ValueError(f"clip_norm {self.clip_norm}: expected a number above 0, or None")
 
 
 @runtime_checkable

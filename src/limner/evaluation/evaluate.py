@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from limner.data.dataset import Dataset
-from limner.decoding import GREEDY, Decoder, DecodingConfig, decode
+from limner.decoding import GREEDY, NO_CAPTION, Decoder, DecodingConfig, decode
 from limner.engine.numpy import fast_decoder
 from limner.errors import InputError
 from limner.metrics import DocumentFrequency, Scores, tokenize
@@ -97,8 +97,11 @@ def evaluate(
         decoder: of the model; None takes its fast one.
 
     Raises:
-        InputError: if the features do not fit the model, or there are no references.
+        InputError: if the features do not fit the model, there are no references, or no caption has
+            all that was asked for.
     """
+    if how.n_best > 1:
+        raise InputError(f"n_best {how.n_best} has no effect on scores: leave it out")
     dataset = dataset.reading(model.reads_grid)
     name, part = dataset.split(split)
     if name not in dataset.references:
@@ -142,6 +145,8 @@ def caption_features(
     captions = []
     for first in range(0, len(features), batch_size):
         batch = np.asarray(features[first : first + batch_size])
-        words, _ = decode(decoder, batch, how, word_to_idx, rng)
+        words, log_probs = decode(decoder, batch, how, word_to_idx, rng)
+        if np.isneginf(log_probs[:, 0]).any():
+            raise InputError(NO_CAPTION)
         captions += [vocabulary.decode(row) for row in words[:, 0]]
     return captions

@@ -205,12 +205,16 @@ class CaptioningModel(WordModel):
         Raises:
             ValueError: if it does not.
         """
-        captions, V = batch.captions, len(self.word_to_idx)
-        if not 0 <= captions.min() <= captions.max() < V:
-            raise ValueError(
-                f"captions: token ids from {captions.min()} to {captions.max()}, "
-                f"expected 0 to {V - 1}"
-            )
+        V, soft = len(self.word_to_idx), batch.soft_targets
+        for name, tokens in (
+            ("captions", batch.captions),
+            ("inputs", batch.inputs),
+            ("soft_targets", soft and soft.tokens),
+        ):
+            if tokens is not None and not 0 <= tokens.min() <= tokens.max() < V:
+                raise ValueError(
+                    f"{name}: token ids {tokens.min()} to {tokens.max()}, expected 0 to {V - 1}"
+                )
         return self.standardize(batch.features)
 
     def standardize(self, features: Float[Array, "N *L D"]) -> Float[Array, "N *L D"]:

@@ -58,8 +58,10 @@ class Batch:
         if self.inputs is not None and self.inputs.shape != expected:
             raise _misfit("inputs", expected, captions, self.inputs)
         soft = self.soft_targets
-        if soft is not None and soft.tokens.shape[:2] != expected:
+        if soft is not None and (soft.tokens.shape[:2] != expected or soft.tokens.ndim != 3):
             raise _misfit("soft_targets", (*expected, "K"), captions, soft.tokens)
+        if soft is not None and soft.probs.shape != soft.tokens.shape:
+            raise _misfit("soft_targets.probs", soft.tokens.shape, captions, soft.probs)
         if self.weights is not None and self.weights.shape != (N,):
             raise _misfit("weights", (N,), captions, self.weights)
         if self.image_idxs is None:

@@ -2,8 +2,8 @@
 
     h0     = features W_proj + b_proj          the picture becomes the first hidden state
     x      = W_embed[captions[:, :-1]]         words in ...
-    h      = rnn, gru or lstm (x, h0)
-    h1     = rnn, gru or lstm (h, 0)           further layers, if any, read the one below
+    h      = cell(x, h0)                       one of `limner.layers.cells`
+    h1     = cell(h, 0)                        further layers, if any, read the one below
     scores = h W_vocab + b_vocab               ... scores of the next words out
     loss   = softmax against captions[:, 1:], `<NULL>` not counted
 
@@ -11,7 +11,7 @@ With tied weights W_vocab is the transpose of W_embed. Dropout, in training, sta
 picture's projection, on the word vectors and before the scores.
 
 Shapes: N captions of M pictures, T words, D features, W word vector, H hidden, V vocabulary;
-m = 1 (rnn), 3 (gru) or 4 (lstm).
+m gates, as the cell has.
 Source: O. Vinyals et al., "Show and tell: a neural image caption generator", CVPR 2015; here the
 features set the first hidden state, as in the course. Tied weights: O. Press and L. Wolf, "Using
 the output embedding to improve language models", EACL 2017.
@@ -62,7 +62,7 @@ class RNNConfig(ModelConfig, frozen=True, kw_only=True, tag="rnn", tag_field="ki
         super().__post_init__()
         if self.tied and self.wordvec_dim != self.hidden_dim:
             raise ValueError(
-                f"tied weights: wordvec_dim {self.wordvec_dim} must be hidden_dim {self.hidden_dim}"
+                f"tied: wordvec_dim {self.wordvec_dim} must be hidden_dim {self.hidden_dim}"
             )
 
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:

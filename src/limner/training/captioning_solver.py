@@ -5,7 +5,7 @@ from inspect import signature
 from typing import Any
 
 from limner.data.dataset import Split
-from limner.engine import Regularization
+from limner.engine import EngineFactory, NumpyEngine, Regularization
 from limner.models import CaptioningModel
 from limner.training.objectives import Likelihood
 from limner.training.solver import Phase, Solver
@@ -22,6 +22,7 @@ class CaptioningSolver(Solver):
         optim_config: the rule's settings, e.g. `{"learning_rate": 1e-3}`.
         num_epochs: an epoch is `max(M // batch_size, 1)` steps.
         regularization: dropout, label smoothing, clipping.
+        engine: makes the engine that trains.
         options: see `Solver`.
 
     Raises:
@@ -57,6 +58,7 @@ class CaptioningSolver(Solver):
         verbose: bool = True,
         *,
         regularization: Regularization | None = None,
+        engine: EngineFactory = NumpyEngine,
         **options: Any,
     ) -> None:
         split = data if isinstance(data, Split) else Split.from_course(data, "train")
@@ -73,5 +75,6 @@ class CaptioningSolver(Solver):
             batch_size=batch_size,
             print_every=print_every,
             verbose=verbose,
+            engine=engine,
             **options,
         )

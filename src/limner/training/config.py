@@ -15,12 +15,12 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from limner.config import MANY, MAX_SEED, Config, annotations
+from limner.config import MANY, Config, Seed, annotations
 from limner.data.dataset import Dataset
 from limner.engine import Regularization
 from limner.errors import InputError
 from limner.evaluation.evaluate import check_features
-from limner.models import MODELS, CaptioningModel, ModelConfig, RNNConfig, model_class
+from limner.models import MODELS, Batch, CaptioningModel, ModelConfig, RNNConfig, model_class
 from limner.training.schedules import SCHEDULES
 from limner.typing import Array, Float
 
@@ -94,9 +94,7 @@ class TrainConfig(Config, frozen=True, kw_only=True):
     average: Annotated[
         Count, Meta(description="Last epochs whose mean parameters are tried; 0 tries none.")
     ] = 0
-    seed: Annotated[
-        int, Meta(ge=0, le=MAX_SEED, description="Random seed for parameters and order.")
-    ] = 0
+    seed: Annotated[Seed, Meta(description="Random seed for parameters and order.")] = 0
     checkpoint_seconds: Annotated[
         Amount, Meta(description="Seconds between checkpoints within an epoch.")
     ] = 60.0
@@ -105,7 +103,9 @@ class TrainConfig(Config, frozen=True, kw_only=True):
         super().__post_init__()
         epochs = self.epochs + self.critical_epochs
         if self.average == 1 or self.average > epochs:
-            raise ValueError(f"average {self.average}: expected 0, or 2 to all {epochs} epochs")
+            raise ValueError(
+                f"average {self.average}: expected 0, or from 2 to the {epochs} of the training"
+            )
         if self.teachers and self.scheduled_sampling:
             raise ValueError(
                 "scheduled_sampling does not go with teachers, who answer after people's words: "
@@ -137,12 +137,9 @@ class TrainConfig(Config, frozen=True, kw_only=True):
         model = model_class(str(kind)).config_type
         own = {name: value for name, value in settings.items() if name in annotations(model)}
         others = {n: v for n, v in settings.items() if n not in own and n != "model"}
-        for name, default in model_settings().items():
-            if name in others and others.pop(name) != default:
+        for name, defaults in model_settings().items():
+            if name in others and others.pop(name) not in defaults:
                 raise ValueError(f"{name} has no effect with model {kind}: leave it out")
-        known = annotations(cls)
-        if unknown := [name for name in others if name not in known]:
-            raise ValueError(f"{unknown[0]}: no such setting")
         return cls.from_values({"model": model.from_values(own), **others})
 
     def to_flat(self) -> dict[str, Any]:
@@ -181,13 +178,13 @@ class TrainConfig(Config, frozen=True, kw_only=True):
         return lambda done: schedule(done, self.warmup)
 
 
-def model_settings() -> dict[str, Any]:
-    """The settings of all kinds of models, with their defaults."""
-    return {
-        field.name: field.default
-        for model in MODELS
-        for field in msgspec.structs.fields(model.config_type)
-    }
+def model_settings() -> dict[str, list[Any]]:
+    """The settings of all kinds of models, each with its defaults."""
+    defaults: dict[str, list[Any]] = {}
+    for model in MODELS:
+        for field in msgspec.structs.fields(model.config_type):
+            defaults.setdefault(field.name, []).append(field.default)
+    return defaults
 
 
 def read_config(path: Path | None, given: Mapping[str, Any] | None = None) -> TrainConfig:
@@ -205,7 +202,7 @@ def read_config(path: Path | None, given: Mapping[str, Any] | None = None) -> Tr
         return TrainConfig.from_flat({**settings, **(given or {})})
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); name a TOML file") from None
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise InputError(f"{path}: no TOML ({error}); docs/training.md has the settings") from None
     except ValueError as error:
         where = f"{path}: " if path else ""
@@ -222,6 +219,10 @@ def new_model(config: TrainConfig, dataset: Dataset, rng: np.random.Generator) -
     words, D = dataset.vocabulary.word_to_idx, dataset.input_dim
     model = config.model_type.from_config(config.model, words, D, rng)
     check_features(dataset, model)
+    grid = (1,) if model.reads_grid else ()
+    example = Batch(np.zeros((1, *grid, D)), np.zeros((1, 2), np.int32))
+    if sites := config.regularization.dropout.keys() - model.dropout_sites(example).keys():
+        raise InputError(f"dropout_{min(sites)} has no effect with this model: leave it out")
     if config.standardise:
         model.feature_mean, model.feature_std = _mean_and_std(dataset.splits["train"].features)
     return model

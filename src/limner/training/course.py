@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from limner.engine import EngineFactory, NumpyEngine
+from limner.engine.numpy.fast import has_fast_pass
 from limner.models import Batch, CaptioningRNN, Masks
 from limner.training.captioning_solver import CaptioningSolver as LimnerSolver
 from limner.typing import Array
 
-NOTICE = (
-    "Training by the layers in limner.layers and the model's own loss; "
-    "engine=limner.engine.NumpyEngine computes the same faster."
-)
+NOTICE = "Training by the layers in limner.layers and the model's own loss"
+FASTER = "; engine=limner.engine.NumpyEngine computes the same faster"
 
 
 class CourseEngine(NumpyEngine):
@@ -28,8 +27,10 @@ class CourseEngine(NumpyEngine):
     def reference_loss(
         self, batch: Batch, masks: Masks, label_smoothing: float
     ) -> tuple[np.floating, dict[str, Array]]:
-        """The course's call, where the batch has nothing that the course does not know."""
-        if not isinstance(self.model, CaptioningRNN) or masks or label_smoothing:
+        """The course's call, where there is nothing that the course does not know."""
+        extras = batch.weights, batch.inputs, batch.soft_targets
+        is_plain = not masks and not label_smoothing and all(one is None for one in extras)
+        if not isinstance(self.model, CaptioningRNN) or not is_plain:
             return super().reference_loss(batch, masks, label_smoothing)
         return self.model.loss(batch.features[batch.image_idxs], batch.captions)
 
@@ -45,4 +46,4 @@ class CaptioningSolver(LimnerSolver):
     def __init__(self, *args: Any, engine: EngineFactory = CourseEngine, **options: Any) -> None:
         super().__init__(*args, engine=engine, **options)
         if engine is CourseEngine and self.verbose:
-            print(NOTICE)
+            print(f"{NOTICE}{FASTER if has_fast_pass(self.model) else ''}.")

@@ -1,5 +1,6 @@
 """A training run: from settings and a dataset to the files of a run's folder (`folder.py`)."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -123,7 +124,7 @@ class TrainingRun:
             self.model,
             train,
             phases_of(config, self.dataset, soft_targets),
-            lr_decay=config.lr_decay,
+            lr_decay=config.lr_decay if config.schedule == "epochs" else 1.0,
             batch_size=config.batch_size,
             verbose=False,
             shuffle=True,
@@ -145,7 +146,11 @@ class TrainingRun:
         self._seconds_before = before.seconds
         try:
             self.solver.restore(state.state, before.rng)
-        except (KeyError, TypeError, ValueError) as error:
+            if not all(map(math.isfinite, before.best.values())):
+                raise ValueError("scores that are not numbers")
+            if self.solver.iteration != state.info.training["iteration"]:
+                raise ValueError(f"{self.solver.iteration} losses")
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise self._folder.damaged(error) from None
         self._history.cut(self.solver.iteration)
 

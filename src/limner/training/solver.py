@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from limner.data.dataset import Split
-from limner.engine import Engine, EngineFactory, NumpyEngine, Regularization
+from limner.engine import Engine, EngineFactory, Regularization
 from limner.models import CaptioningModel
 from limner.optim import checked_settings
 from limner.randomness import Random, global_if_none
@@ -55,8 +55,8 @@ class Solver:
         shuffle: True takes every caption once an epoch, in random order; False draws every
             minibatch anew, with replacement, as the course does.
         rng: where minibatches, dropout and all else are drawn from; None is NumPy's global state.
-        schedule: the share of a phase that is done -> a factor on the learning rate; it takes the
-            place of `lr_decay`.
+        schedule: the share of a phase that is done -> a factor on the learning rate, in place of
+            `lr_decay`.
         engine: makes the engine of every phase.
         on_step, on_epoch: called with the solver after every step, after every epoch.
 
@@ -68,7 +68,8 @@ class Solver:
         finished: set by a callback, ends the training early.
 
     Raises:
-        ValueError: for no phase, or an unknown rule or setting.
+        ValueError: for no phase, an unknown rule or setting, a size below 1, or `lr_decay` beside a
+            schedule.
     """
 
     def __init__(
@@ -84,12 +85,18 @@ class Solver:
         shuffle: bool = False,
         rng: Random | None = None,
         schedule: Callable[[float], float] | None = None,
-        engine: EngineFactory = NumpyEngine,
+        engine: EngineFactory,
         on_step: Callable[["Solver"], None] | None = None,
         on_epoch: Callable[["Solver"], None] | None = None,
     ) -> None:
         if not phases:
             raise ValueError("phases: expected one or more")
+        if min(batch_size, print_every) < 1:
+            raise ValueError(
+                f"batch_size {batch_size}, print_every {print_every}: expected 1 or more"
+            )
+        if schedule and lr_decay != 1:
+            raise ValueError(f"lr_decay {lr_decay} has no effect with a schedule: leave it out")
         self.model = model
         self.train_split = split
         self.phases = tuple(phases)
@@ -218,14 +225,19 @@ class Solver:
         """Go on where another solver's `state` was taken (the model's parameters come apart).
 
         Raises:
-            KeyError, ValueError: if some of it is missing or does not fit.
+            KeyError, ValueError, OverflowError: if some of it is missing or does not fit.
         """
-        self.loss_history = tensors["solver/loss_history"].tolist()
+        losses, order = tensors["solver/loss_history"], tensors["solver/order"]
+        M = len(self.train_split.captions)
+        if losses.ndim != 1 or not np.isfinite(losses).all():
+            raise ValueError("losses that are not numbers")
+        if order.size and not np.array_equal(np.sort(order), np.arange(M)):
+            raise ValueError(f"an order that is none of {M} captions")
+        self.loss_history, self._order = losses.tolist(), order.astype(np.intp)
         while self.iteration > self._last_step and self._number + 1 < len(self.phases):
             self._begin(self._number + 1)
         for _ in range(self.epoch - self._first_step // self.steps_per_epoch):
             self._learning_rate *= self.lr_decay
-        self._order = tensors["solver/order"]
         prefix = "optimizer/"
         self.engine.load_state_dict(
             {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}

@@ -83,8 +83,13 @@ class Teachers:
                 kept = SoftTargets(file.get_tensor("words"), file.get_tensor("shares"))
             if not kept.tokens.shape == kept.probs.shape == (M, T - 1, min(KEPT, V)):
                 raise ValueError(f"soft targets of shape {kept.tokens.shape}")
-            if not (0 <= kept.tokens.min() <= kept.tokens.max() < V and (kept.probs <= 1).all()):
-                raise ValueError("tokens or probabilities out of range")
+            totals = kept.probs.sum(axis=2)
+            if (kept.tokens.dtype.kind, kept.probs.dtype.kind) != ("i", "f"):
+                raise ValueError(f"{kept.tokens.dtype} tokens, {kept.probs.dtype} probabilities")
+            if not 0 <= kept.tokens.min() <= kept.tokens.max() < V:
+                raise ValueError("tokens that the vocabulary does not have")
+            if kept.probs.min() < 0 or not ((totals == 0) | (np.abs(totals - 1) < 1e-3)).all():
+                raise ValueError("probabilities whose sum is not 1")
         except (SafetensorError, ValueError, OSError) as error:
             raise InputError(
                 f"{self._file}: damaged ({error}); delete it, and --resume asks the teachers again"

@@ -13,6 +13,7 @@ from limner.engine import NumpyEngine, Regularization
 from limner.engine.numpy import scoring
 from limner.engine.numpy.cells import FAST_CELLS
 from limner.engine.numpy.engine import draw_mask
+from limner.engine.numpy.fast import has_fast_pass
 from limner.layers import SoftTargets
 from limner.models import Batch, CaptioningRNN
 from limner.optim import RULES
@@ -30,7 +31,7 @@ def new_model(cell_type, dtype=np.float64, V=9, D=4, W=5, H=6, seed=0):
 def assert_parity(model, batch, masks=None, label_smoothing=0.0):
     loss, grads = model.loss(batch, masks=masks or {}, label_smoothing=label_smoothing)
     engine = NumpyEngine(model, regularization=Regularization(label_smoothing=label_smoothing))
-    assert not engine.is_reference
+    assert has_fast_pass(model)
     fast_loss, fast_grads = engine.loss_and_grads(batch, masks or {})
     tolerance = TOLERANCE[model.dtype]
     np.testing.assert_allclose(fast_loss, loss, rtol=tolerance)
@@ -154,13 +155,64 @@ def engines(rule="adam", cell_type="lstm", dtype=np.float64, using=None):
 @pytest.mark.parametrize("rule", ["adamw", "sgd"])
 def test_regularized_steps_agree_with_the_reference(rule, rng):
     fast, plain = engines(rule, using=Regularization(DROPOUT, label_smoothing=0.1, clip_norm=0.5))
-    assert (fast.is_reference, plain.is_reference) == (False, True)
     for rate in (0.02, 0.03, 0.01):
         captions = rng.integers(9, size=(6, 7))
         batch = Batch(rng.standard_normal((2, 4)), captions, np.arange(6) % 2)
         assert fast.step(batch, rate) == pytest.approx(plain.step(batch, rate))
     for name, param in plain.params().items():
         np.testing.assert_allclose(fast.params()[name], param, rtol=0, atol=1e-9, err_msg=name)
+
+
+def test_a_reference_decodes_by_the_models_own_step(rng):
+    fast, plain = engines()
+    assert plain.decoder() is plain.model
+    assert fast.decoder() is not fast.model
+    assert copy.deepcopy(plain).decoder() is not plain.model
+    assert isinstance(pickle.loads(pickle.dumps(plain)).decoder(), CaptioningRNN)
+
+
+def test_a_loss_with_other_arguments_is_refused(rng):
+    class Mine(CaptioningRNN):
+        def loss(self, features, captions):
+            return 0.0, {}
+
+    model = Mine({"<NULL>": 0, "<START>": 1, "<END>": 2}, 4, 5, 6, rng=rng)
+    engine = NumpyEngine(model, "sgd")
+    with pytest.raises(ValueError, match=r"Mine\.loss: expected the arguments \(batch, \*, masks"):
+        engine.step(Batch(np.zeros((1, 4)), np.array([[1, 2]])), 0.1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"dropout": {"output": 1.0}}, "dropout at output 1.0: expected a number from 0, below 1"),
+        ({"dropout": {"output": -0.1}}, "dropout at output -0.1"),
+        ({"label_smoothing": 7.0}, "label_smoothing 7.0"),
+        ({"clip_norm": -1.0}, "clip_norm -1.0: expected a number above 0"),
+        ({"clip_norm": float("nan")}, "clip_norm nan"),
+    ],
+)
+def test_regularization_out_of_its_limits(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Regularization(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda state: state.pop("W_embed/m"), "no W_embed/m in the state"),
+        (lambda state: [state.pop(key) for key in [*state] if key != "t"], "in the state"),
+        (lambda state: state.update({"b/v": np.array(0.5)}), "b/v in the state of the update rule"),
+        (lambda state: state["b/v"].fill(np.nan), "b/v in the state of the update rule"),
+    ],
+)
+def test_a_damaged_state_is_refused(change, message, rng):
+    engine = NumpyEngine(new_model("rnn"), "adam")
+    engine.step(*batches_of(rng, 1), 0.1)
+    state = engine.state_dict()
+    change(state)
+    with pytest.raises(ValueError, match=message):
+        NumpyEngine(new_model("rnn"), "adam").load_state_dict(state)
 
 
 def test_scores_of_any_size_give_a_finite_loss(rng):
@@ -271,7 +323,7 @@ def test_bad_input():
     engine = NumpyEngine(new_model("rnn"))
     with pytest.raises(ValueError, match=r"features: expected \(N, D\) = \(N, 4\)"):
         engine.step(Batch(np.ones((2, 3)), np.ones((2, 4), dtype=int)), 0.01)
-    with pytest.raises(ValueError, match="captions: token ids from 1 to 9, expected 0 to 8"):
+    with pytest.raises(ValueError, match="captions: token ids 1 to 9, expected 0 to 8"):
         engine.step(Batch(np.ones((1, 4)), np.array([[1, 9, 2]])), 0.01)
     batch = Batch(np.ones((1, 4)), np.array([[1, 3, 2]]))
     wrong = NumpyEngine(new_model("rnn"), regularization=Regularization({"attention": 0.5}))

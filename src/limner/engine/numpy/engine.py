@@ -6,6 +6,7 @@ update   the rule, in place over one flat array of all parameters  (`limner.opti
 """
 
 from collections.abc import Mapping
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,8 @@ class NumpyEngine:
             what is changed in a layer or in a subclass is then what trains.
 
     Raises:
-        ValueError: for an unknown rule, a setting that the rule does not have, or a dropout rate
-            for a site that the model does not have.
+        ValueError: for an unknown rule, or a setting that the rule does not have; by `step`, for a
+            dropout rate at a site that the model does not have.
 
     >>> from limner.models import CaptioningRNN
     >>> words = {"<NULL>": 0, "<START>": 1, "<END>": 2, "cat": 3}
@@ -69,11 +70,6 @@ class NumpyEngine:
         self._adopt_params()
         self._reference = reference
         self._pass = None if reference else fast_pass(model, self._params, self._grads)
-
-    @property
-    def is_reference(self) -> bool:
-        """Whether the model's own `loss` trains."""
-        return self._pass is None
 
     def step(self, batch: Batch, learning_rate: float) -> float:
         """See `Engine.step`."""
@@ -120,14 +116,15 @@ class NumpyEngine:
             for name, flat in self._memory.items()
             for param, array in self._by_name(flat).items()
         }
+        steps = [int(value.item()) for key, value in state.items() if key.split("/")[-1] == "t"]
+        self._t = max(steps, default=0)
         missing = memory.keys() - state.keys()
-        if missing and len(missing) < len(memory):  # all of it is missing before the first step
+        if missing and (self._t or len(missing) < len(memory)):
             raise ValueError(f"no {min(missing)} in the state of the update rule")
-        for key, value in state.items():
-            if key in memory:
-                memory[key][:] = value
-            elif key.rpartition("/")[2] == "t":
-                self._t = int(value.item())
+        for key in memory.keys() & state.keys():
+            if state[key].shape != memory[key].shape or not np.isfinite(state[key]).all():
+                raise ValueError(f"{key} in the state of the update rule: {state[key].shape}")
+            memory[key][:] = state[key]
 
     def __reduce__(self) -> tuple[Any, ...]:
         """How to copy or pickle: a copy's parameters must be views of an array of its own."""
@@ -181,7 +178,19 @@ class NumpyEngine:
     def reference_loss(
         self, batch: Batch, masks: Masks, label_smoothing: float
     ) -> tuple[np.floating, dict[str, Array]]:
-        """What trains where there is no fast pass: the model's own loss and gradients."""
+        """What trains where there is no fast pass: the model's own loss and gradients.
+
+        Raises:
+            ValueError: if the model's `loss` has other arguments.
+        """
+        try:
+            signature(self.model.loss).bind(batch, masks=masks, label_smoothing=label_smoothing)
+        except TypeError:
+            raise ValueError(
+                f"{type(self.model).__name__}.loss: expected the arguments (batch, *, masks, "
+                "label_smoothing); cs682's CaptioningSolver trains a loss(features, captions), "
+                "without dropout, smoothing and other objectives than likelihood"
+            ) from None
         return self.model.loss(batch, masks=masks, label_smoothing=label_smoothing)
 
     def _clip(self, norm: float) -> None:

@@ -60,6 +60,11 @@ def _fast(model: WordModel) -> Fast | None:
     return FAST.get(type(model))
 
 
+def has_fast_pass(model: CaptioningModel) -> bool:
+    """Whether there is a fast pass for exactly this class of model, and for its cell."""
+    return _fast(model) is not None
+
+
 def fast_pass(
     model: CaptioningModel, params: dict[str, Array], grads: dict[str, Array]
 ) -> Pass | None:
