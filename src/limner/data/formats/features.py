@@ -1,4 +1,4 @@
-"""Features that somebody has already, with ids and captions: no pictures at all."""
+"""Features that somebody has already, with ids and captions: no images at all."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,14 +8,40 @@ import h5py
 import numpy as np
 
 from limner.data.blocks import blocks
-from limner.data.formats.encoding import read_text
+from limner.data.formats.caption_format import captions_beside
+from limner.data.formats.format import Candidate, Format, Request
+from limner.data.formats.source import Source
+from limner.data.formats.splits import read_names
 from limner.data.hdf5 import map_features
 from limner.errors import InputError
 from limner.typing import Array, Float
 
-ENDINGS = (".h5", ".hdf5", ".npy")
-
 ID_KEYS = ("ids", "image_ids", "filenames", "file_names", "names", "image_names", "images")
+
+
+class Features(Format):
+    """Features in HDF5 or .npy, and captions of any format that are named or stand beside them."""
+
+    name = "features"
+    title = "features in HDF5 or .npy, with ids and captions, and no pictures"
+    suffixes = (".h5", ".hdf5", ".npy")
+    needs_captions = True
+    one_file = True
+    ignored = ("images",)
+
+    def detect(self, file: Candidate) -> bool:
+        """As in `Format`."""
+        return file.suffix in self.suffixes
+
+    def read(self, request: Request, files: Sequence[Path]) -> Source:
+        """As in `Format`."""
+        [file] = files
+        features, ids = read_features(file)
+        captions, caption_files = captions_beside(request, file)
+        source = Source(request.path, self.name, f"the features of {file.name} with ")
+        source.root, source.feature_file = file.parent, file
+        source.features, source.feature_ids = features, ids
+        return captions.complete(source, caption_files, ids, request.split_files)
 
 
 def read_features(path: Path) -> tuple[Float[Array, "N *_ D"], tuple[str, ...]]:
@@ -32,21 +58,21 @@ def read_features(path: Path) -> tuple[Float[Array, "N *_ D"], tuple[str, ...]]:
     """
     features, ids = _from_npy(path) if path.suffix.lower() == ".npy" else _from_hdf5(path)
     _refuse_other_arrays(path, features)
-    beside = (path.with_suffix(".txt"), path.parent / "ids.txt")
-    file = next(filter(Path.is_file, beside), None)
-    if ids is None and file is None:
-        raise InputError(
-            f"{path}: no ids of its {len(features)} rows; expected an array `ids` in it, or "
-            f"{beside[0].name} beside it, an id a line"
-        )
-    if ids is None and file:
-        ids = [line.strip() for line in read_text(file).split("\n") if line.strip()]
-    ids = ids or []
+    place = path
+    if ids is None:
+        beside = (path.with_suffix(".txt"), path.parent / "ids.txt")
+        place = next(filter(Path.is_file, beside), path)
+        if place == path:
+            raise InputError(
+                f"{path}: no ids of its {len(features)} rows; expected an array `ids` in it, or "
+                f"{beside[0].name} beside it, an id a line"
+            )
+        ids = read_names(place)
     if len(ids) != len(features):
-        raise InputError(f"{file or path}: {len(ids)} ids for {len(features)} rows of features")
+        raise InputError(f"{place}: {len(ids)} ids for {len(features)} rows of features")
     if len(set(ids)) < len(ids):
         [(twice, _)] = Counter(ids).most_common(1)
-        raise InputError(f"{file or path}: the id {twice} stands there twice")
+        raise InputError(f"{place}: the id {twice} stands there twice")
     _refuse_nan(path, features, ids)
     return features, tuple(ids)
 

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from limner.data.formats.caption_file import CaptionFile
 from limner.data.formats.matching import Match, match_names
 from limner.data.formats.problems import Problems
 from limner.data.formats.source import Picture, Source
 from limner.data.formats.splits import read_split_files
-from limner.data.formats.tables import CaptionFile
 from limner.errors import InputError
 
 

@@ -3,18 +3,20 @@
 import os
 import posixpath
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from limner.data.formats.columns import CAPTION_COLUMNS, first_of
+from limner.data.formats.caption_file import CaptionFile
+from limner.data.formats.columns import COLUMNS, first_of
 from limner.data.formats.encoding import read_bytes
 from limner.data.formats.folder import can_be_listed, is_meant
+from limner.data.formats.format import Candidate, Format, Request
 from limner.data.formats.joining import join
-from limner.data.formats.json_captions import json_rows, parse_json
+from limner.data.formats.json_rows import caption_texts, parse_json
+from limner.data.formats.shards import expand, is_pattern
 from limner.data.formats.source import Member, Source
 from limner.data.formats.splits import split_of_file
-from limner.data.formats.tables import CaptionFile
 from limner.errors import InputError
 from limner.images.images import SUFFIXES
 
@@ -24,70 +26,69 @@ MOST = 1_000_000
 """Bytes of a member that are read as a caption."""
 
 
+class WebDataset(Format):
+    """Shards, of which memory holds the captions, and where the images are.
+
+    An image's id is its name in the shard; where two shards have a name in common, with the shard
+    before it.
+    """
+
+    name = "webdataset"
+    title = "WebDataset's tar shards"
+    suffixes = (".tar",)
+    ignored = ("captions", "images")
+
+    def detect(self, file: Candidate) -> bool:
+        """As in `Format`; a pattern of files is one of shards."""
+        return file.suffix == ".tar" or is_pattern(file.path)
+
+    def read(self, request: Request, files: Sequence[Path]) -> Source:
+        """As in `Format`."""
+        shards = expand(request.path) if is_pattern(request.path) else list(files)
+        if not shards:
+            raise InputError(f"{request.path}: no file of such a name")
+        root = Path(os.path.commonpath([shard.parent for shard in shards]))
+        written, images = CaptionFile(request.path), dict[str, Member]()
+        found: list[tuple[Member, list[str]]] = []
+        classes = 0
+        for shard in shards:
+            for sample in _samples(shard, written):
+                classes += sample.has_class
+                if sample.image:
+                    found.append((sample.image, _captions(sample, str(sample.image), written)))
+        unique = len({image.name for image, _ in found}) == len(found)
+        for image, texts in found:
+            shard, name = image.archive.relative_to(root), posixpath.normpath(image.name)
+            name = name if unique else f"{shard.with_suffix('').as_posix()}/{name}"
+            if name in images:
+                written.pass_over("", "names that stand twice", f"{shard} has {name} twice")
+                continue
+            images[name] = image
+            for text in texts:
+                written.add(name, text, str(image), _split_of(shard))
+        expected = "a.jpg and beside it a.txt, a.caption, or a.json with a caption"
+        if classes:
+            expected += (
+                f" (a .cls is the number of a class, not a sentence; {classes} pictures have one)"
+            )
+        written.checked(expected)
+        what = shards[0].name if len(shards) == 1 else f"{len(shards)} shards"
+        source = Source(request.path, self.name, f"WebDataset, {what}", root=root, files=shards)
+        return join(source, written, images, request.split_files, once=False)
+
+
 @dataclass
 class _Sample:
     """What stands under one key of a shard; `has_class` is whether there is a `.cls`."""
 
-    picture: Member | None = None
+    image: Member | None = None
     texts: dict[str, bytes] = field(default_factory=dict)
     has_class: bool = False
-
-
-def read_shards(
-    path: Path, shards: Sequence[Path], split_files: Mapping[str, Path] | None = None
-) -> Source:
-    """Captions, and where in the shards the pictures are: memory holds nothing else.
-
-    A picture's id is its name in the shard; where two shards have a name in common, with the shard
-    before it.
-
-    Args:
-        path: what was named on the command line.
-        shards: the tar files.
-        split_files: {split: file with a picture a line}.
-
-    Raises:
-        InputError: if a shard is compressed, or not one picture has a caption.
-    """
-    root = Path(os.path.commonpath([shard.parent for shard in shards]))
-    written, pictures = CaptionFile(path), dict[str, Member]()
-    found: list[tuple[Member, list[str]]] = []
-    classes = 0
-    for shard in shards:
-        for sample in _samples(shard, written):
-            classes += sample.has_class
-            if sample.picture:
-                found.append((sample.picture, _captions(sample, str(sample.picture), written)))
-    unique = len({picture.name for picture, _ in found}) == len(found)
-    for picture, texts in found:
-        shard, name = picture.archive.relative_to(root), posixpath.normpath(picture.name)
-        name = name if unique else f"{shard.with_suffix('').as_posix()}/{name}"
-        if name in pictures:
-            written.pass_over("", "names that stand twice", f"{shard} has {name} twice")
-            continue
-        pictures[name] = picture
-        for text in texts:
-            written.add(name, text, str(picture), _split_of(shard))
-    if not written.captions:
-        raise _no_captions(shards, written, classes)
-    what = shards[0].name if len(shards) == 1 else f"{len(shards)} shards"
-    source = Source(path, "webdataset", f"WebDataset, {what}", root=root, files=list(shards))
-    return join(source, written, pictures, split_files, once=False)
 
 
 def _split_of(shard: Path) -> str:
     """By the shard's name, or by the nearest folder: train-0000.tar, val/0000.tar."""
     return next(filter(None, map(split_of_file, reversed(shard.parts))), "")
-
-
-def _no_captions(shards: Sequence[Path], written: CaptionFile, classes: int) -> InputError:
-    why = "".join(f" ({problem})" for problem in written.problems[:1])
-    if classes:
-        why = f" (a .cls is the number of a class, not a sentence; {classes} pictures have one)"
-    return InputError(
-        f"{shards[0]}: no picture with a caption in it; expected a.jpg and beside it a.txt, "
-        f"a.caption, or a.json with a caption{why}"
-    )
 
 
 def _captions(sample: _Sample, place: str, written: CaptionFile) -> list[str]:
@@ -109,9 +110,8 @@ def _texts(ending: str, content: bytes, place: Path) -> list[str]:
     if ending != ".json" or not text.strip():
         return [line for line in text.splitlines() if line.strip()]
     found = parse_json(place, text)
-    key = first_of(CAPTION_COLUMNS, list(found)) if isinstance(found, dict) else None
-    rows = json_rows({place.name: found[key]}) if key else ()
-    return [caption for row in rows if isinstance(row, tuple) for caption in row[1]]
+    key = first_of(COLUMNS.caption, found) if isinstance(found, dict) else None
+    return (caption_texts(found[key]) or []) if key else []
 
 
 def _samples(shard: Path, written: CaptionFile) -> Iterable[_Sample]:
@@ -125,9 +125,9 @@ def _samples(shard: Path, written: CaptionFile) -> Iterable[_Sample]:
         if f".{ending}" in CAPTION_ENDINGS:
             sample.texts[f".{ending}"] = content
         elif f".{ending}" in SUFFIXES or (
-            posixpath.splitext(file.lower())[1] in SUFFIXES and not sample.picture
+            posixpath.splitext(file.lower())[1] in SUFFIXES and not sample.image
         ):
-            sample.picture = Member(shard, info.name, info.offset_data, info.size)
+            sample.image = Member(shard, info.name, info.offset_data, info.size)
         sample.has_class |= ending == "cls"
     return samples.values()
 
