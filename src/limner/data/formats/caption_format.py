@@ -3,6 +3,7 @@
 import posixpath
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,8 +11,9 @@ from limner.data.formats.caption_file import CaptionFile
 from limner.data.formats.folder import list_folder
 from limner.data.formats.format import Format, Request
 from limner.data.formats.joining import join
+from limner.data.formats.matching import match_names
 from limner.data.formats.source import Picture, Source
-from limner.data.formats.splits import by_split, split_name
+from limner.data.formats.splits import by_split, read_names, split_name, split_of_file
 from limner.errors import InputError
 
 
@@ -22,12 +24,14 @@ class CaptionFormat(Format):
         label: what files of it are called, with {} for their names.
         keeps_duplicates: whether a caption that an image has twice counts twice, as in datasets
             that are scored on all the captions that they have.
+        finds_splits: whether files beside the captions are looked for that have their splits.
     """
 
     needs_images = True
     one_file = True
     label: ClassVar[str] = "{}"
     keeps_duplicates: ClassVar[bool] = False
+    finds_splits: ClassVar[bool] = False
 
     @abstractmethod
     def read_file(self, path: Path) -> CaptionFile:
@@ -54,10 +58,6 @@ class CaptionFormat(Format):
                 self.read_file(file), _folder_of(split, file, folders)
             )
         return merged
-
-    def split_files_beside(self, source: Source, written: CaptionFile) -> Mapping[str, Path]:
-        """Files of splits that nobody named, for captions without splits."""
-        return {}
 
     def read(self, request: Request, files: Sequence[Path]) -> Source:
         """As in `Format`: the captions, and the images of the request's folder."""
@@ -95,8 +95,8 @@ class CaptionFormat(Format):
         source.title += self.label.format(" and ".join(file.name for file in files[:3]))
         if written.splits:
             source.title += ", with splits"
-        elif not split_files:
-            split_files = self.split_files_beside(source, written)
+        elif self.finds_splits and not split_files:
+            split_files = _split_files_beside(source, files[0], written)
             if split_files:
                 names = ", ".join(file.name for file in split_files.values())
                 source.title += f", the splits of {names}"
@@ -111,6 +111,22 @@ def _folder_of(split: str, file: Path, folders: Sequence[str]) -> str:
         if name and (file.stem.endswith(f"_{name}") or split_name(name) == split):
             return folder
     return ""
+
+
+def _split_files_beside(source: Source, captions: Path, written: CaptionFile) -> dict[str, Path]:
+    """Files such as Flickr_8k.trainImages.txt, if what is in them are names of the captions."""
+    files: dict[str, Path] = {}
+    for file in sorted(captions.parent.glob("*.txt")):
+        split = split_of_file(file.name)
+        if split and file != captions and file.is_file():
+            names = []
+            with suppress(InputError):
+                names = read_names(file)
+            if 2 * len(match_names(names, written.captions).found) > len(names):
+                files[split] = file
+            else:
+                source.problems.append(f"{file}: no split, few of its lines name a picture")
+    return files if "train" in files and len(files) > 1 else {}
 
 
 def caption_format(request: Request, file: Path, format: Format | None = None) -> CaptionFormat:

@@ -21,12 +21,10 @@ class Coco(CaptionFormat):
     keeps_duplicates = True
 
     def detect(self, file: Candidate) -> bool:
-        """As in `Format`."""
         has_captions = {"image_id", "caption"} <= file.keys
         return has_captions and file.text[0] == "{" and bool(file.keys & {"annotations", "info"})
 
     def read_file(self, path: Path) -> CaptionFile:
-        """As in `CaptionFormat`."""
         content = read_object(path, "annotations")
         images = content.get("images")
         names = {

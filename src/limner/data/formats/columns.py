@@ -4,8 +4,6 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-DELIMITERS = ("\t", ",", ";", "|")
-
 
 @dataclass(frozen=True)
 class Columns:

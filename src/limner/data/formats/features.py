@@ -30,11 +30,9 @@ class Features(Format):
     ignored = ("images",)
 
     def detect(self, file: Candidate) -> bool:
-        """As in `Format`."""
         return file.suffix in self.suffixes
 
     def read(self, request: Request, files: Sequence[Path]) -> Source:
-        """As in `Format`."""
         [file] = files
         features, ids = read_features(file)
         captions, caption_files = captions_beside(request, file)
@@ -56,8 +54,7 @@ def read_features(path: Path) -> tuple[Float[Array, "N *_ D"], tuple[str, ...]]:
         InputError: if the file is damaged, holds something else than finite floats, or has not an
             id for every row.
     """
-    features, ids = _from_npy(path) if path.suffix.lower() == ".npy" else _from_hdf5(path)
-    _refuse_other_arrays(path, features)
+    features, ids = _open(path)
     place = path
     if ids is None:
         beside = (path.with_suffix(".txt"), path.parent / "ids.txt")
@@ -77,14 +74,6 @@ def read_features(path: Path) -> tuple[Float[Array, "N *_ D"], tuple[str, ...]]:
     return features, tuple(ids)
 
 
-def _refuse_other_arrays(path: Path, array: Array | h5py.Dataset) -> None:
-    if array.dtype.kind != "f" or array.ndim not in (2, 3) or not array.size:
-        raise InputError(
-            f"{path}: {array.dtype} {array.shape}, expected floats (pictures, D) or "
-            "(pictures, places, D)"
-        )
-
-
 def _refuse_nan(path: Path, features: Array, ids: Sequence[str]) -> None:
     start = 0
     for block in blocks(features):
@@ -98,19 +87,18 @@ def _refuse_nan(path: Path, features: Array, ids: Sequence[str]) -> None:
         start += len(block)
 
 
-def _from_npy(path: Path) -> tuple[Array, None]:
+def _open(path: Path) -> tuple[Array, list[str] | None]:
+    """The features, and the ids that are in the same file."""
     try:
-        features = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # NumPy reads a header as Python's source, so it may be any
-        raise _damaged(path, error) from None
-    if not isinstance(features, np.ndarray):
-        raise InputError(f"{path}: several arrays (npz), expected one; save it with numpy.save")
-    return features, None
-
-
-def _from_hdf5(path: Path) -> tuple[Array, list[str] | None]:
-    try:
-        with h5py.File(path, "r") as file:
+        if path.suffix.lower() == ".npy":
+            features = np.load(path, mmap_mode="r", allow_pickle=False)
+            if not isinstance(features, np.ndarray):
+                raise InputError(
+                    f"{path}: several arrays (npz), expected one; save it with numpy.save"
+                )
+            _refuse_other_arrays(path, features)
+            return features, None
+        with h5py.File(path, "r", locking=False) as file:  # some file systems have no locks
             array = file.get("features")
             if not isinstance(array, h5py.Dataset):
                 raise InputError(
@@ -118,24 +106,23 @@ def _from_hdf5(path: Path) -> tuple[Array, list[str] | None]:
                 )
             _refuse_other_arrays(path, array)
             key = next((key for key in ID_KEYS if isinstance(file.get(key), h5py.Dataset)), None)
-            ids = None if key is None else _as_text(path, key, np.atleast_1d(file[key][()]))
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise _damaged(path, error) from None
+            values = None if key is None else np.atleast_1d(file[key][()]).tolist()
+    except InputError:
+        raise
+    except Exception as error:  # NumPy reads a header as Python's source, so it may be any
+        why = " ".join(str(error).split())
+        raise InputError(f"{path}: damaged, or not what its name says ({why})") from None
+    try:
+        ids = values and [v.decode() if isinstance(v, bytes) else str(v) for v in values]
+        "".join(ids or ()).encode()
+    except UnicodeError:
+        raise InputError(f"{path}: `{key}` is not text in UTF-8") from None
     return map_features(path), ids
 
 
-def _as_text(path: Path, key: str, values: Array) -> list[str]:
-    try:
-        texts = [v.decode() if isinstance(v, bytes) else str(v) for v in values.tolist()]
-        "".join(texts).encode()
-    except UnicodeError:
-        raise InputError(f"{path}: `{key}` is not text in UTF-8") from None
-    return texts
-
-
-def _damaged(path: Path, error: Exception) -> InputError:
-    return InputError(
-        f"{path}: damaged, or not what its name says ({' '.join(str(error).split())})"
-    )
+def _refuse_other_arrays(path: Path, array: Array | h5py.Dataset) -> None:
+    if array.dtype.kind != "f" or array.ndim not in (2, 3) or not array.size:
+        raise InputError(
+            f"{path}: {array.dtype} {array.shape}, expected floats (pictures, D) or "
+            "(pictures, places, D)"
+        )

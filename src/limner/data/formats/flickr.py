@@ -16,7 +16,6 @@ class Flickr(Table):
     keeps_duplicates = True
 
     def detect(self, file: Candidate) -> bool:
-        """As in `Format`."""
         return any(map(TOKEN_LINE.match, file.text.splitlines()[:1]))
 
     def select(self, files: Sequence[Path], folder: Path) -> Sequence[Path]:

@@ -20,11 +20,9 @@ class Imagefolder(CaptionFormat):
     label = "Hugging Face's imagefolder with {}"
 
     def detect(self, file: Candidate) -> bool:
-        """As in `Format`."""
         return file.path.name in ("metadata.jsonl", "metadata.csv")
 
     def read_file(self, path: Path) -> CaptionFile:
-        """As in `CaptionFormat`."""
         return read_captions(path)
 
     def read_files(self, path: Path, files: Sequence[Path], images: Collection[str]) -> CaptionFile:

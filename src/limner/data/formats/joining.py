@@ -1,7 +1,7 @@
 """Captions as they are written, and the pictures that were found: both together are a source."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from limner.data.formats.caption_file import CaptionFile
@@ -15,7 +15,7 @@ from limner.errors import InputError
 def join(
     source: Source,
     written: CaptionFile,
-    pictures: Mapping[str, Picture] | Iterable[str],
+    pictures: Mapping[str, Picture] | Collection[str],
     split_files: Mapping[str, Path] | None = None,
     once: bool = True,
 ) -> Source:
@@ -35,62 +35,54 @@ def join(
     Raises:
         InputError: if not one name is a picture.
     """
+    path, problems = written.path, written.passed_over
     named = read_split_files(split_files) if split_files else written.splits
     names = dict.fromkeys([*written.captions, *(name for some in named.values() for name in some)])
     match = match_names(names, pictures)
+    for name, several in match.unsure.items():
+        line = f"{path}: {name} could be {' or '.join(several[:3])}; write the folder too"
+        problems.add(f"names in {path} that could be several pictures", line)
+        if not match.found:
+            raise InputError(f"{line}; so with all its pictures")
     if not match.found:
-        raise _no_match(source, written, match, list(pictures))
+        raise InputError(
+            f"{path}: none of its pictures, such as {next(iter(written.captions))!r}, is among the "
+            f"{len(pictures)} of {source.root}, such as {next(iter(pictures))!r}; name their "
+            "folder by --images, or write the names as the files have them"
+        )
     source.pictures = dict(pictures) if isinstance(pictures, Mapping) else {}
-    source.problems += written.problems
-    source.problems += _unsure(written.path, match)
     for name, texts in written.captions.items():
         source.captions.setdefault(match.found.get(name, name), []).extend(texts)
     if once:
-        _drop_duplicates(source, written.path)
-    _add_splits(source, written.path, match, named)
+        _drop_duplicates(source.captions, path, problems)
+    _add_splits(source, path, match, named, problems)
+    source.problems += problems.lines()
     if list(source.splits) == ["train"] and not split_files:  # that all of it is there says nothing
         source.splits = {}
     return source
 
 
-def _no_match(
-    source: Source, written: CaptionFile, match: Match, pictures: list[str]
-) -> InputError:
-    if match.unsure:
-        return InputError(f"{_unsure(written.path, match)[0]}; so with all its pictures")
-    return InputError(
-        f"{written.path}: none of its pictures, such as {next(iter(written.captions))!r}, is among "
-        f"the {len(pictures)} of {source.root}, such as {pictures[0]!r}; name their folder by "
-        "--images, or write the names as the files have them"
-    )
-
-
-def _unsure(path: Path, match: Match) -> list[str]:
-    problems = Problems()
-    for name, several in match.unsure.items():
-        line = f"{path}: {name} could be {' or '.join(several[:3])}; write the folder too"
-        problems.add(f"names in {path} that could be several pictures", line)
-    return problems.lines()
-
-
-def _drop_duplicates(source: Source, path: Path) -> None:
+def _drop_duplicates(captions: dict[str, list[str]], path: Path, problems: Problems) -> None:
     dropped, example = 0, ""
-    for image, texts in source.captions.items():
+    for image, texts in captions.items():
         once = list(dict.fromkeys(texts))
         if len(once) < len(texts):
             dropped += len(texts) - len(once)
             twice = next(text for text in once if texts.count(text) > 1)
             example = example or f"{image}: {twice[:60]}"
-            source.captions[image] = once
+            captions[image] = once
     if dropped:
         times = "1 caption stands" if dropped == 1 else f"{dropped} captions stand"
-        source.problems.append(f"{path}: {times} there twice, taken once ({example})")
+        problems.add("duplicates", f"{path}: {times} there twice, taken once ({example})")
 
 
 def _add_splits(
-    source: Source, path: Path, match: Match, splits: Mapping[str, Iterable[str]]
+    source: Source,
+    path: Path,
+    match: Match,
+    splits: Mapping[str, Iterable[str]],
+    problems: Problems,
 ) -> None:
-    problems = Problems()
     owner: dict[str, str] = {}
     for split, names in splits.items():
         if not re.fullmatch(r"\w[\w-]*", split):  # files are named for it
@@ -99,12 +91,10 @@ def _add_splits(
             )
         for name in dict.fromkeys(names):
             image = match.found.get(name, name)
-            first = owner.setdefault(image, split)
-            if first != split:
+            first = owner.get(image)
+            if first is None:
+                owner[image] = split
+                source.splits.setdefault(split, []).append(image)
+            elif first != split:
                 line = f"{path}: {image} is in the splits {first} and {split}; left in {first}"
                 problems.add("pictures in two splits", line)
-        source.splits[split] = []
-    for image, split in owner.items():
-        source.splits[split].append(image)
-    source.splits = {split: images for split, images in source.splits.items() if images}
-    source.problems += problems.lines()

@@ -19,11 +19,9 @@ class Karpathy(CaptionFormat):
     keeps_duplicates = True
 
     def detect(self, file: Candidate) -> bool:
-        """As in `Format`."""
         return file.text.startswith("{") and {"images", "sentences", "filename"} <= file.keys
 
     def read_file(self, path: Path) -> CaptionFile:
-        """As in `CaptionFormat`."""
         result = CaptionFile(path)
         for number, image in enumerate(read_object(path, "images")["images"]):
             name = image.get("filename") if isinstance(image, dict) else None

@@ -5,29 +5,20 @@ import csv
 import json
 import re
 from collections import deque
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 from limner.data.formats.caption_file import CaptionFile
 from limner.data.formats.caption_format import CaptionFormat
-from limner.data.formats.columns import (
-    COLUMNS,
-    DELIMITERS,
-    Columns,
-    Header,
-    find_columns,
-    first_of,
-)
+from limner.data.formats.columns import COLUMNS, Columns, Header, find_columns, first_of
 from limner.data.formats.encoding import read_text
 from limner.data.formats.format import Candidate
 from limner.data.formats.json_rows import json_rows, parse_json
-from limner.data.formats.matching import match_names
-from limner.data.formats.source import Source
-from limner.data.formats.splits import read_names, split_of_file
 from limner.errors import InputError
 from limner.images.images import SUFFIXES
+
+DELIMITERS = ("\t", ",", ";", "|")
 
 TOKEN_LINE = re.compile(r"^(?P<image>[^\t]+)#\d+\t(?P<caption>.*)$")
 
@@ -40,9 +31,9 @@ class Table(CaptionFormat):
     name = "table"
     title = "a table of captions (CSV, TSV, JSONL, JSON) and a folder of pictures"
     suffixes = (".csv", ".tsv", ".txt", ".token", ".json", ".jsonl", ".ndjson")
+    finds_splits = True
 
     def detect(self, file: Candidate) -> bool:
-        """As in `Format`."""
         text = file.text
         if not text.startswith(("{", "[")):
             lines = text.splitlines() or [""]
@@ -51,24 +42,7 @@ class Table(CaptionFormat):
         return bool(_IMAGE_KEY.search(text) or (in_rows and find_columns(sorted(file.keys))))
 
     def read_file(self, path: Path) -> CaptionFile:
-        """As in `CaptionFormat`."""
         return read_captions(path)
-
-    def split_files_beside(self, source: Source, written: CaptionFile) -> Mapping[str, Path]:
-        """Files such as Flickr_8k.trainImages.txt, if what is in them are names of the captions."""
-        files: dict[str, Path] = {}
-        captions = source.files[0]
-        for file in sorted(captions.parent.glob("*.txt")):
-            split = split_of_file(file.name)
-            if split and file != captions and file.is_file():
-                names = []
-                with suppress(InputError):
-                    names = read_names(file)
-                if 2 * len(match_names(names, written.captions).found) > len(names):
-                    files[split] = file
-                else:
-                    source.problems.append(f"{file}: no split, few of its lines name a picture")
-        return files if "train" in files and len(files) > 1 else {}
 
 
 def read_captions(path: Path, raw: bool = False, columns: Columns = COLUMNS) -> CaptionFile:
@@ -205,10 +179,10 @@ def _texts(cell: str) -> list[str]:
 
 
 def _no_columns(path: Path, header: list[str], line: str, columns: Columns) -> InputError:
-    names = [name.strip().lower() for name in header]
-    missing = [] if first_of(columns.image, names) else ["image"]
-    missing += [] if first_of(columns.caption, names) else ["caption"]
+    keys = [name.strip().lower() for name in header]
+    wanted = {"image": columns.image, "caption": columns.caption}
+    missing = [name for name, names in wanted.items() if not first_of(names, keys)] or ["caption"]
     return InputError(
-        f"{path}, line 1: no column {' and no column '.join(missing or ['caption'])}; expected a "
-        f"header with image and caption, or Flickr8k's token lines, got {line[:60]!r}"
+        f"{path}, line 1: no column {' and no column '.join(missing)}; expected a header with "
+        f"image and caption, or Flickr8k's token lines, got {line[:60]!r}"
     )

@@ -19,7 +19,6 @@ class Text(Format):
     suffixes = (".txt",)
 
     def detect(self, file: Candidate) -> bool:
-        """As in `Format`."""
         return file.folder is not None and bool(file.folder.images_beside(file.name))
 
     def read(self, request: Request, files: Sequence[Path]) -> Source:

@@ -43,7 +43,6 @@ class WebDataset(Format):
         return file.suffix == ".tar" or is_pattern(file.path)
 
     def read(self, request: Request, files: Sequence[Path]) -> Source:
-        """As in `Format`."""
         shards = expand(request.path) if is_pattern(request.path) else list(files)
         if not shards:
             raise InputError(f"{request.path}: no file of such a name")
