@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import pytest
 
 from limner.cli import main
-from limner.data.formats import FORMATS, CaptionFile, read_source
+from limner.data.formats import FORMATS, Source, read_source
 from limner.data.formats.caption_format import CaptionFormat
 from limner.data.opening import open_dataset
 from limner.errors import InputError
@@ -28,7 +28,7 @@ class Xml(CaptionFormat):
             images = ElementTree.parse(path).iter("image")
         except ElementTree.ParseError as error:
             raise InputError(f"{path}: not XML ({error})") from None
-        result = CaptionFile(path)
+        result = Source(path)
         for image in images:
             for caption in image.iter("caption"):
                 result.add(image.get("name", ""), caption.text or "", split=image.get("in", ""))
@@ -65,7 +65,7 @@ def test_it_is_detected_and_read(folder):
     source = read_source(folder)
     assert source.format == "xml"
     assert (
-        source.title == f"the XML file mine.xml, with splits and the pictures of {folder}/photos/"
+        source.title == f"the XML file mine.xml and the pictures of {folder}/photos/, with splits"
     )
     assert source.captions == CAPTIONS
     assert source.splits == {"train": ["a 1.jpg", "b #2.jpg"], "val": ["été.jpg"]}
@@ -106,5 +106,5 @@ def test_it_is_named_with_the_others(folder):
     (folder / "mine.xml").write_text("<captions></captions>")
     with pytest.raises(InputError, match="not a single caption in it; expected <image> elem"):
         read_source(folder, format="xml")
-    with pytest.raises(InputError, match="expected one of xml, text, "):
+    with pytest.raises(InputError, match="expected one of xml, webdataset, "):
         read_source(folder, format="zip")

@@ -146,7 +146,7 @@ def test_a_format_that_is_not_there(tmp_path):
     csv(tmp_path)
     with pytest.raises(InputError, match=r"nothing of --format webdataset in it: WebDataset's tar"):
         read_source(tmp_path, format="webdataset")
-    with pytest.raises(InputError, match=r"--format course: expected one of text, webdataset"):
+    with pytest.raises(InputError, match=r"--format course: expected one of webdataset, features"):
         read_source(tmp_path, format="course")
     with pytest.raises(InputError, match=r"\*\*x\.tar: no file of such a name"):
         read_source(tmp_path / "**x.tar")
@@ -161,6 +161,9 @@ def test_captions_that_are_of_another_kind(tmp_path):
         read_source(tmp_path, captions=shard)
     with pytest.raises(InputError, match=r"2 files could be meant, .*; name one in the place of"):
         two_features(tmp_path)
+    (tmp_path / "c.csv.gz").touch()
+    with pytest.raises(InputError, match="unpack it with gunzip first"):
+        read_source(tmp_path, captions=tmp_path / "c.csv.gz", format="table")
 
 
 def two_features(folder):

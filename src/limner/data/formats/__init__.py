@@ -3,7 +3,6 @@
 A format is an object (`Format`), in a file of its own and in the list `FORMATS` in read.py.
 """
 
-from limner.data.formats.caption_file import CaptionFile
 from limner.data.formats.columns import Columns
 from limner.data.formats.encoding import read_text
 from limner.data.formats.read import FORMATS, read_source
@@ -13,7 +12,6 @@ from limner.data.formats.table import read_captions
 
 __all__ = [
     "FORMATS",
-    "CaptionFile",
     "Columns",
     "Member",
     "Picture",

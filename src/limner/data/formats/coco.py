@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from limner.data.formats.caption_file import CaptionFile
 from limner.data.formats.caption_format import CaptionFormat
 from limner.data.formats.format import Candidate
 from limner.data.formats.json_rows import read_object, shown
+from limner.data.formats.source import Source
 
 
 class Coco(CaptionFormat):
@@ -24,7 +24,7 @@ class Coco(CaptionFormat):
         has_captions = {"image_id", "caption"} <= file.keys
         return has_captions and file.text[0] == "{" and bool(file.keys & {"annotations", "info"})
 
-    def read_file(self, path: Path) -> CaptionFile:
+    def read_file(self, path: Path) -> Source:
         content = read_object(path, "annotations")
         images = content.get("images")
         names = {
@@ -32,7 +32,7 @@ class Coco(CaptionFormat):
             for image in (images if isinstance(images, list) else ())
             if isinstance(image, dict) and isinstance(image.get("file_name"), str)
         }
-        result = CaptionFile(path)
+        result = Source(path)
         for number, row in enumerate(content["annotations"]):
             fields = row if isinstance(row, dict) else {}
             image, caption = fields.get("image_id"), fields.get("caption")

@@ -8,8 +8,8 @@ import h5py
 import numpy as np
 
 from limner.data.blocks import blocks
-from limner.data.formats.caption_format import captions_beside
-from limner.data.formats.format import Candidate, Format, Request
+from limner.data.formats.folder import Folder
+from limner.data.formats.format import Candidate, Format
 from limner.data.formats.source import Source
 from limner.data.formats.splits import read_names
 from limner.data.hdf5 import map_features
@@ -32,14 +32,17 @@ class Features(Format):
     def detect(self, file: Candidate) -> bool:
         return file.suffix in self.suffixes
 
-    def read(self, request: Request, files: Sequence[Path]) -> Source:
+    def read(self, path: Path, files: Sequence[Path], images: Folder) -> Source:
         [file] = files
         features, ids = read_features(file)
-        captions, caption_files = captions_beside(request, file)
-        source = Source(request.path, self.name, f"the features of {file.name} with ")
-        source.root, source.feature_file = file.parent, file
-        source.features, source.feature_ids = features, ids
-        return captions.complete(source, caption_files, ids, request.split_files)
+        return Source(
+            file,
+            title=f"the features of {file.name}",
+            root=file.parent,
+            features=features,
+            feature_ids=ids,
+            feature_file=file,
+        )
 
 
 def read_features(path: Path) -> tuple[Float[Array, "N *_ D"], tuple[str, ...]]:

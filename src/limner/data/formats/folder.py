@@ -40,7 +40,7 @@ class Folder:
         )
         return Folder(self.path / shared, pictures, others, self.problems)
 
-    def images_beside(self, name: str) -> list[str]:
+    def beside(self, name: str) -> list[str]:
         """The images that have the name of another file, but for its ending."""
         return self._by_stem.get(posixpath.splitext(name)[0], [])
 

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from limner.data.formats.caption_file import CaptionFile
 from limner.data.formats.caption_format import CaptionFormat
 from limner.data.formats.format import Candidate
+from limner.data.formats.source import Source
 from limner.data.formats.splits import split_of_file
 from limner.data.formats.table import read_captions
 
@@ -22,12 +22,12 @@ class Imagefolder(CaptionFormat):
     def detect(self, file: Candidate) -> bool:
         return file.path.name in ("metadata.jsonl", "metadata.csv")
 
-    def read_file(self, path: Path) -> CaptionFile:
+    def read_file(self, path: Path) -> Source:
         return read_captions(path)
 
-    def read_files(self, path: Path, files: Sequence[Path], images: Collection[str]) -> CaptionFile:
+    def read_files(self, path: Path, files: Sequence[Path], images: Collection[str]) -> Source:
         """As in `CaptionFormat`; folders named train, validation and test are splits."""
-        merged = CaptionFile(path)
+        merged = Source(path)
         for file in files:
             inside = path.is_dir() and file.is_relative_to(path)
             folder = file.parent.relative_to(path).as_posix() if inside else ""

@@ -3,10 +3,10 @@
 import posixpath
 from pathlib import Path
 
-from limner.data.formats.caption_file import CaptionFile
 from limner.data.formats.caption_format import CaptionFormat
 from limner.data.formats.format import Candidate
 from limner.data.formats.json_rows import read_object, shown
+from limner.data.formats.source import Source
 
 
 class Karpathy(CaptionFormat):
@@ -21,8 +21,8 @@ class Karpathy(CaptionFormat):
     def detect(self, file: Candidate) -> bool:
         return file.text.startswith("{") and {"images", "sentences", "filename"} <= file.keys
 
-    def read_file(self, path: Path) -> CaptionFile:
-        result = CaptionFile(path)
+    def read_file(self, path: Path) -> Source:
+        result = Source(path)
         for number, image in enumerate(read_object(path, "images")["images"]):
             name = image.get("filename") if isinstance(image, dict) else None
             if not isinstance(name, str) or not isinstance(image.get("sentences"), list):

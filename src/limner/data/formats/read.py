@@ -1,15 +1,21 @@
 """From whatever somebody has to a `Source`: the list of formats, and the choice among them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
-from limner.data.formats.caption_format import CaptionFormat, caption_format
+from limner.data.formats.caption_format import CaptionFormat
 from limner.data.formats.coco import Coco
 from limner.data.formats.features import Features
 from limner.data.formats.flickr import Flickr
-from limner.data.formats.format import Format, Request
+from limner.data.formats.folder import Folder, list_folder
+from limner.data.formats.format import Candidate, Format
 from limner.data.formats.imagefolder import Imagefolder
+from limner.data.formats.joining import join, split_files_beside
 from limner.data.formats.karpathy import Karpathy
+from limner.data.formats.problems import Problems
 from limner.data.formats.refuse import no_format, refuse_file, refuse_prepared
 from limner.data.formats.source import Source
 from limner.data.formats.table import Table
@@ -17,25 +23,30 @@ from limner.data.formats.text import Text
 from limner.data.formats.webdataset import WebDataset
 from limner.errors import InputError
 
+TABLE = Table()
+"""It is taken for what no format has detected: its reader says what is wrong."""
+
 FORMATS: dict[str, Format] = {
     format.name: format
     for format in (
-        Text(),
         WebDataset(),
         Features(),
         Imagefolder(),
         Karpathy(),
         Coco(),
         Flickr(),
-        Table(),
+        TABLE,
+        Text(),
     )
 }
 """All formats by name, in the order in which they are asked whether a file is theirs.
 
-The last takes a file that none of them has detected: its reader says what is wrong.
+Those that open a file to detect it come after those that know it by its name.
 """
 
 _TABLES = (".csv", ".tsv", ".jsonl", ".json")
+
+_CAPTION_FOLDERS = {"annotations", "captions", "labels", "text", "texts", "flickr8k_text"}
 
 
 def read_source(
@@ -70,52 +81,134 @@ def read_source(
     if format is not None and format not in FORMATS:
         raise InputError(f"--format {format}: expected one of {', '.join(FORMATS)}")
     named = FORMATS[format] if format else None
-    request = Request(path, captions, images, split_files or {}, [*FORMATS.values()])
-    if path.is_dir():
-        return _read_folder(request, named)
-    refuse_file(path)
-    return _read(named or request.format_of(path), request, [path])
+    choose = _choose_in_folder if path.is_dir() else _choose_file
+    choice = choose(path, named, captions, images)
+    reader = choice.format
+    source = reader.read(path, choice.files, choice.images)
+    for option, value in (("captions", captions), ("images", images)):
+        if value and option in reader.ignored:
+            raise InputError(f"--{option} has no effect with {source.title}: leave it out")
+    if reader.needs_captions:
+        reader, source = _with_captions(source, captions)
+    if not split_files and not source.splits and reader.finds_splits:
+        split_files = split_files_beside(source)
+        if split_files:
+            names = ", ".join(file.name for file in split_files.values())
+            source.title += f", with the splits of {names}"
+    join(source, split_files or {}, once=not reader.keeps_duplicates)
+    if source.splits and not split_files:
+        source.title += ", with splits"
+    notes = Problems()
+    for other, files in choice.found.items():
+        if other is not choice.format and named is None and not set(files) & set(source.files):
+            taken = f"--format {other.name} takes it for {other.title}"
+            notes.add("other formats", f"{path}: {files[0].name} is there too; {taken}")
+    passed_over = notes.followed_by(source.passed_over)
+    return replace(source, path=path, format=choice.format.name, passed_over=passed_over)
 
 
-def _read_folder(request: Request, named: Format | None) -> Source:
-    path, folder = request.path, request.folder
+class _Choice(NamedTuple):
+    """A format, its files, the folder of the images, and all formats that were found."""
+
+    format: Format
+    files: Sequence[Path]
+    images: Folder
+    found: Mapping[Format, Sequence[Path]] = {}
+
+
+def _choose_file(
+    path: Path, named: Format | None, captions: Path | None, images: Path | None
+) -> _Choice:
+    format = _format_of(path, named)
+    if not format.needs_images:
+        return _Choice(format, [path], Folder(path))
+    if captions:
+        raise InputError(f"{path}: a file of captions, and so is {captions}; name one of them")
+    return _Choice(format, [path], list_folder(images) if images else _folder_near(path))
+
+
+def _choose_in_folder(
+    path: Path, named: Format | None, captions: Path | None, images: Path | None
+) -> _Choice:
     refuse_prepared(path)
-    has_images = bool(request.image_folder.pictures)
-    found = request.formats_in(folder, has_images)
+    listing = list_folder(path)
+    folder = list_folder(images) if images else listing
+    found = _formats_in(listing, bool(folder.pictures))
     first = named or next(iter(found), None)
-    if request.captions and (first is None or has_images or not first.needs_captions):
-        captions = caption_format(request, request.captions, named)
-        return captions.read(request, [request.captions])
-    chosen, files = _choose(request, found, named)
-    source = _read(chosen, request, files)
-    source.problems[:0] = [
-        f"{path}: {others[0].name} is there too; --format {other.name} takes it for {other.title}"
-        for other, others in found.items()
-        if other is not chosen and named is None and not set(others) & set(source.files)
-    ]
-    return source
-
-
-def _choose(
-    request: Request, found: Mapping[Format, list[Path]], named: Format | None
-) -> tuple[Format, Sequence[Path]]:
-    """The format that is named or likeliest, and its files."""
-    folder = request.folder
+    if captions and (first is None or folder.pictures or not first.needs_captions):
+        return _Choice(_caption_format(captions, named), [captions], folder)
+    folder = folder if images else listing.below()
     for format, files in found.items():
         if named in (None, format):
-            return format, format.select(files, folder.path)
-    tables = [path for name, path in folder.others.items() if name.lower().endswith(_TABLES)]
-    usual = named or request.formats[-1]
+            return _Choice(format, format.select(files, path), folder, found)
+    tables = [file for name, file in listing.others.items() if name.lower().endswith(_TABLES)]
+    usual = named or TABLE
     if len(tables) == 1 and isinstance(usual, CaptionFormat):  # its reader says what is wrong
-        return usual, tables
+        return _Choice(usual, tables, folder, found)
     if named is None:
-        raise no_format(folder)
-    raise InputError(f"{folder.path}: nothing of --format {named.name} in it: {named.title}")
+        raise no_format(listing)
+    raise InputError(f"{path}: nothing of --format {named.name} in it: {named.title}")
 
 
-def _read(format: Format, request: Request, files: Sequence[Path]) -> Source:
-    source = format.read(request, files)
-    for option in format.ignored:
-        if getattr(request, option):
-            raise InputError(f"--{option} has no effect with {source.title}: leave it out")
-    return source
+def _with_captions(features: Source, captions: Path | None) -> tuple[CaptionFormat, Source]:
+    """Features and the captions that are named, or in their folder; and how those were read."""
+    format, files = _captions_beside(features.path, captions)
+    written = format.read_captions(features.path, files, features.feature_ids)
+    return format, replace(
+        written,
+        title=f"{features.title} with {written.title}",
+        root=features.root,
+        features=features.features,
+        feature_ids=features.feature_ids,
+        feature_file=features.feature_file,
+    )
+
+
+def _format_of(file: Path, named: Format | None = None) -> Format:
+    """The format of a file that is not in a listing; as it is named, if it is."""
+    refuse_file(file)
+    if named:
+        return named
+    candidate = Candidate(file)
+    return next((format for format in FORMATS.values() if format.detect(candidate)), TABLE)
+
+
+def _formats_in(folder: Folder, has_images: bool) -> dict[Format, list[Path]]:
+    """The formats in a folder with their files, the likeliest first."""
+    found: dict[Format, list[Path]] = {}
+    for name, path in folder.others.items():
+        candidate = Candidate(path, name.count("/"), folder.beside(name))
+        with suppress(InputError):  # what cannot be read is told if it is all there is
+            for format in FORMATS.values():
+                if candidate.suffix in format.suffixes and format.detect(candidate):
+                    found.setdefault(format, []).append(path)
+                    break
+    likeliest = sorted(FORMATS.values(), key=lambda format: format.needs_images != has_images)
+    return {format: found[format] for format in likeliest if format in found}
+
+
+def _caption_format(file: Path, named: Format | None = None) -> CaptionFormat:
+    """The format of a file of captions."""
+    format = _format_of(file, named)
+    if not isinstance(format, CaptionFormat):
+        raise InputError(f"{file}: expected a file of captions, and not {format.title}")
+    return format
+
+
+def _captions_beside(file: Path, captions: Path | None) -> tuple[CaptionFormat, Sequence[Path]]:
+    """The captions that were named, or that are in the folder of a file."""
+    if captions:
+        return _caption_format(captions), [captions]
+    for format, files in _formats_in(list_folder(file.parent), has_images=True).items():
+        if isinstance(format, CaptionFormat):
+            return format, format.select(files, file.parent)
+    raise InputError(f"{file}: no captions beside it; name them by --captions")
+
+
+def _folder_near(captions: Path) -> Folder:
+    """The images beside or below a file of captions, or beside its folder `annotations`."""
+    here = captions.parent if captions.parent.name else captions.parent.absolute()
+    folder = list_folder(here)
+    if not folder.pictures and here.name.lower() in _CAPTION_FOLDERS:
+        folder = list_folder(here.parent)
+    return folder.below()

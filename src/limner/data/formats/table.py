@@ -9,12 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from limner.data.formats.caption_file import CaptionFile
 from limner.data.formats.caption_format import CaptionFormat
 from limner.data.formats.columns import COLUMNS, Columns, Header, find_columns, first_of
 from limner.data.formats.encoding import read_text
 from limner.data.formats.format import Candidate
 from limner.data.formats.json_rows import json_rows, parse_json
+from limner.data.formats.source import Source
 from limner.errors import InputError
 from limner.images.images import SUFFIXES
 
@@ -41,11 +41,11 @@ class Table(CaptionFormat):
         in_rows = text[0] == "[" or text.split("\n", 1)[0].rstrip().endswith("}")
         return bool(_IMAGE_KEY.search(text) or (in_rows and find_columns(sorted(file.keys))))
 
-    def read_file(self, path: Path) -> CaptionFile:
+    def read_file(self, path: Path) -> Source:
         return read_captions(path)
 
 
-def read_captions(path: Path, raw: bool = False, columns: Columns = COLUMNS) -> CaptionFile:
+def read_captions(path: Path, raw: bool = False, columns: Columns = COLUMNS) -> Source:
     """Read captions from a Flickr8k token file, a table with a header, or JSON (`json_rows`).
 
     The first line tells which it is: `name.jpg#0<TAB>A caption .` or a header, its columns parted
@@ -63,7 +63,7 @@ def read_captions(path: Path, raw: bool = False, columns: Columns = COLUMNS) -> 
     """
     text = read_text(path)
     lines = text.split("\n")
-    result = CaptionFile(path, raw=raw)
+    result = Source(path, raw=raw)
     if text.lstrip()[0] in "[{":
         _read_json(text, result, columns)
     elif TOKEN_LINE.match(lines[0]):
@@ -73,7 +73,7 @@ def read_captions(path: Path, raw: bool = False, columns: Columns = COLUMNS) -> 
     return result.checked()
 
 
-def _read_json(text: str, result: CaptionFile, columns: Columns) -> None:
+def _read_json(text: str, result: Source, columns: Columns) -> None:
     for number, row in enumerate(json_rows(parse_json(result.path, text), columns), start=1):
         if isinstance(row, str):
             result.pass_over(f"row {number}", "rows that are none", row)
@@ -83,7 +83,7 @@ def _read_json(text: str, result: CaptionFile, columns: Columns) -> None:
                 result.add(name, caption, f"row {number}", split)
 
 
-def _read_token_lines(lines: list[str], result: CaptionFile) -> None:
+def _read_token_lines(lines: list[str], result: Source) -> None:
     for number, line in enumerate(lines, start=1):
         match = TOKEN_LINE.match(line)
         if match:
@@ -113,7 +113,7 @@ def _excel_lines(lines: list[str]) -> int:
     return int(lines[0].lower().startswith("sep=") and len(lines) > 1)
 
 
-def _read_table(lines: list[str], result: CaptionFile, columns: Columns) -> None:
+def _read_table(lines: list[str], result: Source, columns: Columns) -> None:
     skipped = _excel_lines(lines)
     delimiter, header = table_header(lines[skipped], columns) or (",", None)
     # strict: without it a missing quote would swallow the rows that follow, silently
@@ -150,7 +150,7 @@ def _quoting(lines: list[str], delimiter: str) -> Literal[0, 3]:
     return csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL
 
 
-def _add_row(result: CaptionFile, row: list[str], header: Header, line: int) -> None:
+def _add_row(result: Source, row: list[str], header: Header, line: int) -> None:
     beyond = any(cell.strip() for cell in row[header.width :])  # a comma without quotes?
     if len(row) > max(header.image, header.captions[0]) and not beyond:
         split = row[header.split] if header.split is not None and header.split < len(row) else ""

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from limner.data.formats.caption_file import CaptionFile
 from limner.data.formats.encoding import read_text
-from limner.data.formats.format import Candidate, Format, Request
-from limner.data.formats.joining import join
+from limner.data.formats.folder import Folder
+from limner.data.formats.format import Candidate, Format
 from limner.data.formats.source import Source
 from limner.errors import InputError
 
@@ -17,36 +16,29 @@ class Text(Format):
     name = "text"
     title = "a .txt beside each picture, a caption a line"
     suffixes = (".txt",)
+    needs_images = True
 
     def detect(self, file: Candidate) -> bool:
-        return file.folder is not None and bool(file.folder.images_beside(file.name))
+        return bool(file.images)
 
-    def read(self, request: Request, files: Sequence[Path]) -> Source:
+    def read(self, path: Path, files: Sequence[Path], images: Folder) -> Source:
         """As in `Format`: every text in the folder of the images."""
-        if not request.path.is_dir():
-            raise InputError(
-                f"{request.path}: a file; --format text takes the folder of the pictures"
-            )
-        folder = request.image_folder
-        written = CaptionFile(folder.path)
-        for text, path in folder.others.items():
-            images = folder.images_beside(text) if text.lower().endswith(".txt") else []
-            if len(images) > 1:
-                several = " and ".join(images[:3])
-                wrong = f"{text} stands beside {several}"
-                written.pass_over("", "texts of several pictures", wrong)
-            elif images:
+        if not path.is_dir():
+            raise InputError(f"{path}: a file; --format text takes the folder of the pictures")
+        source = Source(images.path, title=f"pictures of {images.path}/ with a .txt beside each")
+        source.root, source.files = images.path, [images.path]
+        source.pictures, source.passed_over = {**images.pictures}, images.problems
+        for text, file in images.others.items():
+            beside = images.beside(text) if text.lower().endswith(".txt") else []
+            if len(beside) > 1:
+                wrong = f"{text} stands beside {' and '.join(beside[:3])}"
+                source.pass_over("", "texts of several pictures", wrong)
+            elif beside:
                 try:
-                    lines = read_text(path).split("\n")
+                    lines = read_text(file).split("\n")
                 except InputError as error:
-                    written.passed_over.add("texts that cannot be read", str(error))
+                    source.passed_over.add("texts that cannot be read", str(error))
                     continue
                 for line in filter(str.strip, lines):
-                    written.add(images[0], line, text)
-        written.checked("a.txt beside a.jpg, with a caption a line")
-        source = Source(
-            folder.path, self.name, f"pictures of {folder.path}/ with a .txt beside each"
-        )
-        source.root, source.files = folder.path, [folder.path]
-        source.problems = folder.problems.lines()
-        return join(source, written, folder.pictures, request.split_files)
+                    source.add(beside[0], line, text)
+        return source.checked("a.txt beside a.jpg, with a caption a line")

@@ -7,12 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from limner.data.formats.caption_file import CaptionFile
 from limner.data.formats.columns import COLUMNS, first_of
 from limner.data.formats.encoding import read_bytes
-from limner.data.formats.folder import can_be_listed, is_meant
-from limner.data.formats.format import Candidate, Format, Request
-from limner.data.formats.joining import join
+from limner.data.formats.folder import Folder, can_be_listed, is_meant
+from limner.data.formats.format import Candidate, Format
 from limner.data.formats.json_rows import caption_texts, parse_json
 from limner.data.formats.shards import expand, is_pattern
 from limner.data.formats.source import Member, Source
@@ -36,44 +34,43 @@ class WebDataset(Format):
     name = "webdataset"
     title = "WebDataset's tar shards"
     suffixes = (".tar",)
+    keeps_duplicates = True
     ignored = ("captions", "images")
 
     def detect(self, file: Candidate) -> bool:
         """As in `Format`; a pattern of files is one of shards."""
         return file.suffix == ".tar" or is_pattern(file.path)
 
-    def read(self, request: Request, files: Sequence[Path]) -> Source:
-        shards = expand(request.path) if is_pattern(request.path) else list(files)
+    def read(self, path: Path, files: Sequence[Path], images: Folder) -> Source:
+        shards = expand(path) if is_pattern(path) else list(files)
         if not shards:
-            raise InputError(f"{request.path}: no file of such a name")
+            raise InputError(f"{path}: no file of such a name")
+        what = shards[0].name if len(shards) == 1 else f"{len(shards)} shards"
         root = Path(os.path.commonpath([shard.parent for shard in shards]))
-        written, images = CaptionFile(request.path), dict[str, Member]()
+        source = Source(path, title=f"WebDataset, {what}", root=root, files=shards)
         found: list[tuple[Member, list[str]]] = []
         classes = 0
         for shard in shards:
-            for sample in _samples(shard, written):
+            for sample in _samples(shard, source):
                 classes += sample.has_class
                 if sample.image:
-                    found.append((sample.image, _captions(sample, str(sample.image), written)))
+                    found.append((sample.image, _captions(sample, str(sample.image), source)))
         unique = len({image.name for image, _ in found}) == len(found)
         for image, texts in found:
             shard, name = image.archive.relative_to(root), posixpath.normpath(image.name)
             name = name if unique else f"{shard.with_suffix('').as_posix()}/{name}"
-            if name in images:
-                written.pass_over("", "names that stand twice", f"{shard} has {name} twice")
+            if name in source.pictures:
+                source.pass_over("", "names that stand twice", f"{shard} has {name} twice")
                 continue
-            images[name] = image
+            source.pictures[name] = image
             for text in texts:
-                written.add(name, text, str(image), _split_of(shard))
+                source.add(name, text, str(image), _split_of(shard))
         expected = "a.jpg and beside it a.txt, a.caption, or a.json with a caption"
         if classes:
             expected += (
                 f" (a .cls is the number of a class, not a sentence; {classes} pictures have one)"
             )
-        written.checked(expected)
-        what = shards[0].name if len(shards) == 1 else f"{len(shards)} shards"
-        source = Source(request.path, self.name, f"WebDataset, {what}", root=root, files=shards)
-        return join(source, written, images, request.split_files, once=False)
+        return source.checked(expected)
 
 
 @dataclass
@@ -90,14 +87,14 @@ def _split_of(shard: Path) -> str:
     return next(filter(None, map(split_of_file, reversed(shard.parts))), "")
 
 
-def _captions(sample: _Sample, place: str, written: CaptionFile) -> list[str]:
+def _captions(sample: _Sample, place: str, source: Source) -> list[str]:
     """A line each of the text, or else what the JSON says."""
     for ending in CAPTION_ENDINGS:
         try:
             texts = _texts(ending, sample.texts.get(ending, b""), Path(place))
         except (InputError, UnicodeDecodeError):
             wrong = f"its {ending} is not {'JSON' if ending == '.json' else 'text'} in UTF-8"
-            written.pass_over(place, "captions that cannot be read", wrong)
+            source.pass_over(place, "captions that cannot be read", wrong)
             continue
         if texts:
             return texts
@@ -113,10 +110,10 @@ def _texts(ending: str, content: bytes, place: Path) -> list[str]:
     return (caption_texts(found[key]) or []) if key else []
 
 
-def _samples(shard: Path, written: CaptionFile) -> Iterable[_Sample]:
+def _samples(shard: Path, source: Source) -> Iterable[_Sample]:
     """The samples of a shard, by key: the path up to the first dot of the file's name."""
     samples: dict[str, _Sample] = {}
-    for info, content in _members(shard, written):
+    for info, content in _members(shard, source):
         folder, file = posixpath.split(info.name)
         stem, _, ending = file.partition(".")
         ending = ending.lower()
@@ -131,7 +128,7 @@ def _samples(shard: Path, written: CaptionFile) -> Iterable[_Sample]:
     return samples.values()
 
 
-def _members(shard: Path, written: CaptionFile) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+def _members(shard: Path, source: Source) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
     """Whole files of a shard and, of captions alone, what is in them."""
     if read_bytes(shard, 2) == b"\x1f\x8b":
         raise InputError(f"{shard}: compressed; unpack it with gunzip, pictures gain nothing by it")
@@ -151,7 +148,7 @@ def _members(shard: Path, written: CaptionFile) -> Iterator[tuple[tarfile.TarInf
                 if rest.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                     raise tarfile.ReadError("no end of an archive where it ends")
     except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError) as error:
-        written.pass_over("", "damaged shards", f"{shard.name} is damaged or cut short ({error})")
+        source.pass_over("", "damaged shards", f"{shard.name} is damaged or cut short ({error})")
 
 
 def _is_meant(name: str) -> bool:
