@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,12 @@ class Columns:
     )
     split: tuple[str, ...] = ("split", "subset", "partition", "set")
 
-    def are_in(self, keys: Collection[str]) -> bool:
-        """Whether there is an image and a caption among some keys."""
-        return bool(first_of(self.image, keys) and first_of(self.caption, keys))
+    def keys_of(self, item: Any) -> tuple[str, str, str | None] | None:
+        """The keys of an object's image, caption and split; None if it is no row of captions."""
+        if not isinstance(item, dict):
+            return None
+        image, caption = first_of(self.image, item), first_of(self.caption, item)
+        return (image, caption, first_of(self.split, item)) if image and caption else None
 
 
 COLUMNS = Columns()
@@ -67,4 +71,7 @@ def first_of(wanted: Sequence[str], names: Collection[str]) -> str | None:
     >>> first_of(COLUMNS.image, ["id", "file_name"])
     'file_name'
     """
-    return next((name for name in wanted if name in names), None)
+    for name in wanted:
+        if name in names:
+            return name
+    return None

@@ -62,31 +62,29 @@ def json_rows(content: Any, columns: Columns = COLUMNS) -> Iterator[Row | str]:
     >>> list(json_rows([{"id": 7, "text": "A dog", "split": "test"}, {"id": 1}], Columns(("id",))))
     [('7', ['A dog'], 'test'), 'expected objects with id and caption, got {"id": 1}']
     """
-    if isinstance(content, dict) and not columns.are_in(content):
+    if isinstance(content, dict) and not columns.keys_of(content):
         around = (content[key] for key in _AROUND if isinstance(content.get(key), (list, dict)))
         content = next(around, content)
-    if isinstance(content, dict) and not columns.are_in(content):
+    if isinstance(content, dict) and not columns.keys_of(content):
         yield from (_row(name, captions) for name, captions in content.items())
         return
     for item in content if isinstance(content, list) else [content]:
-        if isinstance(item, dict) and columns.are_in(item):
-            image, caption, split = (
-                item.get(first_of(names, item) or "", "")
-                for names in (columns.image, columns.caption, columns.split)
-            )
-            yield _row(image, caption, split if isinstance(split, str) else "")
+        keys = columns.keys_of(item)
+        if keys:
+            image, caption, split = keys
+            yield _row(item[image], item[caption], item[split] if split else "")
         else:
             names = f"{', '.join(columns.image[:3])} and {columns.caption[0]}"
             yield f"expected objects with {names}, got {shown(item)}"
 
 
-def _row(name: Any, captions: Any, split: str = "") -> Row | str:
+def _row(name: Any, captions: Any, split: Any = "") -> Row | str:
     if not isinstance(name, str | int) or isinstance(name, bool):
         return f"expected a name or a number for a picture, got {shown(name)}"
     texts = caption_texts(captions)
     if texts is None:
         return f"expected captions of {name} as text, got {shown(captions)}"
-    return str(name), texts, split
+    return str(name), texts, split if isinstance(split, str) else ""
 
 
 def caption_texts(captions: Any) -> list[str] | None:
