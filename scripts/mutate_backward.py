@@ -68,9 +68,10 @@ TARGETS = (
     Target("models/attention.py", ENGINE, ("loss",)),
     Target("engine/numpy/cells/*.py", ENGINE, ("backward", "backpropagate")),
     Target("engine/numpy/recurrent.py", ENGINE, ("__call__",)),
-    Target("engine/numpy/attention.py", ENGINE, ("_sum_rows",)),
+    Target("engine/numpy/attention.py", ENGINE),
+    Target("engine/numpy/regions.py", ENGINE, ("backward",)),
     Target("engine/numpy/scoring.py", ENGINE, ("score", "_product")),
-    Target("engine/numpy/token_sums.py", ENGINE, ("sum_by_token",)),
+    Target("engine/numpy/token_sums.py", ENGINE, ("sum_by_token", "sum_rows")),
 )
 
 EQUIVALENT = {

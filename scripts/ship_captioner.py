@@ -10,15 +10,14 @@ and prints its size and scores.
 import argparse
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from limner.captioner import BUNDLED_CAPTIONER, checkpoint_path
-from limner.checkpoint import load_checkpoint, save_checkpoint
+from limner.checkpoint import TrainedOn, load_checkpoint, save_checkpoint
 from limner.data.opening import open_dataset
 from limner.decoding import DecodingConfig
 from limner.evaluation.evaluate import evaluate
-
-KEPT = ("limner_version", "backbone", "training")
 
 
 def main() -> None:
@@ -29,18 +28,20 @@ def main() -> None:
     parser.add_argument("--trained-on", required=True, help="name of the data, for `limner info`")
     arguments = parser.parse_args()
     checkpoint = load_checkpoint(checkpoint_path(arguments.run))
-    info = {key: checkpoint.info[key] for key in KEPT}
-    info["dataset"] = {
-        "name": arguments.trained_on,
-        "fingerprint": checkpoint.info["dataset"]["fingerprint"],
-    }
+    fingerprint = checkpoint.info.dataset.fingerprint
+    info = msgspec.structs.replace(
+        checkpoint.info,
+        dataset=TrainedOn(name=arguments.trained_on, fingerprint=fingerprint),
+        scores={},
+        solver=None,
+    )
     save_checkpoint(BUNDLED_CAPTIONER, checkpoint.model, info, dtype=np.float16)
     data = open_dataset(arguments.data)
     shipped = load_checkpoint(BUNDLED_CAPTIONER).model
     how = DecodingConfig()
     scores = evaluate(shipped, data, how=how).scores
     split, _ = data.split()
-    info["scores"] = {f"{split}, {how}": scores}
+    info = msgspec.structs.replace(info, scores={f"{split}, {how}": scores})
     save_checkpoint(BUNDLED_CAPTIONER, checkpoint.model, info, dtype=np.float16)
     print(f"{BUNDLED_CAPTIONER.name}: {BUNDLED_CAPTIONER.stat().st_size:,} bytes")
     print(", ".join(f"{name} {value:.2f}" for name, value in scores.items()))

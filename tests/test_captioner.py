@@ -1,9 +1,11 @@
 import io
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 
+from limner.backbones.info import BackboneInfo
 from limner.captioner import BUNDLED_CAPTIONER, Captioner, checkpoint_path, load
 from limner.checkpoint import Checkpoint, load_checkpoint
 from limner.decoding import GREEDY, DecodingConfig, decode
@@ -49,14 +51,15 @@ def test_a_caption_is_the_models(captioner, tmp_path):
 
 def test_another_backbone_is_refused_with_both_names():
     checkpoint = load_checkpoint(BUNDLED_CAPTIONER)
-    checkpoint.info["backbone"] = {"name": "vgg16", "sha256": "f" * 64}
+    vgg16 = BackboneInfo(name="vgg16", sha256="f" * 64)
+    checkpoint.info = msgspec.structs.replace(checkpoint.info, backbone=vgg16)
     with pytest.raises(InputError, match=r"features of vgg16 \(f+\), .* efficientnet_lite0"):
         Captioner(checkpoint)
 
 
 def test_the_same_backbone_with_other_pictures_is_refused_by_what_is_different():
     checkpoint = load_checkpoint(BUNDLED_CAPTIONER)
-    checkpoint.info["backbone"]["preprocessing"] |= {"fit": "crop", "share": 0.875}
+    checkpoint.backbone.preprocessing.update({"fit": "crop", "share": 0.875})
     with pytest.raises(InputError, match=r"288\), with another fit, share; name"):
         Captioner(checkpoint)
 
@@ -64,7 +67,8 @@ def test_the_same_backbone_with_other_pictures_is_refused_by_what_is_different()
 @pytest.mark.parametrize("name", ["vgg16-fc7", "timm:resnet18"])
 def test_a_model_of_a_network_of_pytorch_says_what_to_name(name):
     checkpoint = load_checkpoint(BUNDLED_CAPTIONER)
-    checkpoint.info["backbone"] |= {"name": name, "sha256": "f" * 64}
+    other = msgspec.structs.replace(checkpoint.backbone, name=name, sha256="f" * 64)
+    checkpoint.info = msgspec.structs.replace(checkpoint.info, backbone=other)
     with pytest.raises(
         InputError, match=rf"give --backbone {name} and --weights FILE, or --weights download"
     ):
@@ -91,7 +95,7 @@ def test_checkpoint_of_a_run(tmp_path):
 
 def test_what_ships_names_no_path_of_the_machine_that_made_it():
     info = load_checkpoint(BUNDLED_CAPTIONER).info
-    assert info["dataset"]["name"] == "Flickr8k"
+    assert info.dataset.name == "Flickr8k"
     assert "/" not in str(info)
 
 
@@ -140,6 +144,6 @@ def test_where_no_caption_has_all_that_was_asked_for(captioner, tmp_path, monkey
 
 def test_models_of_pictures_of_different_sizes_do_not_speak_as_one():
     other = load_checkpoint(BUNDLED_CAPTIONER)
-    other.info["backbone"]["preprocessing"]["size"] = 96
+    other.info.backbone.preprocessing["size"] = 96
     with pytest.raises(InputError, match=r"pictures of 96 x 96.*pictures of 288 x 288"):
         Captioner(load_checkpoint(BUNDLED_CAPTIONER), other)

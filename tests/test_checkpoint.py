@@ -1,10 +1,10 @@
-import json
-
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from limner.checkpoint import load_checkpoint, save_checkpoint
+from checkpoint_files import change_facts
+from limner.backbones.info import BackboneInfo
+from limner.checkpoint import CheckpointInfo, load_checkpoint, save_checkpoint
 from limner.errors import InputError
 from limner.models import CaptioningRNN
 from limner.vocabulary import Vocabulary
@@ -19,7 +19,9 @@ def model():
 
 def test_round_trip(tmp_path, model):
     path = tmp_path / "model.safetensors"
-    info = {"backbone": {"name": "net", "sha256": "0"}, "scores": {"dev": {"BLEU-4": 20.5}}}
+    info = CheckpointInfo(
+        backbone=BackboneInfo(name="net", sha256="0"), scores={"dev": {"BLEU-4": 20.5}}
+    )
     save_checkpoint(path, model, info, {"optimizer/b/m": np.arange(3.0), "solver/t": np.array(7)})
     again = load_checkpoint(path)
     assert again.vocabulary == VOCABULARY
@@ -34,8 +36,8 @@ def test_round_trip(tmp_path, model):
 
 def test_half_precision_halves_the_file_and_loads_as_float32(tmp_path, model):
     full, half = tmp_path / "full.safetensors", tmp_path / "half.safetensors"
-    save_checkpoint(full, model, {})
-    save_checkpoint(half, model, {}, dtype=np.float16)
+    save_checkpoint(full, model)
+    save_checkpoint(half, model, dtype=np.float16)
     params = load_checkpoint(half).model.params
     assert {param.dtype for param in params.values()} == {np.dtype(np.float32)}
     np.testing.assert_allclose(params["Wx"], model.params["Wx"], rtol=1e-3)
@@ -45,7 +47,6 @@ def test_half_precision_halves_the_file_and_loads_as_float32(tmp_path, model):
 
 def damage(path, how):
     content = path.read_bytes()
-    size = int.from_bytes(content[:8], "little")
     if how == "truncated":
         path.write_bytes(content[:-100])
     elif how == "cut in the header":
@@ -57,11 +58,9 @@ def damage(path, how):
     elif how == "another program's":
         save_file({"x": np.zeros(3)}, path)
     elif how == "another version":
-        header = json.loads(content[8 : 8 + size])
-        facts = json.loads(header["__metadata__"]["limner"])
-        header["__metadata__"]["limner"] = json.dumps({**facts, "schema_version": 99})
-        text = json.dumps(header).encode()
-        path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + size :])
+        change_facts(path, lambda facts: facts.update(schema_version=99))
+    elif how == "facts of another type":
+        change_facts(path, lambda facts: facts.update(scores={"dev": "good"}))
     elif how == "missing":
         path.unlink()
 
@@ -75,12 +74,13 @@ def damage(path, how):
         ("a text", "not a checkpoint, or a damaged one"),
         ("another program's", "not one of limner's checkpoints"),
         ("another version", "schema version 99, and this limner reads version 1"),
+        ("facts of another type", r"does not hold together .*object.*scores"),
         ("missing", "no such checkpoint"),
     ],
 )
 def test_what_is_no_checkpoint(tmp_path, model, how, message):
     path = tmp_path / "model.safetensors"
-    save_checkpoint(path, model, {})
+    save_checkpoint(path, model)
     damage(path, how)
     with pytest.raises(InputError, match=message) as caught:
         load_checkpoint(path)
@@ -91,18 +91,18 @@ def test_what_is_no_checkpoint(tmp_path, model, how, message):
 def test_a_parameter_of_another_shape(tmp_path, model):
     path = tmp_path / "model.safetensors"
     model.params["b"] = np.zeros(3, np.float32)
-    save_checkpoint(path, model, {})
+    save_checkpoint(path, model)
     with pytest.raises(InputError, match=r"b is \(3,\), expected \(24,\)"):
         load_checkpoint(path)
 
 
 def test_what_was_there_survives_a_failed_write(tmp_path, model, monkeypatch):
     path = tmp_path / "model.safetensors"
-    save_checkpoint(path, model, {"scores": {"first": 1}})
+    save_checkpoint(path, model, CheckpointInfo(scores={"first": {}}))
     monkeypatch.setattr("limner.io.os.fsync", _no_space)
     with pytest.raises(Exception, match="No space left"):
-        save_checkpoint(path, model, {"scores": {"second": 2}})
-    assert load_checkpoint(path).info["scores"] == {"first": 1}
+        save_checkpoint(path, model, CheckpointInfo(scores={"second": {}}))
+    assert load_checkpoint(path).info.scores == {"first": {}}
 
 
 def _no_space(_):

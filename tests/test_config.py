@@ -50,20 +50,6 @@ def test_values_that_fit():
         made.changed(beams=0)
 
 
-def test_the_fingerprint_knows_every_field():
-    others = {
-        "beams": 4,
-        "penalty": 2.0,
-        "way": "exact",
-        "words": ("a",),
-        "file": Path("a"),
-        "top": 2,
-    }
-    assert others.keys() == set(Search.__struct_fields__)
-    prints = {Search().fingerprint} | {Search(**{k: v}).fingerprint for k, v in others.items()}
-    assert len(prints) == 1 + len(others)
-
-
 def test_what_is_expected():
     assert expected(Annotated[float, Meta(gt=0, lt=1)]) == "a number above 0, below 1"
     assert expected(bool) == "true or false"

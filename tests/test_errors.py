@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from limner.checkpoint import load_checkpoint, save_checkpoint
+from checkpoint_files import change_facts
 from limner.cli import main
 from limner.data.opening import open_dataset
 
@@ -128,8 +128,7 @@ def save_as(**changes):
     """A checkpoint with other facts in it."""
 
     def save(path):
-        saved = load_checkpoint(path)
-        save_checkpoint(path, saved.model, {**saved.info, **changes})
+        change_facts(path, lambda facts: facts.update(changes))
 
     return save
 
@@ -167,7 +166,10 @@ REFUSED = {
     ),
     "a bomb": (picture("a.png", bomb), "50,000 x 2,200 pixels, more than"),
     "no column caption": (captions(b"image,when\na.jpg,2019\n"), "no column caption"),
-    "captions in Latin-1": (captions(b"image,caption\na.jpg,caf\xe9\n"), "line 2: not UTF-8"),
+    "captions in damaged UTF-8": (
+        captions(b"image,caption\na.jpg,caf\xc3\xa9, caf\xe9\n"),
+        "line 2: not UTF-8",
+    ),
     "captions that are not there": (no_captions_file, "no such file"),
     "half-written dataset": (dataset("", half_written), "half-prepared; run the same"),
     "features truncated": (dataset("train_features.h5", shorten), "damaged or truncated"),

@@ -1,9 +1,12 @@
+import errno
+import os
 import stat
+import sys
 
 import pytest
 
-from limner.errors import LimnerError
-from limner.io import atomic_folder, atomic_path, check_space, write_atomically
+from limner.errors import InputError, LimnerError
+from limner.io import atomic_folder, atomic_path, check_space, locked, write_atomically
 
 
 def test_writes_text_and_bytes(tmp_path):
@@ -74,3 +77,43 @@ def test_a_folder_that_is_there_stays(tmp_path):
         pass
     assert (new / "mine.txt").read_text() == "mine"
     assert list(tmp_path.iterdir()) == [new]
+
+
+def test_a_lock_keeps_others_out_until_the_block_ends(tmp_path):
+    path = tmp_path / "new" / "lock"
+    said = []
+    with (
+        locked(path, said.append),
+        pytest.raises(InputError, match="new: another limner is at work there; wait"),
+        locked(path, said.append),
+    ):
+        pass
+    assert not path.exists()
+    with locked(path, said.append):
+        assert path.exists()
+    assert said == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks of Unix")
+def test_a_file_system_without_locks_is_worth_a_line(tmp_path, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    said = []
+    with locked(tmp_path / "lock", said.append):
+        said.append("done")
+    assert said == [
+        f"{tmp_path}: no locks on this file system; run one limner at a time there",
+        "done",
+    ]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_lock_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(LimnerError, match="cannot be written"),
+        locked(tmp_path / "file/lock", print),
+    ):
+        pass

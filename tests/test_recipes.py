@@ -69,7 +69,7 @@ def test_the_script_trains_teachers_and_their_student(small_recipes, like_flickr
         assert done.returncode == 0, done.stderr
         assert "CIDEr" in done.stdout
     student = load_checkpoint(out / "run" / "last.safetensors")
-    assert student.info["training"]["teachers"] == [f"{out}/teacher-{seed}" for seed in (1, 2, 3)]
+    assert student.info.training["teachers"] == [f"{out}/teacher-{seed}" for seed in (1, 2, 3)]
     assert Captioner.load(out / "run").caption(next((like_flickr8k / "images").iterdir())).text
 
 

@@ -1,4 +1,5 @@
 import json
+import unicodedata
 
 import numpy as np
 import pytest
@@ -21,12 +22,34 @@ WORDS = ["<NULL>", "<START>", "<END>", "<UNK>", "a", "dog", "runs"]
         ("Don’t -- stop!", ["don't", "stop"]),
         ("2 cafés, 10%", ["2", "cafés", "10"]),
         ("snake_case", ["snake", "case"]),
+        ("एक कुत्ता, दौड़ रहा है।", ["एक", "कुत्ता", "दौड़", "रहा", "है"]),
+        ("con chó đang chạy", ["con", "chó", "đang", "chạy"]),
+        ("می‌خواهم", ["می‌خواهم"]),
+        ("नहीं-हाँ", ["नहीं-हाँ"]),
+        ("\u0301 a", ["a"]),
         ("", []),
         ("?!", []),
     ],
 )
 def test_tokenize(caption, words):
     assert tokenize(caption) == words
+
+
+@pytest.mark.parametrize("caption", ["Ein Hündchen über Cafés", "con chó đang chạy", "दौड़"])
+def test_both_normal_forms_are_one(caption):
+    """A Mac writes file names, and some programs texts, with accents apart (form D)."""
+    composed, apart = (unicodedata.normalize(form, caption) for form in ("NFC", "NFD"))
+    assert tokenize(apart) == tokenize(composed)
+    vocabulary = Vocabulary.build([tokenize(composed)])
+    assert not any(is_unknown for _, is_unknown in vocabulary.marked(apart))
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_nothing_of_a_word_is_lost(text):
+    """Letters, digits and their marks, of any script, are all in some word."""
+    expected = unicodedata.normalize("NFC", text).lower()
+    found = "".join(tokenize(text))
+    assert sorted(filter(str.isalnum, found)) == sorted(filter(str.isalnum, expected))
 
 
 def test_build_counts_and_orders():
@@ -94,7 +117,7 @@ def test_characters():
     [
         ("A dog's Dog, and a CAT!", ["Dog", "and", "CAT"]),
         ("a dog’s", []),
-        ("İ dog’s ẞ a İİ", ["İ", "ẞ", "İ", "İ"]),
+        ("İ dog’s ẞ a İİ", ["İ", "ẞ", "İİ"]),
         ("ΣΑΣ a", ["ΣΑΣ"]),
         ("...", []),
         ("", []),

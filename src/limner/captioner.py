@@ -11,11 +11,7 @@ import numpy as np
 
 from limner.backbones.backbone import Backbone, Keep
 from limner.backbones.features import extract
-from limner.backbones.info import (
-    BackboneInfo,
-    made_ready_otherwise,
-    same_backbone,
-)
+from limner.backbones.info import BackboneInfo, made_ready_otherwise, same_backbone
 from limner.backbones.open_backbone import open_backbone
 from limner.backbones.torch_networks import is_torch_name
 from limner.checkpoint import Checkpoint, load_checkpoint
@@ -69,49 +65,44 @@ class Captioner:
     """
 
     def __init__(self, *checkpoints: Checkpoint, backbone: Backbone | None = None) -> None:
-        first, *others = checkpoints
-        self.model: WordModel = (
-            ensemble([one.model for one in checkpoints]) if others else first.model
-        )
+        first = checkpoints[0]
+        self.model = ensemble([one.model for one in checkpoints])
         self.decoder = fast_decoder(self.model)
         self.info = first.info
         self.vocabulary = first.vocabulary
-        self.backbone = backbone or _bundled_for(first)
+        self.backbone = backbone or _open_for(first)
         self._projection = first.projection
         for checkpoint in checkpoints:
             _check_backbone(checkpoint, self.backbone)
-            if _projection_of(checkpoint) != _projection_of(first):
-                raise InputError(
-                    "models that read other principal components do not speak as one; name models "
-                    "trained on one dataset"
-                )
+        if len({one.projection and one.projection.sha256 for one in checkpoints}) > 1:
+            raise InputError(
+                "models that read other principal components do not speak as one; name models "
+                "trained on one dataset"
+            )
 
     @classmethod
     def load(
         cls,
-        *models: Path,
+        *models: Path | str,
         backbone: str | Path | None = None,
         weights: str | Path | None = None,
     ) -> "Captioner":
-        """From checkpoints or runs' folders; without one, the captioner that ships.
+        """The captioner that ships, or a run's or checkpoint's; several speak as one.
 
         Args:
-            models: the checkpoints.
-            backbone, weights: what the features come from, see `open_backbone`.
+            models: runs' folders, or checkpoints.
+            backbone: what their features come from, where that is not what ships: an ``.onnx``
+                file, or the name of a network of PyTorch, as in ``torchvision:resnet18``.
+            weights: of a network of PyTorch, a file; or "download".
 
         >>> captioner = Captioner.load()
         >>> captioner.backbone.name
         'efficientnet_lite0'
         """
-        paths = [checkpoint_path(model) for model in models or [BUNDLED_CAPTIONER]]
+        paths = [checkpoint_path(Path(model)) for model in models or [BUNDLED_CAPTIONER]]
         checkpoints = [load_checkpoint(path) for path in paths]
-        chosen = None
-        if backbone or weights:
-            first = checkpoints[0]
-            known = first.backbone.name if first.backbone else ""
-            backbone = known if backbone is None and is_torch_name(known) else backbone
-            keep, size = _keep(first), _input_size(first)
-            chosen = open_backbone(backbone, weights=weights, keep=keep, size=size)
+        named = backbone or weights
+        chosen = _open_for(checkpoints[0], backbone, weights) if named else None
         try:
             return cls(*checkpoints, backbone=chosen)
         except InputError as error:
@@ -164,27 +155,29 @@ class Captioner:
             share = math.ceil(len(some) / self.backbone.threads)
             batch = list(extract(self.backbone, some, batch_size=share, load=load))
             rows = [row for _, row in batch if not isinstance(row, InputError)]
-            captions = iter(self._caption(self._read(rows), how, rng) if rows else [])
+            captions: Iterator[list[Caption]] = iter(())
+            if rows:
+                features = np.stack(rows)
+                if self._projection:
+                    features = self._projection.project(features)
+                captions = iter(self.caption_features(features, how, rng))
             for picture, row in batch:
-                if isinstance(row, InputError):
-                    yield picture, row
-                else:
-                    yield picture, next(captions) or _no_caption(picture)
-
-    def _read(self, rows: Sequence[Float[Array, "*_ D"]]) -> Float[Array, "N *_ D"]:
-        """The backbone's features as the model reads them."""
-        features = np.stack(rows)
-        return self._projection.project(features) if self._projection else features
+                found = row if isinstance(row, InputError) else next(captions)
+                if not found:
+                    found = InputError(
+                        f"{source_name(picture)}: no caption has all that was asked for; ask for "
+                        "fewer forced words, or a smaller min_length"
+                    )
+                yield picture, found
 
     def caption_features(
-        self, features: Float[Array, "N *_ D"], how: DecodingConfig = DecodingConfig()
+        self,
+        features: Float[Array, "N *_ D"],
+        how: DecodingConfig = DecodingConfig(),
+        rng: np.random.Generator | None = None,
     ) -> list[list[Caption]]:
         """The captions of pictures with these features; see `limner.decoding.decode`."""
-        return self._caption(features, how, how.new_rng())
-
-    def _caption(
-        self, features: Float[Array, "N *_ D"], how: DecodingConfig, rng: np.random.Generator
-    ) -> list[list[Caption]]:
+        rng = how.new_rng() if rng is None else rng
         try:
             words, log_probs = decode(self.decoder, features, how, self.model.word_to_idx, rng)
         except ValueError as error:
@@ -201,38 +194,15 @@ class Captioner:
         ]
 
 
-def _no_caption(picture: Source) -> InputError:
-    return InputError(
-        f"{source_name(picture)}: no caption has all that was asked for; ask for fewer forced "
-        "words, or a smaller min_length"
-    )
-
-
-def ensemble(models: Sequence[CaptioningModel]) -> Ensemble:
-    """Models that speak as one; InputError if they do not go together."""
+def ensemble(models: Sequence[CaptioningModel]) -> WordModel:
+    """Several models as one, a single one as it is; InputError if they do not go together."""
     try:
-        return Ensemble(models)
+        return Ensemble(models) if len(models) > 1 else models[0]
     except ValueError as error:
         raise InputError(f"{error}; name models trained on one dataset") from None
 
 
-def load(
-    *models: Path | str, backbone: Path | str | None = None, weights: Path | str | None = None
-) -> Captioner:
-    """The captioner that ships, or a run's or checkpoint's; several speak as one.
-
-    Args:
-        models: runs' folders, or checkpoints.
-        backbone: what their features come from, where that is not what ships: an ``.onnx`` file,
-            or the name of a network of PyTorch, as in ``torchvision:resnet18``.
-        weights: of a network of PyTorch, a file; or "download".
-
-    >>> from PIL import Image
-    >>> Image.new("RGB", (320, 240), "green").save("grass.png")
-    >>> load().caption("grass.png").score < 0
-    True
-    """
-    return Captioner.load(*map(Path, models), backbone=backbone, weights=weights)
+load = Captioner.load
 
 
 def checkpoint_path(model: Path) -> Path:
@@ -245,29 +215,23 @@ def checkpoint_path(model: Path) -> Path:
     return model
 
 
-def _keep(checkpoint: Checkpoint) -> Keep:
-    """What the model reads of a picture."""
-    return "grid" if checkpoint.model.reads_grid else "pooled"
+def _open_for(
+    checkpoint: Checkpoint, name: str | Path | None = None, weights: str | Path | None = None
+) -> Backbone:
+    """A backbone that gives what the model reads of an image, of the size that it has seen.
 
-
-def _input_size(checkpoint: Checkpoint) -> int | None:
-    """The side of the pictures that the model has seen features of, in pixels."""
-    return checkpoint.backbone.size if checkpoint.backbone else None
-
-
-def _projection_of(checkpoint: Checkpoint) -> str | None:
-    return checkpoint.projection.sha256 if checkpoint.projection else None
-
-
-def _bundled_for(checkpoint: Checkpoint) -> Backbone:
-    """The backbone that ships, as the model reads it; or which other one has to be named."""
+    Without a name, the model's own network of PyTorch or the backbone that ships.
+    """
     wanted = checkpoint.backbone
-    if wanted and is_torch_name(wanted.name):
-        raise InputError(
-            f"a model trained on features of {wanted.title}, which does not ship with "
-            f"limner; give --backbone {wanted.name} and --weights FILE, or --weights download"
-        )
-    return open_backbone(keep=_keep(checkpoint), size=_input_size(checkpoint))
+    if name is None and wanted and is_torch_name(wanted.name):
+        if weights is None:
+            raise InputError(
+                f"a model trained on features of {wanted.title}, which does not ship with "
+                f"limner; give --backbone {wanted.name} and --weights FILE, or --weights download"
+            )
+        name = wanted.name
+    keep: Keep = "grid" if checkpoint.model.reads_grid else "pooled"
+    return open_backbone(name, weights=weights, keep=keep, size=wanted.size if wanted else None)
 
 
 def _check_backbone(checkpoint: Checkpoint, backbone: Backbone) -> None:

@@ -9,14 +9,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from limner.backbones.info import BackboneInfo, backbone_info
+from limner.backbones.info import BackboneInfo
 from limner.backbones.pca import Projection
 from limner.errors import InputError
 from limner.io import write_atomically
@@ -30,27 +31,71 @@ STANDARDISATION = ("feature_mean", "feature_std")
 """Attributes of a model that are kept beside its parameters."""
 
 
+class TrainedOn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The dataset that a model was trained on; "" for what is not known."""
+
+    fingerprint: str = ""
+    path: str = ""
+    name: str = ""  # in the place of a path, in a checkpoint that is published
+
+
+class SolverState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a training needs to continue, beside its tensors."""
+
+    rng: dict[str, Any]  # the state of NumPy's generator
+    best: dict[str, float]  # validation scores of the best model
+    best_epoch: Annotated[int, Meta(ge=0)] = 0
+    seconds: Annotated[float, Meta(ge=0)]
+
+
+class CheckpointInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of a model, beside the model itself; every field may be missing.
+
+    Attributes:
+        limner_version: of the limner that trained it.
+        backbone: what its features come from.
+        dataset: what it was trained on.
+        training: the settings, as `TrainConfig.to_flat` gives them, `iteration` and `seconds`.
+        scores: {split: {score: value}}.
+        solver: None where training cannot continue.
+    """
+
+    limner_version: str = "unknown"
+    backbone: BackboneInfo | None = None
+    dataset: TrainedOn = TrainedOn()
+    training: dict[str, bool | int | float | str | list[str]] = {}
+    scores: dict[str, dict[str, float]] = {}
+    solver: SolverState | None = None
+
+
+class _Header(CheckpointInfo, frozen=True, kw_only=True):
+    """The JSON of a checkpoint."""
+
+    schema_version: int
+    model: dict[str, Any]
+    vocabulary: list[str]
+
+
 @dataclass
 class Checkpoint:
     """A model and what is known about it.
 
     Attributes:
         model: ready to caption.
-        info: JSON-able facts: `backbone` (name, sha256, preprocessing, dim), `dataset`,
-            `training`, `scores`, `limner_version`, and for training to go on, `solver`.
+        info: where it comes from.
         state: tensors that only training needs, with their prefixes.
         projection: what the backbone's features go through before the model reads them.
     """
 
     model: CaptioningModel
-    info: dict[str, Any] = field(default_factory=dict)
+    info: CheckpointInfo = field(default_factory=CheckpointInfo)
     state: dict[str, Array] = field(default_factory=dict)
     projection: Projection | None = None
 
     @property
     def backbone(self) -> BackboneInfo | None:
         """What the model's features come from; None where that is not known."""
-        return backbone_info(self.info.get("backbone"))
+        return self.info.backbone
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -61,7 +106,7 @@ class Checkpoint:
 def save_checkpoint(
     path: Path,
     model: CaptioningModel,
-    info: Mapping[str, Any],
+    info: CheckpointInfo | None = None,
     state: Mapping[str, Array] | None = None,
     dtype: type[np.floating] | None = None,
     projection: Projection | None = None,
@@ -71,7 +116,7 @@ def save_checkpoint(
     Args:
         path: usually ends in `.safetensors`.
         model: what to keep.
-        info: see `Checkpoint.info`.
+        info: where the model comes from.
         state: see `Checkpoint.state`.
         dtype: stores the parameters in this precision, e.g. np.float16 for a model that ships;
             None keeps the model's.
@@ -87,7 +132,8 @@ def save_checkpoint(
         tensors |= {f"pca/{name}": value for name, value in projection.tensors().items()}
     words = Vocabulary.from_mapping(model.word_to_idx).idx_to_word
     shape = {"input_dim": model.input_dim, **msgspec.to_builtins(model.config)}
-    header = {"schema_version": SCHEMA_VERSION, "model": shape, "vocabulary": words, **info}
+    facts = msgspec.to_builtins(info or CheckpointInfo())
+    header = {"schema_version": SCHEMA_VERSION, "model": shape, "vocabulary": words, **facts}
     write_atomically(path, save(tensors, {"limner": json.dumps(header, ensure_ascii=False)}))
 
 
@@ -98,15 +144,16 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
         InputError: if the file is missing, damaged, of another version, or not a checkpoint.
     """
     path = Path(path)
-    header, tensors = _read(path)
-    version = header.pop("schema_version", None)
+    facts, tensors = _read(path)
+    version = facts.get("schema_version")
     if version != SCHEMA_VERSION:
         raise InputError(
             f"{path}: a checkpoint of schema version {version}, and this limner reads version "
             f"{SCHEMA_VERSION}; use the limner that wrote it, or train again"
         )
     try:
-        words, config = header.pop("vocabulary"), header.pop("model")
+        header = msgspec.convert(facts, _Header)
+        words, config = header.vocabulary, header.model
         kind = model_class(config.pop("kind", "rnn"))  # at first there was one kind
         input_dim = config.pop("input_dim")
         model = kind.from_config(
@@ -130,12 +177,12 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
                 setattr(model, name, tensor.astype(model.dtype))
         parts = {n.removeprefix("pca/"): tensors.pop(n) for n in [*tensors] if n[:4] == "pca/"}
         projection = Projection.from_tensors(parts) if parts else None
-        backbone_info(header.get("backbone"))  # refused here, where the file is known
+        info = msgspec.convert(facts, CheckpointInfo)
     except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
         raise InputError(
             f"{path}: the checkpoint does not hold together ({error}); train again"
         ) from None
-    return Checkpoint(model, header, tensors, projection)
+    return Checkpoint(model, info, tensors, projection)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:

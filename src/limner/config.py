@@ -2,7 +2,7 @@
 
 A setting is a field of a struct: its type, limits, default and help text stand there, and
 nowhere else. Files are converted to these structs, command-line options are generated from them
-(`limner.cli.options`), and a fingerprint is the hash of one.
+(`limner.cli.options`).
 """
 
 import hashlib
@@ -101,11 +101,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             if getattr(self, one.name) != (one.default_factory() if made else one.default):
                 found[one.name] = getattr(self, one.name)
         return found
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of all fields, in hexadecimal."""
-        return sha256_of_json(msgspec.to_builtins(self, enc_hook=str))
 
 
 def _misfit(name: str, value: object, annotation: Any) -> ValueError:

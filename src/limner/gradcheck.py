@@ -5,6 +5,7 @@ it agrees with a right gradient to about 1e-8, and with a wrong one hardly ever.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -39,13 +40,7 @@ def eval_numerical_gradient(
     """
     grad = np.zeros_like(x)
     for index in np.ndindex(x.shape):
-        kept = x[index]
-        x[index] = kept + h
-        above = f(x)
-        x[index] = kept - h
-        below = f(x)
-        x[index] = kept
-        grad[index] = (above - below) / (2 * h)
+        grad[index] = _difference(f, x, index, h) / (2 * h)
         if verbose:
             print(index, grad[index])
     return grad
@@ -64,13 +59,7 @@ def eval_numerical_gradient_array(
     """
     grad = np.zeros_like(x)
     for index in np.ndindex(x.shape):
-        kept = x[index]
-        x[index] = kept + h
-        above = f(x).copy()
-        x[index] = kept - h
-        below = f(x).copy()
-        x[index] = kept
-        grad[index] = np.sum((above - below) * df) / (2 * h)
+        grad[index] = np.sum(_difference(f, x, index, h) * df) / (2 * h)
     return grad
 
 
@@ -99,15 +88,20 @@ def grad_check_sparse(
     for _ in range(num_checks):
         draw = np.random.randint if rng is None else rng.integers
         index = tuple(int(draw(size)) for size in x.shape)
-        kept = x[index]
-        x[index] = kept + h
-        above = f(x)
-        x[index] = kept - h
-        below = f(x)
-        x[index] = kept
-        numerical = (above - below) / (2 * h)
+        numerical = _difference(f, x, index, h) / (2 * h)
         analytic = float(analytic_grad[index])
         error = rel_error(numerical, analytic)
         worst = max(worst, error)
         print(f"numerical: {numerical:f} analytic: {analytic:f}, relative error: {error:e}")
     return worst
+
+
+def _difference(f: Callable[[Array], Any], x: Array, index: tuple[int, ...], h: float) -> Any:
+    """`f(x + h) - f(x - h)`, with h added to one entry of x, which is put back."""
+    kept = x[index]
+    x[index] = kept + h
+    above = np.copy(f(x))  # f may give an array that it changes at the next call
+    x[index] = kept - h
+    below = f(x)
+    x[index] = kept
+    return above - below

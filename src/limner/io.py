@@ -1,24 +1,18 @@
 """Writing files so that one under its final name is always whole; reading JSON."""
 
+import errno
 import glob
 import hashlib
 import os
 import shutil
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from limner.errors import InputError, LimnerError
-
-try:
-    import fcntl
-except ImportError:  # Windows has other locks
-    fcntl = None  # type: ignore[assignment]
-
 
 Kind = TypeVar("Kind")
 
@@ -31,23 +25,18 @@ def atomic_path(path: Path) -> Iterator[Path]:
         LimnerError: in one line, if the disk is full or the folder cannot be written. What stood
             under `path` before stays as it was.
     """
+    temporary = _beside(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-    except OSError as error:
-        raise cannot_write(path, error) from None
-    temporary = Path(name)
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        raise cannot_write(path, error) from None
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.touch(exist_ok=False)
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 @contextmanager
@@ -57,17 +46,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Raises:
         LimnerError: in one line, if the disk is full, or `path` is there already.
     """
+    temporary = _beside(path)
     try:
-        path.absolute().parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.absolute().parent, prefix=f".{path.name}."))
-    except OSError as error:
-        raise cannot_write(path, error) from None
-    try:
-        yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        temporary.rename(path)
-    except OSError as error:
-        raise cannot_write(path, error) from None
+        with writing(path):
+            temporary.mkdir(parents=True)
+            yield temporary
+            temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -79,31 +63,38 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, report: Callable[[str], None]) -> Iterator[None]:
     """Nobody else is in this block for the same file; it ends with the process, however that ends.
 
     Who has waited for it looks again at what is there: the file goes when the block ends.
 
+    Args:
+        path: the lock file, made together with its folder.
+        report: gets a line where the file system has no locks, as some network file systems; the
+            block runs nevertheless.
+
     Raises:
         InputError: if another process is in it.
     """
+    from filelock import FileLock, Timeout  # noqa: PLC0415 (slow)
+
+    lock = FileLock(path, timeout=0, fallback_to_soft=False)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w")
+        lock.acquire()
+    except Timeout:
+        raise InputError(
+            f"{path.parent}: another limner is at work there; wait for it, or stop it first"
+        ) from None
     except OSError as error:
-        raise cannot_write(path, error) from None
-    with file:
-        if fcntl:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputError(
-                    f"{path.parent}: another limner is at work there; wait for it, or stop it first"
-                ) from None
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
+        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise cannot_write(path, error) from None
+        report(f"{path.parent}: no locks on this file system; run one limner at a time there")
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # Windows removes the file when it is released
+            path.unlink()
+        lock.release()
 
 
 def existing(path: Path) -> Path:
@@ -196,7 +187,5 @@ def check_space(folder: Path, needed: int) -> None:
         )
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _beside(path: Path) -> Path:
+    return path.absolute().with_name(f".{path.name}.{os.urandom(4).hex()}")

@@ -3,11 +3,12 @@
 import hashlib
 import json
 import re
+import unicodedata
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import msgspec
@@ -18,18 +19,49 @@ from limner.typing import Array, Int
 
 NULL, START, END, UNK = SPECIAL = ("<NULL>", "<START>", "<END>", "<UNK>")
 
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|['’](?:s|t|re|ll|ve|d|m)\b")
+JOINERS = "\u200c\u200d"
+"""Zero-width characters inside words of Persian and of scripts of India."""
+
+
+def _word_pattern(marks: str) -> re.Pattern[str]:
+    part = rf"\w[\w{marks}]*"
+    return re.compile(rf"{part}(?:['’-]{part})*|['’](?:s|t|re|ll|ve|d|m)\b")
+
+
+_ASCII_WORD = _word_pattern("")
+
+
+@cache
+def _unicode_word() -> re.Pattern[str]:
+    """Words of any script: a combining mark (category M) belongs to the letter before it."""
+    marks = dict.fromkeys(c for c in map(chr, range(0x1F000)) if unicodedata.category(c)[0] == "M")
+    # ranges, which compile faster than single characters
+    firsts = [c for c in marks if chr(ord(c) - 1) not in marks]
+    lasts = [c for c in marks if chr(ord(c) + 1) not in marks]
+    ranges = (f"{first}-{last}" for first, last in zip(firsts, lasts, strict=True))
+    return _word_pattern(JOINERS + "".join(ranges))
+
+
+def _words(caption: str) -> Iterator[re.Match[str]]:
+    """The words of a caption in normal form C, lower case."""
+    pattern = _ASCII_WORD if caption.isascii() else _unicode_word()
+    return pattern.finditer(caption.lower().replace("_", " "))
 
 
 def tokenize(caption: str) -> list[str]:
     """Lower-case words; punctuation goes, but an apostrophe or a hyphen inside a word stays.
 
-    An English ending that stands apart, as in Flickr8k's `the dog 's ball`, is a word too.
+    An English ending that stands apart, as in Flickr8k's `the dog 's ball`, is a word too. Unicode
+    is brought to normal form C first, so that an accented letter is one word's letter however it
+    was typed.
 
     >>> tokenize("A dog's T-shirt -- the girl 's RED one!")
     ['a', "dog's", 't-shirt', 'the', 'girl', "'s", 'red', 'one']
+    >>> tokenize("एक कुत्ता") == ["एक", "कुत्ता"], tokenize("Cafe\u0301") == ["caf\u00e9"]
+    (True, True)
     """
-    return [word.replace("’", "'") for word in _WORD.findall(caption.lower())]
+    caption = unicodedata.normalize("NFC", caption)
+    return [match[0].replace("’", "'") for match in _words(caption)]
 
 
 def characters(words: Sequence[str]) -> list[str]:
@@ -161,17 +193,18 @@ class Vocabulary:
         return row
 
     def marked(self, caption: str) -> list[tuple[str, bool]]:
-        """A caption as it is written, in pieces: (text, whether it becomes `<UNK>`).
+        """A caption in normal form C, in pieces: (text, whether it becomes `<UNK>`).
 
         >>> Vocabulary((*SPECIAL, "a", "dog")).marked("A dog, asleep.")
         [('A dog, ', False), ('asleep', True), ('.', False)]
         """
+        caption = unicodedata.normalize("NFC", caption)
         starts = [0]  # of each character, once in small letters: some become two
         for character in caption:
             starts.append(starts[-1] + len(character.lower()))
         pieces: list[tuple[str, bool]] = []
         done = 0
-        for match in _WORD.finditer(caption.lower()):
+        for match in _words(caption):
             word = match[0].replace("’", "'")
             tokens = word if self.of_characters else [word]
             if any(token not in self.word_to_idx for token in tokens):

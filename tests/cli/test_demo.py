@@ -8,15 +8,14 @@ import pytest
 from limner import open_dataset
 from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
-from limner.cli.demo import DemoConfig, run_demo
-from limner.errors import InputError
+from limner.cli import main
 from limner.evaluation.evaluate import evaluate
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "out"
-    run_demo(folder, DemoConfig(num_pictures=1000, epochs=9))
+    assert main(["demo", "--out", str(folder), "--pictures", "1000", "--epochs", "9"]) == 0
     return folder
 
 
@@ -47,6 +46,6 @@ def test_with_the_pictures_shuffled_the_score_collapses(demo):
     assert len(set(seen.captions.values())) > 50
 
 
-def test_a_second_demo_in_the_same_folder_is_refused(demo):
-    with pytest.raises(InputError, match="a demo has run there"):
-        run_demo(demo, DemoConfig(num_pictures=100, epochs=1))
+def test_a_second_demo_in_the_same_folder_is_refused(demo, capsys):
+    assert main(["demo", "--out", str(demo), "--pictures", "100"]) == 2
+    assert "a demo has run there" in capsys.readouterr().err

@@ -100,4 +100,4 @@ def test_an_option_without_effect_is_named(mine, tmp_path, capsys):
 
 def test_check_refuses_what_prepare_would(mine, capsys):
     assert main(["check", str(mine), "--min-count", "9999"]) == 2
-    assert "no word stands 9999 times" in capsys.readouterr().err
+    assert "no word occurs 9999 times" in capsys.readouterr().err

@@ -163,6 +163,12 @@ def test_links_and_devices_in_a_tar(place, type_, link):
     refused(place / "a.tar", "tar", "'cats/link' is a link or a device")
 
 
+def test_a_sparse_file_in_a_tar(place):
+    """Its map may say more than its size; `tar --sparse` makes such files."""
+    make_tar(place / "a.tar", [("cats/holes.bin", b"")], tarfile.GNUTYPE_SPARSE)
+    refused(place / "a.tar", "tar", "'cats/holes.bin' is a link or a device, or sparse")
+
+
 def test_a_bomb(place, kind):
     MAKERS[kind](place / "a", [("cats/big.bin", bytes(30_000_000))])
     assert (place / "a").stat().st_size < 50_000

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from limner import http
 from limner.errors import InputError
-from limner.images import addresses
 from limner.images.limits import ImageLimits
 from limner.images.remote import fetch_image, image_from_url, placeholder
 
@@ -199,7 +199,7 @@ BAD_ANSWERS = {
     "rubbish": "cannot be reached",
     "loop": "redirected more than five times",
     "loop-of-many": "redirected more than five times",
-    "to-file": "or to what is not fetched",
+    "to-file": "redirected to file:///etc/hostname: only http and https",
     "to-ftp": "redirected to ftp://127.0.0.1/cat.png: only http and https",
     "flickr": "the picture is gone from Flickr",
 }
@@ -244,7 +244,7 @@ def test_addresses_that_are_not_asked(url, tmp_path):
 
 
 def test_image_from_url_reads_addresses_and_this_machine(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(addresses, "is_public", lambda address: True)  # this machine stands in
+    monkeypatch.setattr(http, "is_public", lambda address: True)  # this machine stands in
     path = tmp_path / "ein Bild, 写真.png"
     path.write_bytes(png())
     for url in (f"{server.address}/good.png", str(path), path.as_uri()):

@@ -11,8 +11,7 @@ SENTENCES = st.lists(st.lists(st.sampled_from(["a", "b", "ab", "c"]), max_size=7
 
 @given(SENTENCES)
 def test_every_ngram_is_counted_where_it_is(sentences):
-    for ngrams in count_ngrams(sentences):
-        n = ngrams.n
+    for n, ngrams in enumerate(count_ngrams(sentences), start=1):
         counted = [Counter() for _ in sentences]
         rows = zip(ngrams.sentence, ngrams.gram, ngrams.count, strict=True)
         for sentence, gram, count in rows:

@@ -4,9 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limner.report.charts import Bars, Line, Span, bar_chart, interval_chart, line_chart, ticks
+from limner.report.charts import (
+    Series,
+    bar_chart,
+    interval_chart,
+    length_chart,
+    line_chart,
+    ticks,
+)
+from limner.report.page import environment
 
 NUMBER = st.floats(-1e6, 1e6).filter(lambda x: x == 0 or abs(x) > 1e-6)
+
+
+def svg(chart):
+    template = '{% from "parts.html" import chart with context %}{{ chart(one) }}'
+    return environment().from_string(template).render(one=chart)
 
 
 @given(NUMBER, NUMBER)
@@ -21,23 +34,35 @@ def test_ticks_hold_both_ends_and_are_few(one, other):
 
 @pytest.mark.parametrize("points", [[(0, 2.0), (1, 2.0)], [(1, 0.0), (2, 0.0), (3, 1e-9)]])
 def test_a_line_that_hardly_moves(points):
-    chart = line_chart("heading", [Line("name", "model", points)], "x", "y")
+    chart = svg(line_chart("heading", [Series("name", "model", points)], "x", "y"))
     assert "nan" not in chart
     assert chart.count("<path") == 1
 
 
 def test_one_point_is_no_line():
-    assert line_chart("heading", [Line("name", "model", [(0, 1.0)])], "x", "y") == ""
+    assert line_chart("heading", [Series("name", "model", [(0, 1.0)])], "x", "y") is None
 
 
 def test_bars_are_as_high_as_their_values():
-    chart = bar_chart("heading", ["1", "2"], [Bars("a", "model", [10.0, 20.0])], "words", "%")
+    chart = svg(
+        bar_chart("heading", ["1", "2"], [Series("a", "model", [10.0, 20.0])], "words", "%")
+    )
     heights = [float(h) for h in re.findall(r'<rect[^>]* height="([\d.]+)"', chart)]
     assert heights[-1] == pytest.approx(2 * heights[-2], rel=0.01)
 
 
+def test_long_captions_share_the_last_bar():
+    lengths = Series("captions", "people", [*[3] * 150, *[5] * 49, 40])
+    tips = [mark.tip for mark in length_chart([lengths]).marks if mark.tip]
+    assert tips == [
+        "captions, 3 words: 75.0 %",
+        "captions, 4 words: 0.0 %",
+        "captions, 5+ words: 25.0 %",
+    ]
+
+
 def test_names_are_text():
-    chart = interval_chart("<b>", [Span("a < b & c", "model", 0.0, (0.0, 0.0))])
+    chart = svg(interval_chart("<b>", [Series("a < b & c", "model", (0.0, 0.0, 0.0))]))
     assert "&lt;b&gt;" in chart
     assert "a &lt; b &amp; c" in chart
     assert "nan" not in chart

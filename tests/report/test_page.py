@@ -1,121 +1,36 @@
-import re
-from dataclasses import replace
-from html.parser import HTMLParser
-
 import numpy as np
-import pytest
 from PIL import Image
 
-from limner.captioner import checkpoint_path
-from limner.checkpoint import load_checkpoint
-from limner.data.opening import open_dataset
-from limner.data.schema import DatasetInfo, SourceInfo
-from limner.evaluation.assessment import assess
-from limner.images.images import load_image
-from limner.report import write_report
-from limner.report.thumbnail import THUMBNAIL_BYTES, thumbnail
-from limner.report.wall import EXTREMES, MOST, choose
-from limner.training.history import read_history
-
-VOID = {"meta", "img", "line", "path", "link", "input", "rect", "circle", "br"}
+from limner.errors import InputError
+from limner.report.page import THUMBNAIL_BYTES, environment, thumbnail, write_page
+from limner.report.run import MOST
 
 
-class Balance(HTMLParser):
-    """Raises where a tag closes that is not open, and keeps what is open at the end."""
-
-    def __init__(self):
-        super().__init__()
-        self.open = []
-
-    def handle_starttag(self, tag, attrs):
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-
-@pytest.fixture
-def page(tiny_dataset, tiny_run, tmp_path):
-    def write(change=lambda evaluation: evaluation, dataset=None, history=None):
-        data = dataset or open_dataset(tiny_dataset)
-        checkpoint = load_checkpoint(checkpoint_path(tiny_run))
-        assessment = assess(checkpoint.model, data, "train")
-        assessment = replace(assessment, evaluation=change(assessment.evaluation))
-        path = tmp_path / "report.html"
-        lines = read_history(tiny_run) if history is None else history
-        write_report(path, assessment, data, checkpoint, lines)
-        return path.read_text("utf-8")
-
-    return write
-
-
-def test_one_page_that_needs_nothing_else(page, tiny_dataset):
-    text = page()
-    parser = Balance()
-    parser.feed(text)
-    assert parser.open == []
-    used = re.findall(r"""(?:src|href)="([^"]*)|url\(([^)]*)|(@import)""", text)
-    outside = [link for link, *more in used if any(more) or not link.startswith(("data:", "#"))]
-    assert outside == []
-    images = open_dataset(tiny_dataset).splits["train"].image_ids
-    assert text.count('src="data:image/jpeg;base64,') == len(images)
-    assert text.count('class="card"') == len(images)
-
-
-def test_what_the_numbers_depend_on_is_there(page):
-    text = page()
-    for fact in ("scale", "references", "tokenizer", "decoding", "model", "dataset", "limner"):
-        assert f"<dt>{fact}</dt>" in text
-    for row in ("the model", "pictures shuffled", "nearest neighbours", "a person"):
-        assert f'<th scope="row">{row}</th>' in text
-    for score in ("BLEU-1", "ROUGE-L", "CIDEr", "CIDEr-D"):
-        assert f">{score}</th>" in text
-
-
-def test_what_people_wrote_is_text_and_not_markup(page):
-    evil = "<script>alert(1)</script> & $title co"
-
-    def change(evaluation):
-        captions = dict.fromkeys(evaluation.captions, evil)
-        return replace(evaluation, captions=captions, references={i: [evil] for i in captions})
-
-    text = page(change)
-    assert "<script>alert" not in text
-    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; $title co" in text
-
-
-def test_pictures_that_are_gone_are_shown_as_gone(page, tiny_dataset, tmp_path):
-    nowhere = SourceInfo(images=str(tmp_path / "nowhere"))
-    data = replace(open_dataset(tiny_dataset), info=DatasetInfo(source=nowhere))
-    text = page(dataset=data)
-    assert "data:image/jpeg" not in text
-    assert text.count("The picture is gone.") == len(data.splits["train"].image_ids)
-
-
-def test_a_history_that_is_old_or_missing(page):
-    assert "No history of this run was kept" in page(history=[])
-    old = [{"epoch": e, "mean_loss": 9 - e, "validation": {"BLEU-4": e}} for e in (1, 2, 3)]
-    text = page(history=old)
-    assert "nan" not in text.lower().split("<style>")[0]
-    assert "Scores while it learnt" in text
-
-
-def test_a_long_wall_has_the_best_the_worst_and_some_others(rng):
-    scores = rng.random(1000)
-    shown = choose(scores)
-    assert len(shown) == len(set(shown.tolist())) == MOST
-    ranked = np.argsort(-scores)
-    assert set(ranked[:EXTREMES]) | set(ranked[-EXTREMES:]) <= set(shown.tolist())
-    assert (choose(scores) == shown).all()
-    assert sorted(choose(scores[:30]).tolist()) == list(range(30))
-
-
-def test_200_pictures_of_noise_stay_under_5_megabytes(tmp_path, rng):
-    """Noise is the hardest picture to compress."""
+def test_thumbnail_of_noise_keeps_a_page_of_200_images_under_5_megabytes(tmp_path, rng):
+    """Noise is the hardest image to compress."""
     noise = rng.integers(0, 256, (480, 640, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")
-    size = len(thumbnail(lambda: load_image(tmp_path / "noise.png"), "noise"))
-    assert size < THUMBNAIL_BYTES * 4 / 3 + 200
-    assert MOST * size < 4_500_000
+    found = thumbnail(lambda name: tmp_path / name, "noise.png")
+    assert max(found.width, found.height) >= 128
+    assert found.width / found.height == 4 / 3
+    assert len(found.data) < THUMBNAIL_BYTES * 4 / 3 + 200
+    assert MOST * len(found.data) < 4_500_000
+
+
+def test_thumbnail_of_an_image_that_is_gone_is_none(tmp_path):
+    def refuse(image):
+        raise InputError(f"{image} is in no folder")
+
+    assert thumbnail({}.__getitem__, "a.jpg") is None
+    assert thumbnail(refuse, "a.jpg") is None
+    assert thumbnail(lambda image: tmp_path / image, "a.jpg") is None
+
+
+def test_write_page_escapes_text_and_executes_none_of_it(tmp_path, monkeypatch):
+    text = "{{ 7 * 7 }} {% raw %} <b> & \" ' $title"
+    template = environment().from_string('<p title="{{ text }}">{{ text }}</p>')
+    monkeypatch.setattr(type(environment()), "get_template", lambda self, name: template)
+    write_page(tmp_path / "page.html", "any", find=None, text=text)
+    written = (tmp_path / "page.html").read_text("utf-8")
+    escaped = "{{ 7 * 7 }} {% raw %} &lt;b&gt; &amp; &#34; &#39; $title"
+    assert written == f'<p title="{escaped}">{escaped}</p>'

@@ -1,6 +1,5 @@
 """A training run's folder; stopped at any moment, it ends as if it had never stopped."""
 
-import json
 import os
 import re
 import shlex
@@ -17,8 +16,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from checkpoint_files import change_facts
 from limner.captioner import Captioner
-from limner.checkpoint import load_checkpoint, save_checkpoint
+from limner.checkpoint import TrainedOn, load_checkpoint, save_checkpoint
 from limner.cli import main
 from limner.data.opening import open_dataset
 from limner.data.preparing.config import PrepareConfig
@@ -65,15 +65,12 @@ def undisturbed(dataset, tmp_path_factory):
 
 def history_of(folder):
     """What must be the same in every run: all but the time it took."""
-    return [
-        {name: value for name, value in line.items() if name != "seconds"}
-        for line in read_history(folder)
-    ]
+    return [msgspec.structs.replace(line, seconds=0) for line in read_history(folder)]
 
 
 def facts_of(checkpoint):
     """What a checkpoint says, without the time it took."""
-    info = json.loads(json.dumps(checkpoint.info))
+    info = msgspec.to_builtins(checkpoint.info)
     info["training"].pop("seconds")
     info.get("solver", {}).pop("seconds", None)
     return info
@@ -103,26 +100,26 @@ def test_what_a_run_leaves(undisturbed, dataset):
     losses = run.solver.loss_history
     assert len(losses) == 3 * STEPS
     assert np.mean(losses[-STEPS:]) < 0.85 * losses[0]  # it learns
-    steps = [line for line in history if "loss" in line]
-    assert [(line["iteration"], line["loss"]) for line in steps] == [
+    steps = [line for line in history if line.loss is not None]
+    assert [(line.iteration, line.loss) for line in steps] == [
         (step, losses[step - 1]) for step in (10, 20, 30)
     ]
-    epochs = [line for line in history if "validation" in line]
-    assert [line["epoch"] for line in epochs] == [1.0, 2.0, 3.0]
+    epochs = [line for line in history if line.validation]
+    assert [line.epoch for line in epochs] == [1.0, 2.0, 3.0]
     means = [np.mean(losses[first : first + STEPS]) for first in (0, STEPS, 2 * STEPS)]
-    assert [line["mean_loss"] for line in epochs] == means
+    assert [line.mean_loss for line in epochs] == means
     assert len(lines) == 3
     assert lines[0].startswith(f"epoch 1 of 3: loss {means[0]:.3f}, dev CIDEr ")
 
     last, best = (load_checkpoint(folder / f"{name}.safetensors") for name in ("last", "best"))
     for name, param in run.model.params.items():
         np.testing.assert_array_equal(last.model.params[name], param)
-    scores = [line["validation"] for line in epochs]
+    scores = [line.validation for line in epochs]
     top = max(range(3), key=lambda epoch: rank(scores[epoch]))  # the first, where two are best
-    assert best.info["scores"] == {"dev": scores[top]}
-    assert best.info["training"]["iteration"] == (top + 1) * STEPS
+    assert best.info.scores == {"dev": scores[top]}
+    assert best.info.training["iteration"] == (top + 1) * STEPS
     assert evaluate(best.model, dataset).scores == pytest.approx(scores[top])
-    assert best.info["dataset"] == {"path": str(dataset.path), "fingerprint": dataset.fingerprint}
+    assert best.info.dataset == TrainedOn(path=str(dataset.path), fingerprint=dataset.fingerprint)
     assert best.backbone == dataset.info.backbone
     assert best.vocabulary == dataset.vocabulary
     assert best.state == {}
@@ -167,7 +164,7 @@ def test_a_torn_line_of_history_is_survived(undisturbed, dataset, tmp_path):
     history = tmp_path / "run" / "history.jsonl"
     with history.open("a") as file:
         file.write('{"iteration": 17, "lo')
-    assert [line["iteration"] for line in read_history(tmp_path / "run")] == [10, 12]
+    assert [line.iteration for line in read_history(tmp_path / "run")] == [10, 12]
     start(dataset, tmp_path / "run", CONFIG, resume=True)
     assert_same_run(tmp_path / "run", undisturbed[0])
 
@@ -213,7 +210,7 @@ def test_killed_it_goes_on(undisturbed, tiny_dataset, tmp_path, capsys):
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
-    kept = load_checkpoint(folder / "last.safetensors").info["training"]["iteration"]
+    kept = load_checkpoint(folder / "last.safetensors").info.training["iteration"]
     assert 10 <= kept < 3 * STEPS
     assert main([*arguments, "--resume"]) == 0
     assert_same_run(folder, undisturbed[0])
@@ -241,7 +238,7 @@ def test_a_signal_saves_and_says_how_to_go_on(number, undisturbed, tiny_dataset,
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
-    step = load_checkpoint(folder / "last.safetensors").info["training"]["iteration"]
+    step = load_checkpoint(folder / "last.safetensors").info.training["iteration"]
     assert f"stopped and saved at step {step}; go on with: limner train" in errors
     assert "Traceback" not in errors
     again = errors.strip().splitlines()[-1].partition("go on with: ")[2]
@@ -402,15 +399,25 @@ def test_characters_from_prepare_to_captions(drawn, tmp_path):
     assert len(short.text) <= 12
 
 
-def test_characters_of_single_words(drawn, tmp_path):
-    lines = [f"{file.name},dog" for file in (drawn / "images").iterdir()]
-    (tmp_path / "captions.csv").write_text("\n".join(["image,caption", *lines]))
-    words = {"tokens": "char"}
+def test_characters_of_a_script_without_spaces(drawn, tmp_path):
+    lines = [f"{file.name},いぬがはしる" for file in (drawn / "images").iterdir()]
+    (tmp_path / "captions.csv").write_text("\n".join(["image,caption", *lines]), "utf-8")
     job = PrepareConfig(
-        source=drawn / "images", out=tmp_path / "out", captions=tmp_path / "captions.csv", **words
+        source=drawn / "images",
+        out=tmp_path / "out",
+        captions=tmp_path / "captions.csv",
+        tokens="char",
     )
-    with pytest.raises(InputError, match="too few for a vocabulary of characters"):
-        prepare(job, lambda line: None)
+    dataset = prepare(job, lambda line: None)
+    assert dataset.vocabulary.of_characters
+    assert {*"いぬがはしる"} < {*dataset.vocabulary.idx_to_word}
+    start(
+        open_dataset(tmp_path / "out"),
+        tmp_path / "run",
+        CONFIG.changed(epochs=40, lr_decay=1, learning_rate=1e-2),
+    )
+    image = next((drawn / "images").iterdir())
+    assert Captioner.load(tmp_path / "run").caption(image, GREEDY).text == "いぬがはしる"
 
 
 def test_patience(dataset, tmp_path):
@@ -474,16 +481,16 @@ def test_a_mean_that_was_best_stays_best_when_the_run_goes_on(dataset, tmp_path,
 def without(path, key=None, tensor=None):
     """The checkpoint, less one key of its facts, or one tensor."""
     checkpoint = load_checkpoint(path)
-    checkpoint.info.pop(key, None)
     checkpoint.state.pop(tensor, None)
     save_checkpoint(path, checkpoint.model, checkpoint.info, checkpoint.state)
+    change_facts(path, lambda facts: facts.pop(key, None))
 
 
 @pytest.mark.parametrize(
     ("lost", "message"),
     [
-        ({"key": "training"}, r"does not hold together \(no 'training'\)"),
-        ({"key": "dataset"}, r"does not hold together \(no 'dataset'\)"),
+        ({"key": "training"}, r"does not hold together \(no 'iteration'\)"),
+        ({"key": "dataset"}, "trained on an unknown dataset, not on"),
         ({"tensor": "optimizer/Wx/m"}, "no Wx/m in the state of the update rule"),
     ],
 )
@@ -550,7 +557,7 @@ def test_parameters_that_are_no_numbers_are_not_kept(dataset, tmp_path):
     with pytest.raises(LimnerError, match="at step 5; the last good state is kept in last"):
         start(dataset, tmp_path / "run", on_step=spoil)
     last = load_checkpoint(tmp_path / "run" / "last.safetensors")
-    assert last.info["training"]["iteration"] == 4
+    assert last.info.training["iteration"] == 4
     assert np.isfinite(last.model.params["b_vocab"]).all()
 
 

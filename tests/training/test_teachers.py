@@ -86,7 +86,7 @@ def test_a_stop_while_teachers_are_asked(tiny_dataset, tiny_run, tmp_path):
 
 def test_teachers_of_pictures_of_another_size(tiny_dataset, tiny_run, tmp_path):
     teacher = load_checkpoint(tiny_run / "best.safetensors")
-    teacher.info["backbone"]["preprocessing"]["size"] = 96
+    teacher.info.backbone.preprocessing["size"] = 96
     small = tmp_path / "small.safetensors"
     save_checkpoint(small, teacher.model, teacher.info)
     message = r"small\.safetensors: a teacher with other features, of .* 96 x 96"

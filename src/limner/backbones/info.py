@@ -50,11 +50,6 @@ class BackboneInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         return f"{self.name} ({self.sha256[:12]}{images})"
 
 
-def backbone_info(facts: object) -> BackboneInfo | None:
-    """The backbone that a file's JSON speaks of, or a ValidationError; None for no facts."""
-    return msgspec.convert(facts or None, BackboneInfo | None)
-
-
 def title_of(info: BackboneInfo | None) -> str:
     """The backbone in words, where it is known."""
     return info.title if info else "an unknown backbone"

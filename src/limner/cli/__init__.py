@@ -40,7 +40,7 @@ COMMANDS = {
     "score": ("scoring", "Score any file of captions against any references."),
     "compare": ("scoring", "Say whether the second is really better than the first."),
     "caption": ("using", "Describe pictures, a sentence each."),
-    "demo": ("making", "Draw pictures, train on them, caption unseen ones."),
+    "demo": ("demo", "Draw pictures, train on them, caption unseen ones."),
     "info": ("using", "Say what a dataset, run or checkpoint is."),
     "dataset": ("datasets", "Look at prepared datasets, merge, cut and export them."),
 }

@@ -1,7 +1,7 @@
 """What a person at the terminal sees: results on stdout, progress and warnings on stderr."""
 
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -50,23 +50,16 @@ def printable(text: str) -> str:
     return "".join(ascii(c)[1:-1] if unicodedata.category(c) == "Cc" else c for c in text)
 
 
-def _bar() -> Progress:
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    return Progress(
-        *columns,
-        console=stderr,
-        transient=True,
-        refresh_per_second=4,
-        disable=not stderr.is_terminal,
-    )
+def warn(messages: Iterable[str]) -> None:
+    """A line on stderr for each."""
+    for message in messages:
+        say(f"limner: {message}")
+
+
+def print_facts(facts: Mapping[str, object]) -> None:
+    """A line on stdout for each fact."""
+    for name, fact in facts.items():
+        print(f"{name}: {fact}")
 
 
 @contextmanager
@@ -79,7 +72,22 @@ def progress_bar(what: str, unit: str) -> Iterator[Callable[..., None]]:
 @contextmanager
 def staged_bar(unit: str) -> Iterator[Callable[..., None]]:
     """One bar after the other on stderr; yields `update(stage, done, total, note="")`."""
-    with _bar() as progress:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(
+        *columns,
+        console=stderr,
+        transient=True,
+        refresh_per_second=4,
+        disable=not stderr.is_terminal,
+    ) as progress:
         tasks: dict[str, TaskID] = {}
 
         def update(stage: str, done: int, total: int, note: str = "") -> None:
@@ -107,12 +115,10 @@ def print_rows(title: str, rows: Mapping[str, Row], provenance: Mapping[str, str
         low, high = first.intervals[name]
         cells = [f"{row.scores[name]:.2f}" if name in row.scores else "-" for row in others]
         table.add_row(name, f"{value:.2f}", f"{low:.1f}-{high:.1f}", *cells)
-    for i, name in enumerate(DIVERSITY):
-        own, *rest = (_diversity(row)[i] for row in rows.values())
+    for name, own, *rest in zip(DIVERSITY, *map(_diversity, rows.values()), strict=True):
         table.add_row(name, own, "", *rest)
     stdout.print(table)
-    for name, text in provenance.items():
-        print(f"{name}: {text}")
+    print_facts(provenance)
 
 
 DIVERSITY = ("distinct captions, %", "different words", "words a caption", "seen in training, %")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from msgspec import Meta
 
-from limner.cli.console import print_counts, print_row, say
+from limner.cli.console import print_counts, print_facts, print_row, say
 from limner.cli.describe import describe_dataset
 from limner.cli.options import Given, struct_options
 from limner.config import MANY, Config, Positive, annotations
@@ -21,7 +21,7 @@ from limner.data.opening import open_dataset
 from limner.data.preparing.duplicates import named
 from limner.data.tokens import TokenConfig
 from limner.errors import InputError
-from limner.report.frame import refuse_other_files
+from limner.report.page import refuse_other_files
 from limner.report.rows import write_rows
 
 app = typer.Typer(rich_markup_mode=None)
@@ -58,8 +58,7 @@ def info(
     if as_json:
         print(json.dumps(facts_of(opened), ensure_ascii=False, indent=2))
         return
-    for name, fact in describe_dataset(opened).items():
-        print(f"{name}: {fact}")
+    print_facts(describe_dataset(opened))
 
 
 @app.command()
@@ -149,5 +148,4 @@ def export(
                 f"{config.format} only names them; --format webdataset takes them along"
             )
         files = (export_coco if config.format == "coco" else export_jsonl)(opened, out)
-    for file in files:
-        print(file)
+    print(*files, sep="\n")

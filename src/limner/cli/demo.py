@@ -4,10 +4,12 @@ import time
 from pathlib import Path
 from typing import Annotated
 
+import typer
 from msgspec import Meta
 
 from limner.captioner import Captioner
 from limner.cli.console import progress_bar, say, staged_bar
+from limner.cli.options import struct_options
 from limner.cli.stages import report_run, train_with_progress
 from limner.config import MANY, MAX_SEED, Config
 from limner.data.preparing.config import PrepareConfig
@@ -33,24 +35,27 @@ class DemoConfig(Config, frozen=True, kw_only=True):
     ] = 0
 
 
-def run_demo(out: Path, options: DemoConfig) -> None:
-    """Make `out/pictures`, `out/dataset` and `out/run`, and print captions of unseen pictures.
-
-    Raises:
-        InputError: if `out/run` is there already.
-    """
+@struct_options
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the images, dataset and run.")] = Path(
+        "limner-demo"
+    ),
+    *,
+    config: DemoConfig,
+) -> None:
+    """Draw pictures, train on them, caption unseen ones, and write a page to look at."""
     run = out / "run"
     if run.exists():
         raise InputError(f"{out}: a demo has run there; delete the folder, or choose another --out")
     started = time.monotonic()
-    say(f"drawing {options.num_pictures} pictures, five captions each")
+    say(f"drawing {config.num_pictures} pictures, five captions each")
     pictures = out / "pictures"
     with progress_bar("drawing", "pictures") as update:
         write_folder(
             pictures,
-            options.num_pictures,
-            seed=options.seed,
-            progress=lambda done: update(done, options.num_pictures),
+            config.num_pictures,
+            seed=config.seed,
+            progress=lambda done: update(done, config.num_pictures),
         )
     preparing = PrepareConfig(
         source=pictures / "images",
@@ -61,14 +66,14 @@ def run_demo(out: Path, options: DemoConfig) -> None:
     with staged_bar("pictures") as update:
         dataset = prepare(preparing, say, update)
     say(f"{len(dataset.splits['train'].captions)} captions of {len(dataset.vocabulary)} words")
-    config = TrainConfig(
+    training = TrainConfig(
         model=RNNConfig(wordvec_dim=128, hidden_dim=256),
         learning_rate=2e-3,
         batch_size=64,
-        epochs=options.epochs,
-        seed=options.seed,
+        epochs=config.epochs,
+        seed=config.seed,
     )
-    train_with_progress(dataset, run, config)
+    train_with_progress(dataset, run, training)
 
     say("captioning pictures that the model has not seen")
     name, unseen = dataset.split("test")

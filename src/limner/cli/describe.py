@@ -16,7 +16,6 @@ from limner.data.dataset import Dataset
 from limner.data.facts import facts_of, shapes_of
 from limner.data.opening import open_dataset
 from limner.errors import InputError
-from limner.models import CaptioningModel
 from limner.training.config import TrainConfig
 
 
@@ -27,26 +26,23 @@ def describe(path: Path | None = None) -> dict[str, str]:
         InputError: if the path is none of the three, or damaged.
     """
     if path is None:
-        return _describe_limner()
+        backbone = open_backbone()
+        blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+        captioner = _describe_checkpoint(BUNDLED_CAPTIONER)
+        return {
+            "limner": version("limner"),
+            "python": platform.python_version(),
+            "numpy": f"{np.__version__} with {blas['name']} {blas['version']}",
+            "onnxruntime": version("onnxruntime"),
+            "backbone": f"{backbone.name}, {backbone.dim} features, sha256 {backbone.sha256[:12]}",
+            **{f"captioner {name}": fact for name, fact in captioner.items()},
+        }
     is_dataset = (path / "dataset.json").exists() or (path / "partial").is_dir()
     if is_dataset or is_course_folder(path):
         return describe_dataset(open_dataset(path))
     if path.is_dir() and not (path / "config.toml").exists():
         raise InputError(f"{path}: neither a dataset nor a run")
     return _describe_checkpoint(checkpoint_path(path))
-
-
-def _describe_limner() -> dict[str, str]:
-    backbone = open_backbone()
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    return {
-        "limner": version("limner"),
-        "python": platform.python_version(),
-        "numpy": f"{np.__version__} with {blas['name']} {blas['version']}",
-        "onnxruntime": version("onnxruntime"),
-        "backbone": f"{backbone.name}, {backbone.dim} features, sha256 {backbone.sha256[:12]}",
-        **{f"captioner {k}": v for k, v in _describe_checkpoint(BUNDLED_CAPTIONER).items()},
-    }
 
 
 def describe_dataset(dataset: Dataset) -> dict[str, str]:
@@ -97,25 +93,20 @@ def _features(dataset: Dataset) -> str:
 def _describe_checkpoint(path: Path) -> dict[str, str]:
     checkpoint = load_checkpoint(path)
     model, info = checkpoint.model, checkpoint.info
-    usual = TrainConfig().to_flat()
-    training = {k: v for k, v in info.get("training", {}).items() if usual.get(k) != v}
+    config, usual = msgspec.to_builtins(model.config), TrainConfig().to_flat()
+    sizes = {"hidden": "hidden_dim", "word vectors": "wordvec_dim"}  # of most kinds of models
+    known = "".join(f", {name} {config[key]}" for name, key in sizes.items() if key in config)
+    training = {k: v for k, v in info.training.items() if usual.get(k) != v}
     facts = {
         "checkpoint": str(path),
-        "model": f"{model.title}, {model.num_parameters:,} parameters{_sizes(model)}",
+        "model": f"{model.title}, {model.num_parameters:,} parameters{known}",
         "vocabulary": f"{len(model.word_to_idx)} {checkpoint.vocabulary.unit}",
         "backbone": checkpoint.backbone.title if checkpoint.backbone else "unknown",
         "training": _join(training),
     }
-    for split, scores in info.get("scores", {}).items():
+    for split, scores in info.scores.items():
         facts[f"scores on {split}"] = _join({k: round(v, 1) for k, v in scores.items()})
     return facts
-
-
-def _sizes(model: CaptioningModel) -> str:
-    """Sizes that most kinds of models have."""
-    config = msgspec.to_builtins(model.config)
-    names = {"hidden_dim": "hidden", "wordvec_dim": "word vectors"}
-    return "".join(f", {name} {config[key]}" for key, name in names.items() if key in config)
 
 
 def _join(facts: dict[str, Any]) -> str:

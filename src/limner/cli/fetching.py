@@ -2,14 +2,15 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from limner.cli.console import progress_bar, say
-from limner.download.catalog import Download, RemoteFile, read_catalog
+from limner.download.catalog import RemoteFile, read_catalog
 from limner.download.download import bytes_there, fetch_file
 from limner.download.unpack import unpack
 from limner.errors import InputError
@@ -47,7 +48,7 @@ def download(
         _fetch(name, missing, folder, keep_archives)
     else:
         print(f"{folder}: all of it is there already")
-    print(f"next: {_next_command(wanted, folder)}")
+    print("next:", wanted.next.replace("{folder}", shlex.quote(str(folder))))
 
 
 def _announce(name: str, missing: Sequence[RemoteFile], folder: Path, yes: bool) -> None:
@@ -55,9 +56,7 @@ def _announce(name: str, missing: Sequence[RemoteFile], folder: Path, yes: bool)
     for file in missing:
         print(f"{file.url} ({_gigabytes(file.bytes)})")
     known = [file.bytes or 0 for file in missing]
-    left = sum(
-        max(0, size - bytes_there(file, folder)) for file, size in zip(missing, known, strict=True)
-    )
+    left = sum(max(0, (file.bytes or 0) - bytes_there(file, folder)) for file in missing)
     unknown = not all(known)
     total = f"{_gigabytes(left)} and a file of unknown size" if unknown else _gigabytes(left)
     print(f"to download into {folder}: {total}", flush=True)
@@ -75,21 +74,13 @@ def _fetch(name: str, missing: Sequence[RemoteFile], folder: Path, keep_archives
     try:
         for file in missing:
             lines: list[str] = []  # what is printed beside a bar goes where the bar goes
-            with progress_bar(file.name, "MB") as bar:
-                archive = fetch_file(
-                    file, folder, lines.append, lambda done, total: bar(done / 1e6, total / 1e6)
-                )
+            with _megabytes(file.name) as update:
+                archive = fetch_file(file, folder, lines.append, update)
             print(*lines, sep="\n")
             if file.unpack == "no":
                 continue
-            with progress_bar(f"unpacking {file.name}", "MB") as bar:
-                unpack(
-                    archive,
-                    file.unpack,
-                    folder,
-                    file.keep,
-                    lambda done, total: bar(done / 1e6, total / 1e6),
-                )
+            with _megabytes(f"unpacking {file.name}") as update:
+                unpack(archive, file.unpack, folder, file.keep, update)
             if not keep_archives:
                 archive.unlink()
     except KeyboardInterrupt:
@@ -97,8 +88,11 @@ def _fetch(name: str, missing: Sequence[RemoteFile], folder: Path, keep_archives
         raise typer.Exit(130) from None
 
 
-def _next_command(wanted: Download, folder: Path) -> str:
-    return wanted.next.replace("{folder}", shlex.quote(str(folder)))
+@contextmanager
+def _megabytes(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar that is given bytes."""
+    with progress_bar(what, "MB") as update:
+        yield lambda done, total: update(done / 1e6, total / 1e6)
 
 
 def _gigabytes(size: int | None) -> str:

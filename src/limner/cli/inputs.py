@@ -48,38 +48,26 @@ def _paths(name: str) -> list[Path]:
     """The files that a name stands for; what is not there at all is left to who opens it."""
     path = Path(name)
     if path.is_dir():
-        return _pictures_in(path)
-    if path.exists() or not any(sign in name for sign in "*?["):
+        inside = path.rglob("*")
+        found = [p for p in inside if not any(n[0] == "." for n in p.relative_to(path).parts)]
+    elif path.exists() or not any(sign in name for sign in "*?["):
         return [path]
-    return _matching(path)
-
-
-def _pictures_in(folder: Path) -> list[Path]:
-    pictures = sorted(
-        p
-        for p in folder.rglob("*")
-        if _is_picture(p) and not any(part.startswith(".") for part in p.relative_to(folder).parts)
-    )
+    else:
+        found = _matching(path)
+    pictures = sorted({p for p in found if p.suffix.lower() in SUFFIXES and p.is_file()})
     if not pictures:
-        raise InputError(f"{folder}: no picture in it ({', '.join(sorted(SUFFIXES))})")
+        lack = "no picture in it" if path.is_dir() else "no picture matches"
+        raise InputError(f"{path}: {lack} ({', '.join(sorted(SUFFIXES))})")
     return pictures
 
 
 def _matching(pattern: Path) -> list[Path]:
-    """The pictures that match, and those in the folders that do, each once."""
+    """What matches, and what is in the folders that do."""
     try:  # pathlib's, not glob's: that goes in circles where links to folders do
         matches = list(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
     except (ValueError, NotImplementedError) as error:
         raise InputError(f"{pattern}: not a pattern ({error}); write ** as a folder") from None
-    inside = (p for match in matches if match.is_dir() for p in match.rglob("*"))
-    pictures = sorted({p for p in (*matches, *inside) if _is_picture(p)})
-    if not pictures:
-        raise InputError(f"{pattern}: no picture matches ({', '.join(sorted(SUFFIXES))})")
-    return pictures
-
-
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and path.is_file()
+    return [*matches, *(p for match in matches if match.is_dir() for p in match.rglob("*"))]
 
 
 def _standard_input(limits: ImageLimits) -> bytes:

@@ -1,4 +1,4 @@
-"""The commands that make models: train, demo."""
+"""The command that makes models: train."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 import msgspec
 import typer
 
-from limner.cli.demo import DemoConfig, run_demo
 from limner.cli.options import Given, struct_options
 from limner.cli.stages import report_run, train_with_progress
 from limner.data.opening import open_dataset
@@ -64,15 +63,3 @@ def _read(path: Path | None, given: dict[str, Any]) -> TrainConfig:
         return read_config(path, given)
     except InputError as error:
         raise error if path else InputError(SETTINGS.in_options(str(error))) from None
-
-
-@struct_options
-def demo(
-    out: Annotated[Path, typer.Option(help="Folder of the images, dataset and run.")] = Path(
-        "limner-demo"
-    ),
-    *,
-    config: DemoConfig,
-) -> None:
-    """Draw pictures, train on them, caption unseen ones, and write a page to look at."""
-    run_demo(out, config)

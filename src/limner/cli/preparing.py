@@ -13,7 +13,7 @@ from limner.cli.options import struct_options
 from limner.data.preparing.config import CheckConfig, PrepareConfig
 from limner.data.preparing.feature_rows import FromPictures
 from limner.report.check import write_check
-from limner.report.frame import refuse_other_files
+from limner.report.page import refuse_other_files
 
 
 @struct_options
@@ -42,7 +42,7 @@ def check(
     if html:
         refuse_other_files(html)
     with staged_bar("pictures") as update:
-        findings = work.look_before(config, _quiet if as_json else tell, update)
+        findings = work.look_before(config, (lambda line: None) if as_json else tell, update)
     cost = None
     if "train" in findings.splits:
         rows = work.feature_rows(config, findings, work.backbone_of(config, findings.source))
@@ -58,7 +58,3 @@ def check(
             print(f"page: {html}")
     work.check_training(findings)
     config.vocabulary(findings.references)
-
-
-def _quiet(line: str) -> None:
-    """What stands in the JSON need not be said."""

@@ -9,16 +9,16 @@ from typing import Annotated, Any
 import typer
 
 from limner.captioner import checkpoint_path, ensemble
-from limner.cli.console import print_differences, print_rows, say
+from limner.cli.console import print_differences, print_facts, print_rows, warn
 from limner.cli.options import Given, struct_options
 from limner.cli.stages import open_for
 from limner.decoding import DecodingConfig
 from limner.errors import InputError
 from limner.evaluation.assessment import (
+    MODEL,
     assess,
+    assess_captions,
     fingerprint,
-    measure,
-    result_dict,
     score_provenance,
     text_fingerprint,
 )
@@ -27,9 +27,8 @@ from limner.evaluation.evaluate import score as score_captions
 from limner.evaluation.evaluate import tokenize_all, training_tokens
 from limner.evaluation.result_files import join, read_candidates, read_references
 from limner.io import write_atomically
-from limner.metrics import DocumentFrequency, java_scores
+from limner.metrics import DocumentFrequency
 from limner.metrics import compare as compare_scores
-from limner.models import WordModel
 
 FEW_PICTURES = 100
 """CIDEr's document frequencies are the references' own: with fewer pictures they say little."""
@@ -63,13 +62,10 @@ def evaluate(
 ) -> None:
     """Caption a split and score it against the raw references, baselines beside it."""
     checkpoints, dataset = open_for(models, data)
-    model: WordModel = checkpoints[0].model
-    if len(checkpoints) > 1:
-        model = ensemble([checkpoint.model for checkpoint in checkpoints])
+    model = ensemble([checkpoint.model for checkpoint in checkpoints])
     found = assess(model, dataset, split, decoding, java=java)
     _warn_of_few(len(found.evaluation.captions))
-    for problem in found.problems:
-        say(f"limner: {problem}")
+    warn(found.problems)
     paths = " with ".join(str(checkpoint_path(model)) for model in models)
     facts = {"model": paths, "dataset": str(dataset.path)}
     if _write_json(as_json, {"paths": facts, **found.as_dict()}):
@@ -95,17 +91,14 @@ def score(
     said, wanted = _joined(candidates, references)
     known = read_references(training).values() if training else ()
     tokens = [tokenize_all(several) for several in known]
-    found = score_captions(said, wanted, DocumentFrequency.of(tokens) if tokens else None)
-    extra, problems = (
-        java_scores(found.candidate_tokens, found.reference_tokens) if java else ({}, [])
-    )
-    for problem in problems:
-        say(f"limner: {problem}")
+    evaluation = score_captions(said, wanted, DocumentFrequency.of(tokens) if tokens else None)
     seen = [caption for several in tokens for caption in several]
-    row = measure(found.table, found.candidate_tokens, seen, java=extra)
-    provenance = {**score_provenance(found.references), "captions": text_fingerprint(said)}
-    if _write_json(as_json, result_dict(found, row, provenance, extra)):
-        print_rows(f"{len(said):,} pictures", {candidates.name: row}, provenance)
+    found = assess_captions(evaluation, {"captions": text_fingerprint(said)}, seen, java=java)
+    warn(found.problems)
+    if _write_json(as_json, found.result()):
+        print_rows(
+            f"{len(said):,} pictures", {candidates.name: found.rows[MODEL]}, found.provenance
+        )
 
 
 @struct_options
@@ -159,8 +152,7 @@ def compare(
     }
     if _write_json(as_json, result):
         print_differences((str(first), str(second)), (ours.table, theirs.table), found)
-        for name, text in provenance.items():
-            print(f"{name}: {text}")
+        print_facts(provenance)
 
 
 def _refuse_models_options(data: Path | None, split: str | None, how: DecodingConfig) -> None:
@@ -197,11 +189,11 @@ def _joined(candidates: Path, references: Path) -> tuple[dict[str, str], dict[st
     ):
         if ids:
             named = ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")
-            say(f"limner: {path}: {len(ids)} ids {lack}: {named}")
+            warn([f"{path}: {len(ids)} ids {lack}: {named}"])
     _warn_of_few(len(both))
     return both, wanted
 
 
 def _warn_of_few(pictures: int) -> None:
     if pictures < FEW_PICTURES:
-        say(f"limner: CIDEr means little below {FEW_PICTURES} pictures, and here are {pictures}")
+        warn([f"CIDEr means little below {FEW_PICTURES} pictures, and here are {pictures}"])

@@ -13,7 +13,7 @@ from limner.cli.console import print_rows, progress_bar, say
 from limner.data.dataset import Dataset
 from limner.data.opening import open_dataset
 from limner.errors import InputError, LimnerError
-from limner.evaluation.assessment import Assessment, assess
+from limner.evaluation.assessment import assess
 from limner.report import write_report
 from limner.training.config import TrainConfig
 from limner.training.history import read_history
@@ -67,7 +67,7 @@ def _stopping(run: TrainingRun) -> Iterator[None]:
         put_back()
 
 
-def report_run(dataset: Dataset, folder: Path, split: str | None = None) -> Assessment:
+def report_run(dataset: Dataset, folder: Path, split: str | None = None) -> None:
     """Score a run's best model on a split, print the scores, and write the run's report."""
     checkpoint = load_checkpoint(checkpoint_path(folder))
     assessment = assess(checkpoint.model, dataset, split)
@@ -76,7 +76,6 @@ def report_run(dataset: Dataset, folder: Path, split: str | None = None) -> Asse
     print_rows(assessment.title, assessment.rows, assessment.provenance)
     print(f"run: {folder}")
     print(f"report: {page}")
-    return assessment
 
 
 def open_for(models: Sequence[Path], data: Path | None) -> tuple[list[Checkpoint], Dataset]:
@@ -88,16 +87,16 @@ def open_for(models: Sequence[Path], data: Path | None) -> tuple[list[Checkpoint
     """
     paths = [checkpoint_path(model) for model in models]
     checkpoints = [load_checkpoint(path) for path in paths]
-    known = [checkpoint.info.get("dataset", {}) for checkpoint in checkpoints]
+    known = [checkpoint.info.dataset for checkpoint in checkpoints]
     for path, trained_on in zip(paths, known, strict=True):
-        if data is None and not trained_on.get("path"):
+        if data is None and not trained_on.path:
             raise InputError(f"{path}: does not say what it was trained on; name it with --data")
-        if data is None and trained_on["fingerprint"] != known[0]["fingerprint"]:
+        if data is None and trained_on.fingerprint != known[0].fingerprint:
             raise InputError(
-                f"{paths[0]} was trained on {known[0]['path']}, {path} on {trained_on['path']}: "
+                f"{paths[0]} was trained on {known[0].path}, {path} on {trained_on.path}: "
                 "scores on different pictures cannot be compared; name one dataset with --data"
             )
-    dataset = open_dataset(data or Path(known[0]["path"]))
+    dataset = open_dataset(data or Path(known[0].path))
     for path, checkpoint in zip(paths, checkpoints, strict=True):
         ours, theirs = checkpoint.backbone, dataset.info.backbone
         if ours and not same_features(ours, theirs):

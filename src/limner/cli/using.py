@@ -1,6 +1,5 @@
 """The commands that use what is there: caption, info."""
 
-import io
 import json
 import os
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from limner.captioner import Caption, Captioner
-from limner.cli.console import say
+from limner.cli.console import print_facts, warn
 from limner.cli.describe import describe
 from limner.cli.inputs import find_pictures
 from limner.cli.options import struct_options
@@ -20,7 +19,7 @@ from limner.evaluation.explanation import Choice
 from limner.evaluation.explanation import explain as explain_caption
 from limner.images.images import Source, load_image, source_name
 from limner.images.limits import ImageLimits
-from limner.io import write_atomically
+from limner.io import atomic_path
 
 LONGEST_STEM = 220
 """Bytes of a picture's name that are kept in a map's name: file systems take 255."""
@@ -98,8 +97,7 @@ def caption(
         if attention:
             best = explain_caption(captioner.model, result[0].features, result[0].text)
             _draw(attention, name, source, best, drawn, limits)
-    for message in failed:
-        say(f"limner: {message}")
+    warn(failed)
     if failed:
         raise typer.Exit(InputError.exit_status)
 
@@ -151,10 +149,9 @@ def _draw(
     while file in drawn:
         file, number = f"{stem}-attention-{number}.png", number + 1
     drawn.add(file)
-    buffer = io.BytesIO()
     image = load_image(source, size_hint=2 * SIZE, limits=limits)
-    attention_map(image, choices).save(buffer, "PNG")
-    write_atomically(folder / file, buffer.getvalue())
+    with atomic_path(folder / file) as temporary:
+        attention_map(image, choices).save(temporary, "PNG")
 
 
 def info(
@@ -163,5 +160,4 @@ def info(
     ] = None,
 ) -> None:
     """Say what a dataset, run or checkpoint is, or what is installed here."""
-    for name, value in describe(path).items():
-        print(f"{name}: {value}")
+    print_facts(describe(path))

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from limner.errors import InputError
-from limner.io import atomic_path, cannot_write, existing
+from limner.io import atomic_path, existing, writing
 from limner.typing import Array, Float
 
 UNPACKED = 4_000_000
@@ -65,13 +65,11 @@ class _KeepsErrors(io.FileIO):
 
 def read_arrays(path: Path, *keys: str) -> list[Array]:
     """Whole arrays out of an HDF5 file."""
-    with _open_h5(path) as file:
-        try:
+    try:
+        with _open_h5(path) as file:
             return [file[key][()] for key in keys]
-        except KeyError as error:
-            raise InputError(f"{path}: {error.args[0]}; prepare the dataset again") from None
-        except (OSError, TypeError) as error:
-            raise _damaged(path, error) from None
+    except KeyError as error:
+        raise InputError(f"{path}: {error.args[0]}; prepare the dataset again") from None
 
 
 def map_features(path: Path) -> Float[Array, "N *_ D"]:
@@ -93,27 +91,21 @@ def map_features(path: Path) -> Float[Array, "N *_ D"]:
                 f"{path}: `features` is {features.dtype} {features.shape}, expected numbers "
                 "(pictures, D) or (pictures, places, D); prepare the dataset again"
             )
+        if features.size == 0:  # nothing to map
+            return np.empty(features.shape, features.dtype)
         offset = features.id.get_offset()
-        try:
-            if features.size == 0:  # nothing to map
-                return np.empty(features.shape, features.dtype)
-            if offset is None:
-                return _unpacked(path, features)
-            return np.memmap(path, features.dtype, "r", offset, features.shape)
-        except (OSError, ValueError) as error:
-            raise _damaged(path, error) from None
+        if offset is None:
+            return _unpacked(path, features)
+        return np.memmap(path, features.dtype, "r", offset, features.shape)
 
 
 def _unpacked(path: Path, features: h5py.Dataset) -> Float[Array, "N *_ D"]:
     """A map of a copy without a name, which goes when the array does."""
-    try:
-        with tempfile.TemporaryFile() as file:
-            for block in _chunks(path, features):
-                file.write(block.data)
-            file.flush()
-            return np.memmap(file, features.dtype, "r", 0, features.shape)
-    except OSError as error:
-        raise cannot_write(Path(tempfile.tempdir or "a temporary file"), error) from None
+    with writing(Path(tempfile.gettempdir())), tempfile.TemporaryFile() as file:
+        for block in _chunks(path, features):
+            file.write(block.data)
+        file.flush()
+        return np.memmap(file, features.dtype, "r", 0, features.shape)
 
 
 def _chunks(path: Path, features: h5py.Dataset) -> Iterator[Float[Array, "B *_ D"]]:
@@ -129,10 +121,13 @@ def _chunks(path: Path, features: h5py.Dataset) -> Iterator[Float[Array, "B *_ D
         yield block
 
 
-def _open_h5(path: Path) -> h5py.File:
+@contextmanager
+def _open_h5(path: Path) -> Iterator[h5py.File]:
+    """A file to read, of which HDF5's errors are one line; some file systems have no locks."""
     try:
-        return h5py.File(existing(path), "r")
-    except OSError as error:
+        with h5py.File(existing(path), "r", locking=False) as file:
+            yield file
+    except (OSError, TypeError, ValueError) as error:
         raise _damaged(path, error) from None
 
 

@@ -14,6 +14,8 @@ from limner.vocabulary import Vocabulary, characters, tokenize
 References = Mapping[str, Mapping[str, Sequence[str]]]
 """{split: {image id: raw captions}}"""
 
+UNITS = {"word": "word", "char": "character"}
+
 
 class TokenConfig(Config, frozen=True, kw_only=True):
     """How captions become token ids.
@@ -47,15 +49,13 @@ class TokenConfig(Config, frozen=True, kw_only=True):
         """
         texts = (text for several in references["train"].values() for text in several)
         vocabulary = Vocabulary.build(map(self.tokenize, texts), self.min_count)
-        if self.tokens == "char" and not vocabulary.of_characters:
-            raise InputError(
-                "captions of several words are too few for a vocabulary of characters; lower "
-                "--min-count, or leave --tokens out"
-            )
         if len(vocabulary) == 4:
             raise InputError(
-                f"no word stands {self.min_count} times in the training captions; lower --min-count"
+                f"no {UNITS[self.tokens]} occurs {self.min_count} times in the training captions; "
+                "lower --min-count"
             )
+        if self.tokens == "char" and not vocabulary.of_characters:  # a script without spaces
+            vocabulary = Vocabulary((*vocabulary.idx_to_word, " "))
         return vocabulary
 
     def encode(self, references: References, vocabulary: Vocabulary) -> dict[str, Array]:

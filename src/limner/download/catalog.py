@@ -57,6 +57,12 @@ class RemoteFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """What the file is called on disk."""
         return urlsplit(self.url).path.rpartition("/")[2]
 
+    @property
+    def checksum(self) -> tuple[str, str] | None:
+        """The kind and the digits of the best checksum that is known."""
+        kinds = (("sha256", self.sha256), ("md5", self.md5))
+        return next(((kind, digits) for kind, digits in kinds if digits), None)
+
     def is_in(self, folder: Path) -> bool:
         """Whether all that this file brings is in a dataset's folder."""
         return all((folder / name).exists() for name in self.keep or (self.name,))

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from limner.download.catalog import RemoteFile
-from limner.download.transfer import BrokenOffError, receive, version_path
+from limner.download.transfer import Transfer
 from limner.errors import InputError, LimnerError
+from limner.http import NetworkError
 from limner.io import locked, writing
 
 TIMEOUT = 30.0  # seconds without a byte, after which a connection counts as broken
@@ -49,23 +50,23 @@ def fetch_file(
         >>> fetch_file(file, Path(), report=lambda line: None).name
         'notes.txt'
     """
-    target, part = folder / file.name, _part(file, folder)
+    target, transfer = folder / file.name, Transfer(file, folder, update, timeout)
     if target.exists():
         if wrong := _verify(file, target, report):
             raise InputError(f"{target}: {wrong}; move it away, then run the same command again")
         return target
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder / f".{file.name}.lock"):
-        _receive_all(file, part, update, timeout, pause)
-        if wrong := _verify(file, part, report):
-            part.unlink()
+    with locked(folder / f".{file.name}.lock", report):
+        _receive_all(transfer, pause)
+        if wrong := _verify(file, transfer.part, report):
+            transfer.part.unlink()
             raise LimnerError(
                 f"{file.url}: not the file that was expected, and deleted: {wrong}; try again "
                 "later, or give the address and checksum of another copy with --catalog"
             )
-        part.replace(target)
-        version_path(part).unlink(missing_ok=True)
+        transfer.part.replace(target)
+        transfer.version.unlink(missing_ok=True)
     return target
 
 
@@ -76,24 +77,16 @@ def bytes_there(file: RemoteFile, folder: Path) -> int:
         >>> bytes_there(RemoteFile(url="https://example.org/absent.zip"), Path())
         0
     """
-    return max(_size(folder / file.name), _size(_part(file, folder)))
-
-
-def _part(file: RemoteFile, folder: Path) -> Path:
-    return folder / f"{file.name}.part"
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+    target = folder / file.name
+    return target.stat().st_size if target.exists() else Transfer(file, folder).done
 
 
 def _verify(file: RemoteFile, path: Path, report: Callable[[str], None]) -> str | None:
     """Report how a whole file was verified, or return what is wrong with it."""
-    size = _size(path)
+    size = path.stat().st_size
     if size != (file.bytes or size):
         return f"it has {size:,} bytes, and {file.bytes:,} are expected"
-    kind = "md5" if file.md5 and not file.sha256 else "sha256"
-    expected = file.sha256 or file.md5
+    kind, expected = file.checksum or ("sha256", None)
     with path.open("rb") as content:
         found = hashlib.file_digest(content, kind).hexdigest()
     if found != (expected or found):
@@ -108,25 +101,19 @@ def _verify(file: RemoteFile, path: Path, report: Callable[[str], None]) -> str 
     return None
 
 
-def _receive_all(
-    file: RemoteFile,
-    part: Path,
-    update: Callable[[int, int], None],
-    timeout: float,
-    pause: float,
-) -> None:
-    """Ask again whenever the connection breaks off, as long as a few tries bring something."""
-    failures, mark = 0, _size(part)
+def _receive_all(transfer: Transfer, pause: float) -> None:
+    """Request again whenever the connection breaks off, as long as a few tries bring something."""
+    failures, mark = 0, transfer.done
     while True:
         try:
-            return receive(file, part, update, timeout)
-        except BrokenOffError as error:
+            return transfer.receive()
+        except NetworkError as error:
             failures += 1
-            if _size(part) > mark + TRIFLE:
-                failures, mark = 1, _size(part)
+            if transfer.done > mark + TRIFLE:
+                failures, mark = 1, transfer.done
             if failures == TRIES:
                 raise LimnerError(
-                    f"{file.url}: {error}, {TRIES} times in a row; check the network, then run "
-                    f"the same command again: it goes on after {_size(part):,} bytes"
+                    f"{transfer.file.url}: {error}, {TRIES} times in a row; check the network, "
+                    f"then run the same command again: it goes on after {transfer.done:,} bytes"
                 ) from None
             time.sleep(pause * failures)

@@ -14,10 +14,9 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO, Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 from limner.errors import LimnerError
 from limner.io import check_space, writing
@@ -41,7 +40,7 @@ class _Member(NamedTuple):
     name: str
     folder: bool
     size: int
-    open: Callable[[], IO[bytes]]
+    extract: Callable[..., object]
 
 
 def unpack(
@@ -77,14 +76,25 @@ def unpack(
         return
     limit = MAX_GROWTH * archive.stat().st_size + 1_000_000
     draft = folder / f".{archive.name}.unpacking"
+    opened = zipfile.ZipFile if kind == "zip" else tarfile.open
     try:
-        with _opened(archive, kind, limit) as members:
+        with opened(archive) as file:
+            if isinstance(file, zipfile.ZipFile):
+                members = _zip_members(file)
+            else:
+                members = _tar_members(file, limit)
             chosen = [m for m in _checked(members, limit) if m.name.split("/")[0] in wanted]
-            check_space(folder, sum(member.size for member in chosen))
+            total = sum(member.size for member in chosen)
+            check_space(folder, total)
             with writing(draft):
                 shutil.rmtree(draft, ignore_errors=True)  # of an attempt that was killed
                 draft.mkdir(parents=True)
-            _write(chosen, draft, limit, update)
+            done = 0
+            for member in chosen:  # neither module writes more than the size that it declares
+                with writing(draft / member.name):
+                    member.extract(path=draft)
+                done += member.size
+                update(done, total)
     except _DAMAGE as error:
         reason = " ".join(str(error).split())
         raise LimnerError(
@@ -102,16 +112,6 @@ class _RefusedError(Exception):
     """Says what in an archive must not be unpacked."""
 
 
-@contextmanager
-def _opened(archive: Path, kind: Literal["zip", "tar"], limit: int) -> Iterator[Iterator[_Member]]:
-    if kind == "zip":
-        with zipfile.ZipFile(archive) as file:
-            yield _zip_members(file)
-    else:
-        with tarfile.open(archive) as tar:
-            yield _tar_members(tar, limit)
-
-
 def _zip_members(file: zipfile.ZipFile) -> Iterator[_Member]:
     for info in file.infolist():
         mode = stat.S_IFMT(info.external_attr >> 16)
@@ -119,15 +119,18 @@ def _zip_members(file: zipfile.ZipFile) -> Iterator[_Member]:
             raise _RefusedError(f"{info.filename!r} is a link or a device")
         if info.flag_bits & 1:
             raise _RefusedError(f"{info.filename!r} is encrypted")
-        yield _Member(info.orig_filename, info.is_dir(), info.file_size, partial(file.open, info))
+        extract = partial(file.extract, info)
+        yield _Member(info.orig_filename, info.is_dir(), info.file_size, extract)
 
 
 def _tar_members(tar: tarfile.TarFile, limit: int) -> Iterator[_Member]:
+    tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.4 has it
     for info in tar:
-        if not (info.isreg() or info.isdir()):
-            raise _RefusedError(f"{info.name!r} is a link or a device")
-        content = cast("Callable[[], IO[bytes]]", partial(tar.extractfile, info))  # as it isreg
-        yield _Member(info.name, info.isdir(), info.size, content)
+        # The filter accepts links within the folder; a sparse file may be larger than it declares.
+        if not (info.isreg() or info.isdir()) or info.issparse():
+            raise _RefusedError(f"{info.name!r} is a link or a device, or sparse")
+        extract = partial(tar.extract, info, set_attrs=False)
+        yield _Member(info.name, info.isdir(), info.size, extract)
     while tar.fileobj and tar.fileobj.read(_CHUNK):  # the stream's checksum comes at its end
         if tar.fileobj.tell() > limit + _PADDING:
             raise _RefusedError(f"it unpacks to more than {limit:,} bytes")
@@ -159,38 +162,6 @@ def _parts(name: str) -> list[str]:
     if name.startswith("/") or ".." in parts or re.search(r"[\\:\x00-\x1f]", name):
         raise _RefusedError(f"{name!r} leads out of the folder")
     return parts
-
-
-def _write(
-    members: list[_Member], draft: Path, limit: int, update: Callable[[int, int], None]
-) -> None:
-    done, total = 0, sum(member.size for member in members)
-    for member in members:
-        path = draft / member.name
-        if member.folder:
-            with writing(path):
-                path.mkdir(parents=True, exist_ok=True)
-            continue
-        with _created(path) as out, member.open() as content:
-            while chunk := content.read(_CHUNK):
-                done += len(chunk)
-                if done > limit:
-                    raise _RefusedError(f"it unpacks to more than {limit:,} bytes")
-                with writing(path):
-                    out.write(chunk)
-                update(done, total)
-
-
-@contextmanager
-def _created(path: Path) -> Iterator[IO[bytes]]:
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        out = path.open("xb")
-    try:
-        yield out
-    finally:
-        with writing(path):
-            out.close()
 
 
 def _move(wanted: Sequence[str], draft: Path, folder: Path, archive: Path) -> None:

@@ -10,9 +10,8 @@ a person               one reference of each picture, scored against the others
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -26,7 +25,6 @@ from limner.metrics import (
     Diversity,
     DocumentFrequency,
     JavaScore,
-    Scores,
     intervals,
     java_scores,
     measure_diversity,
@@ -91,31 +89,24 @@ class Assessment:
         """What was captioned."""
         return f"{self.split}, {len(self.evaluation.captions):,} pictures"
 
-    def as_dict(self) -> dict[str, Any]:
-        """What `limner evaluate --json` writes."""
-        return result_dict(self.evaluation, self.rows[MODEL], self.provenance, self.java) | {
-            "split": self.split,
-            "baselines": {name: asdict(row) for name, row in self.rows.items() if name != MODEL},
+    def result(self) -> dict[str, Any]:
+        """Scores, by set and by image, with the captions: what `limner score --json` writes."""
+        columns = dict(self.evaluation.table.per_image)
+        columns |= {name: one.per_image for name, one in self.java.items()}
+        return {
+            **asdict(self.rows[MODEL]),
+            "per_image": {
+                image: {name: float(values[i]) for name, values in columns.items()}
+                for i, image in enumerate(self.evaluation.captions)
+            },
+            "captions": self.evaluation.captions,
+            "provenance": self.provenance,
         }
 
-
-def result_dict(
-    evaluation: Evaluation,
-    row: Row,
-    provenance: Mapping[str, str],
-    java: Mapping[str, JavaScore] = MappingProxyType({}),
-) -> dict[str, Any]:
-    """Scores, by set and by picture, with the captions: what `--json` writes."""
-    columns = evaluation.table.per_image | {name: one.per_image for name, one in java.items()}
-    return {
-        **asdict(row),
-        "per_image": {
-            image: {name: float(values[i]) for name, values in columns.items()}
-            for i, image in enumerate(evaluation.captions)
-        },
-        "captions": evaluation.captions,
-        "provenance": dict(provenance),
-    }
+    def as_dict(self) -> dict[str, Any]:
+        """The same with the baselines: what `limner evaluate --json` writes."""
+        baselines = {name: asdict(row) for name, row in self.rows.items() if name != MODEL}
+        return self.result() | {"split": self.split, "baselines": baselines}
 
 
 def assess(
@@ -144,12 +135,12 @@ def assess(
     evaluation = evaluate(model, dataset, name, how, frequency)
     candidates, references = evaluation.candidate_tokens, evaluation.reference_tokens
     rng = np.random.default_rng(seed)
+    rows = {}
 
     def row(captions: Sequence[Tokens], wanted: Sequence[Sequence[Tokens]]) -> Row:
-        return measure(score_tokens(captions, wanted, frequency), captions, seen, seed)
+        table = score_tokens(captions, wanted, frequency)
+        return Row(table.corpus, intervals(table, seed), measure_diversity(captions, seen or None))
 
-    found, problems = java_scores(candidates, references, seed) if java else ({}, [])
-    rows = {MODEL: measure(evaluation.table, candidates, seen, seed, found)}
     if len(candidates) > 1:
         rows[SHUFFLED] = row([candidates[i] for i in _elsewhere(len(candidates), rng)], references)
     if known:
@@ -164,25 +155,38 @@ def assess(
         others = [[*w[:i], *w[i + 1 :]] for w, i in zip(several, chosen, strict=True)]
         rows[HUMAN] = row(one, others)
 
-    provenance = score_provenance(evaluation.references) | {
+    provenance = {
         "decoding": str(how),
         "model": fingerprint(model),
         "dataset": f"{dataset.fingerprint[:12]}, split {name}",
     }
-    return Assessment(name, evaluation, rows, provenance, found, problems)
+    found = assess_captions(evaluation, provenance, seen, seed, java)
+    return replace(found, split=name, rows=found.rows | rows)
 
 
-def measure(
-    table: Scores,
-    captions: Sequence[Tokens],
-    seen: Sequence[Tokens] | None = None,
+def assess_captions(
+    evaluation: Evaluation,
+    provenance: Mapping[str, str],
+    seen: Sequence[Tokens] = (),
     seed: int = 0,
-    java: Mapping[str, JavaScore] = MappingProxyType({}),
-) -> Row:
-    """A row, from scores by picture, the captions' tokens, and the training set's."""
-    scores = table.corpus | {name: one.value for name, one in java.items()}
-    found = intervals(table, seed) | {name: one.interval for name, one in java.items()}
-    return Row(scores, found, measure_diversity(captions, seen or None))
+    java: bool = False,
+) -> Assessment:
+    """Captions whose model is not known, with intervals and provenance, without baselines.
+
+    Args:
+        evaluation: the captions and their scores.
+        provenance: what the numbers depend on besides the references.
+        seen: tokens of the training set's captions.
+        seed: of the bootstrap.
+        java: whether to try METEOR and SPICE.
+    """
+    captions, references = evaluation.candidate_tokens, evaluation.reference_tokens
+    extra, problems = java_scores(captions, references, seed) if java else ({}, [])
+    scores = evaluation.scores | {name: one.value for name, one in extra.items()}
+    found = intervals(evaluation.table, seed) | {n: one.interval for n, one in extra.items()}
+    row = Row(scores, found, measure_diversity(captions, seen or None))
+    known = {**score_provenance(evaluation.references), **provenance}
+    return Assessment("", evaluation, {MODEL: row}, known, extra, problems)
 
 
 def score_provenance(references: Mapping[str, list[str]]) -> dict[str, str]:
@@ -214,14 +218,10 @@ def fingerprint(model: WordModel) -> str:
     assert isinstance(model, CaptioningModel)
     parts = [model.params[name].tobytes() for name in sorted(model.params)]
     parts += [model.feature_mean.tobytes(), model.feature_std.tobytes()]
+    config = msgspec.to_builtins(model.config)
+    shape = {"input_dim": model.input_dim} | {k: v for k, v in config.items() if k not in NO_SHAPE}
     words = sorted(model.word_to_idx.items())
-    return _short(b"".join(parts) + json.dumps([_shape(model), words]).encode())
-
-
-def _shape(model: CaptioningModel) -> dict[str, Any]:
-    """What tells the shape of its parameters."""
-    shape = msgspec.to_builtins(model.config)
-    return {"input_dim": model.input_dim, **{k: v for k, v in shape.items() if k not in NO_SHAPE}}
+    return _short(b"".join(parts) + json.dumps([shape, words]).encode())
 
 
 def _elsewhere(N: int, rng: np.random.Generator) -> list[int]:

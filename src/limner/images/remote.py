@@ -5,27 +5,23 @@ that shows them must go on, so `image_from_url` draws what it could not get.
 """
 
 import hashlib
-import http.client
 import os
-import string
-import tempfile
 import textwrap
 import threading
 import time
-import urllib.error
-import urllib.request
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from limner.errors import InputError
-from limner.images.addresses import PublicHTTP, PublicHTTPS
+from limner.errors import InputError, LimnerError
+from limner.http import NetworkError, PrivateAddressError, RefusedError, get
 from limner.images.images import check_picture, load_image, source_name
 from limner.images.limits import USUAL_LIMITS, ImageLimits
+from limner.io import write_atomically
 from limner.typing import UInt8
 
 MAX_BYTES = 20_000_000
@@ -66,9 +62,10 @@ def fetch_bytes(
         content = kept.read_bytes()
         check_picture(content, name, limits)
         return content
-    content = _download(_checked(url, name), name, timeout, max_bytes, limits.allow_private)
+    content = _download(url, name, timeout, max_bytes, limits.allow_private)
     check_picture(content, name, limits)
-    _keep(kept, content)
+    with suppress(LimnerError):  # a cache that cannot be written is no error
+        write_atomically(kept, content)
     return content
 
 
@@ -113,7 +110,7 @@ def image_from_url(url: str) -> UInt8[np.ndarray, "H W 3"]:
         scheme = urlsplit(url).scheme.lower()
         if scheme in ("http", "https"):
             return np.asarray(fetch_image(url))
-        path = urllib.request.url2pathname(urlsplit(url).path) if scheme == "file" else url
+        path = url2pathname(urlsplit(url).path) if scheme == "file" else url
         return np.asarray(load_image(path))
     except (InputError, ValueError) as error:
         reason = str(error).removeprefix(f"{url}: ")
@@ -144,65 +141,6 @@ def _default_cache() -> Path:
     return Path(root).expanduser() / "limner" / "images"
 
 
-def _keep(path: Path, content: bytes) -> None:
-    """Write to the cache whole or not at all; a disk that will not have it is no error."""
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(draft).replace(path)
-        except OSError:
-            Path(draft).unlink(missing_ok=True)
-
-
-def _checked(url: str, name: str) -> str:
-    """Return an address that may be asked, with what must not stand in one quoted."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError as error:
-        raise InputError(f"{name}: not an address ({error}); check it") from None
-    if parts.scheme.lower() not in ("http", "https") or not host:
-        raise InputError(f"{name}: only http and https addresses are fetched; check the address")
-    path, query = (
-        quote(part, safe=string.punctuation, errors="replace") for part in (parts.path, parts.query)
-    )
-    netloc = parts.netloc
-    if not netloc.isascii():
-        try:
-            netloc = host.encode("idna").decode() + (f":{parts.port}" if parts.port else "")
-        except ValueError as error:
-            raise InputError(f"{name}: not an address ({error}); check it") from None
-    return urlunsplit((parts.scheme, netloc, path, query, ""))
-
-
-class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows at most five redirects, each to an address that might have been asked for."""
-
-    max_redirections = 5
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        if "photo_unavailable" in newurl:  # Flickr's stand-in for a deleted photograph
-            fp.close()
-            raise InputError("the picture is gone from Flickr; leave it out")
-        try:
-            checked = _checked(newurl, f"redirected to {newurl}")
-        except InputError:
-            fp.close()
-            raise
-        return super().redirect_request(req, fp, code, msg, headers, checked)
-
-
 def _download(url: str, name: str, timeout: float, max_bytes: int, allow_private: bool) -> bytes:
     """Return what the address answers, within the limits.
 
@@ -221,19 +159,32 @@ def _download(url: str, name: str, timeout: float, max_bytes: int, allow_private
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     thread.join(timeout)
-    found = outcome[0] if outcome else TimeoutError()
-    if isinstance(found, bytes):
-        return found
-    raise InputError(f"{name}: {_complaint(found, timeout)}")
+    match outcome[0] if outcome else NetworkError(TimeoutError()):
+        case bytes(content):
+            return content
+        case NetworkError(timed_out=True):
+            problem = f"no whole picture within {timeout:g} seconds; try again"
+        case NetworkError() as error:
+            problem = f"cannot be reached ({error}); check the address and the network"
+        case PrivateAddressError() as error:
+            problem = f"{error}; --allow-private fetches it"
+        case RefusedError() as error:
+            problem = f"{error}; check the address"
+        case error:
+            problem = str(error)
+    raise InputError(f"{name}: {problem}")
 
 
 def _read(url: str, deadline: float, max_bytes: int, allow_private: bool) -> bytes:
     """Read an address to its end, or until a limit."""
-    public = () if allow_private else (PublicHTTP, PublicHTTPS, urllib.request.ProxyHandler({}))
-    opener = urllib.request.build_opener(_CheckedRedirects, *public)
-    request = urllib.request.Request(url, headers={"User-Agent": "limner (image captioning)"})
     too_large = InputError(f"more than {max_bytes:,} bytes; use a smaller picture")
-    with opener.open(request, timeout=max(0.01, deadline - time.monotonic())) as response:
+    timeout = max(0.01, deadline - time.monotonic())
+    with get(url, timeout=timeout, allow_private=allow_private, proxies=allow_private) as response:
+        if "photo_unavailable" in (response.geturl() or ""):  # for a photograph that was deleted
+            raise InputError("the picture is gone from Flickr; leave it out")
+        if not 200 <= response.status < 300:
+            status = f"{response.status} {response.reason}"
+            raise InputError(f"the server answers {status}; check the address")
         if int(response.headers.get("Content-Length") or 0) > max_bytes:
             raise too_large
         content = bytearray()
@@ -244,21 +195,3 @@ def _read(url: str, deadline: float, max_bytes: int, allow_private: bool) -> byt
             if time.monotonic() > deadline:
                 raise TimeoutError
     return bytes(content)
-
-
-def _complaint(error: Exception, timeout: float) -> str:
-    """Say in plain words why a download failed, and what to do."""
-    if isinstance(error, InputError):
-        return str(error)
-    if isinstance(error, urllib.error.HTTPError):
-        error.close()
-        if error.code in range(300, 400):
-            return "redirected more than five times, or to what is not fetched; check the address"
-        return f"the server answers {error.code} {error.reason}; check the address".replace(
-            "\n", " "
-        )
-    reason = error.reason if isinstance(error, urllib.error.URLError) else error
-    if isinstance(reason, TimeoutError):
-        return f"no whole picture within {timeout:g} seconds; try again"
-    text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-    return f"cannot be reached ({' '.join(text.split())}); check the address and the network"

@@ -13,6 +13,8 @@ Source: K. Cho et al., "Learning phrase representations using RNN encoder-decode
 machine translation", EMNLP 2014; the reset after the product: cuDNN's.
 """
 
+from functools import partial
+
 import numpy as np
 
 from limner.layers.sigmoid import sigmoid
@@ -96,48 +98,8 @@ def gru_step_backward(
     return dx, dprev_h, dWx, dWh, db
 
 
-def gru_forward(
-    x: Float[Array, "N T D"],
-    h0: Float[Array, "N H"],
-    Wx: Float[Array, "D 3*H"],
-    Wh: Float[Array, "H 3*H"],
-    b: Float[Array, " 3*H"],
-) -> tuple[Float[Array, "N T H"], list[GRUStepCache]]:
-    """The network over a whole sequence.
+gru_forward = partial(unroll_forward, gru_step_forward)
+"""The network over a whole sequence, see `unroll_forward`."""
 
-    Args:
-        x: (N, T, D) input sequences, T >= 1.
-        h0: (N, H) hidden state before the first step.
-        Wx, Wh, b: as for `gru_step_forward`.
-
-    Returns:
-        h (N, T, H): the hidden state after every step; and the steps' caches.
-
-    >>> import numpy as np
-    >>> x, h0 = np.zeros((1, 2, 1)), np.ones((1, 1))
-    >>> gru_forward(x, h0, np.zeros((1, 3)), np.zeros((1, 3)), np.zeros(3))[0]
-    array([[[0.5 ],
-            [0.25]]])
-    """
-    return unroll_forward(gru_step_forward, x, h0, Wx, Wh, b)
-
-
-def gru_backward(
-    dh: Float[Array, "N T H"], caches: list[GRUStepCache]
-) -> tuple[
-    Float[Array, "N T D"],
-    Float[Array, "N H"],
-    Float[Array, "D 3*H"],
-    Float[Array, "H 3*H"],
-    Float[Array, " 3*H"],
-]:
-    """Backpropagation through time, as in `limner.layers.lstm`, without a cell state.
-
-    Args:
-        dh: (N, T, H) gradients that reach each step's hidden state from above.
-        caches: of `gru_forward`.
-
-    Returns:
-        dx (N, T, D), dh0 (N, H), dWx (D, 3H), dWh (H, 3H), db (3H,).
-    """
-    return unroll_backward(gru_step_backward, dh, caches)
+gru_backward = partial(unroll_backward, gru_step_backward)
+"""Backpropagation through time, see `unroll_backward`."""

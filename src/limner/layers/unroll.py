@@ -28,6 +28,12 @@ def unroll_forward(
         x: (N, T, D) input sequences, T >= 1.
         h0: (N, H) hidden state before the first step.
         Wx, Wh, b: of the cell.
+
+    >>> from limner.layers.rnn import rnn_step_forward
+    >>> x, h0, one = np.ones((1, 2, 1)), np.zeros((1, 1)), np.ones((1, 1))
+    >>> unroll_forward(rnn_step_forward, x, h0, one, one, np.zeros(1))[0].round(4)
+    array([[[0.7616],
+            [0.9427]]])
     """
     N, T, _ = x.shape
     h = np.empty((N, T, h0.shape[1]), dtype=x.dtype)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from limner.metrics.corpus import MAX_N, Corpus
-from limner.metrics.ngrams import Ngrams, lookup
+from limner.metrics.ngrams import lookup
 from limner.typing import Array, Float
 
 TINY, SMALL = 1e-15, 1e-9
@@ -59,21 +59,14 @@ def closest_length(length: int, reference_lengths: Sequence[int]) -> int:
 def _matched(corpus: Corpus, n: int) -> Float[Array, " N"]:
     """Of every picture's candidate, the n-grams found in its references, clipped."""
     candidate, reference = corpus.candidate_ngrams[n], corpus.reference_ngrams[n]
-    in_picture = corpus.picture[reference.sentence]
-    wanted = _keys(in_picture, reference)
+    wanted = reference.keys(corpus.picture)
     order = np.argsort(wanted, kind="stable")
     distinct, starts = np.unique(wanted[order], return_index=True)
     most = np.maximum.reduceat(reference.count[order], starts) if len(starts) else starts
-    found = lookup(_keys(candidate.sentence, candidate), distinct, most)
+    found = lookup(candidate.keys(np.arange(len(corpus.candidates))), distinct, most)
     matched: Array = np.bincount(
         candidate.sentence,
         np.minimum(candidate.count, found),
         minlength=len(corpus.candidates),
     )
     return matched
-
-
-def _keys(picture: Array, ngrams: Ngrams) -> Array:
-    """A number for each pair of a picture and an n-gram."""
-    keys: Array = picture * len(ngrams.texts) + ngrams.gram
-    return keys

@@ -85,14 +85,11 @@ def cider(corpus: Corpus, frequency: DocumentFrequency | None = None) -> Float[A
 def _similarity(corpus: Corpus, n: int, idf: Float[Array, " G"]) -> Float[Array, " R"]:
     """Of every reference with its picture's candidate: (min(g_c, g_r) . g_r) / (|g_c| |g_r|)."""
     candidate, reference = corpus.candidate_ngrams[n], corpus.reference_ngrams[n]
-    G, N, R = len(idf), len(corpus.candidates), len(corpus.picture)
+    N, R = len(corpus.candidates), len(corpus.picture)
     candidate_weight = candidate.count * idf[candidate.gram]
     weight = reference.count * idf[reference.gram]
-    others = lookup(
-        corpus.picture[reference.sentence] * G + reference.gram,
-        candidate.sentence * G + candidate.gram,
-        candidate_weight,
-    )
+    keys = candidate.keys(np.arange(N))
+    others = lookup(reference.keys(corpus.picture), keys, candidate_weight)
     product = np.bincount(reference.sentence, np.minimum(others, weight) * weight, minlength=R)
     candidate_norm = np.bincount(candidate.sentence, candidate_weight**2, minlength=N)
     norm = np.bincount(reference.sentence, weight**2, minlength=R)
@@ -113,7 +110,7 @@ def _documents(corpus: Corpus, n: int) -> Int[Array, " G"]:
     """In how many pictures' references each n-gram is."""
     ngrams: Ngrams = corpus.reference_ngrams[n]
     G = len(ngrams.texts)
-    pairs = np.sort(corpus.picture[ngrams.sentence] * G + ngrams.gram)
+    pairs = np.sort(ngrams.keys(corpus.picture))
     distinct = pairs[np.diff(pairs, prepend=-1) > 0]  # np.unique, whose hashing is slow here
     return np.bincount(distinct % max(G, 1), minlength=G)
 

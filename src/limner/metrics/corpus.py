@@ -68,8 +68,8 @@ def _cut_at_spaces(tokens: Tokens) -> Tokens:
 def _cut(ngrams: Ngrams, sentences: int) -> tuple[Ngrams, Ngrams]:
     """Those of the first so many sentences, and those of the rest, numbered from 0 again."""
     cut = int(np.searchsorted(ngrams.sentence, sentences))
-    sentence, gram, count, n = ngrams.sentence, ngrams.gram, ngrams.count, ngrams.n
+    sentence, gram, count, texts = ngrams.sentence, ngrams.gram, ngrams.count, ngrams.texts
     return (
-        Ngrams(n, sentence[:cut], gram[:cut], count[:cut], ngrams.texts),
-        Ngrams(n, sentence[cut:] - sentences, gram[cut:], count[cut:], ngrams.texts),
+        Ngrams(sentence[:cut], gram[:cut], count[:cut], texts),
+        Ngrams(sentence[cut:] - sentences, gram[cut:], count[cut:], texts),
     )

@@ -22,18 +22,21 @@ class Ngrams:
     """The n-grams of one length in a list of sentences.
 
     Attributes:
-        n: their length.
         sentence: (M,) a sentence, ascending,
         gram: (M,) an n-gram in it, ascending within the sentence,
         count: (M,) and how often it is there.
         texts: the G n-grams, their words joined by spaces.
     """
 
-    n: int
     sentence: Int[Array, " M"]
     gram: Int[Array, " M"]
     count: Int[Array, " M"]
     texts: list[str]
+
+    def keys(self, owner: Int[Array, " S"]) -> Int[Array, " M"]:
+        """A number for each pair of an n-gram and what owns its sentence, such as an image."""
+        keys: Array = owner[self.sentence] * len(self.texts) + self.gram
+        return keys
 
 
 def count_ngrams(sentences: Sequence[Tokens], max_n: int = 4) -> list[Ngrams]:
@@ -64,7 +67,7 @@ def count_ngrams(sentences: Sequence[Tokens], max_n: int = 4) -> list[Ngrams]:
         rows, count = np.unique(sentence[start] * len(first) + gram, return_counts=True)
         places = start[first].tolist()
         texts = [" ".join(tokens[place : place + n]) for place in places]
-        result.append(Ngrams(n, *np.divmod(rows, max(len(first), 1)), count, texts))
+        result.append(Ngrams(*np.divmod(rows, max(len(first), 1)), count, texts))
     return result
 
 

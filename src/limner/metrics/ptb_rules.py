@@ -25,14 +25,6 @@ class Rule(NamedTuple):
     written: Callable[[str], str]
 
 
-def _same(token: str) -> str:
-    return token
-
-
-def _nothing(token: str) -> str:
-    return ""
-
-
 def _always(written: str) -> Callable[[str], str]:
     return lambda token: written
 
@@ -86,7 +78,7 @@ def _in_ascii(token: str) -> str:
     return token.translate(_SIGNS)
 
 
-def _rule(token: str, context: str = "", written: Callable[[str], str] = _same) -> Rule:
+def _rule(token: str, context: str = "", written: Callable[[str], str] = str) -> Rule:
     return Rule(re.compile(rf"({token}){context}"), written)
 
 
@@ -157,7 +149,7 @@ def rules() -> tuple[Rule, ...]:
         _rule(rf"{ptb.AUXILIARY}|{ptb.NOT}|{ptb.APOSTROPHE}", written=_closing),
         _rule(ptb.QUOTES, written=_closing),
         _rule(ptb.SYMBOL),
-        _rule(rf"[{ptb.SPACE}]+|(?i:&nbsp;)", written=_nothing),
+        _rule(rf"[{ptb.SPACE}]+|(?i:&nbsp;)", written=_always("")),
     )
 
 

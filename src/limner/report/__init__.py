@@ -3,6 +3,6 @@
 One file that needs nothing else: pictures are inside it, and it opens without a network.
 """
 
-from limner.report.page import write_report
+from limner.report.run import write_report
 
 __all__ = ["write_report"]

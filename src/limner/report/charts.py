@@ -1,44 +1,59 @@
-"""Charts as SVG, in a few lines each, so that a page needs no library and no script.
+"""Charts as the elements of an SVG, so that a page needs no library and no script.
 
-Colours and fonts come from the page's style sheet: a series names its class there.
+`templates/parts.html` writes them. Colours and fonts come from the page's style sheet: a series
+names its class there.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from typing import Any, Generic, TypeVar
+
+import numpy as np
 
 WIDTH, HEIGHT = 440, 250
 LEFT, RIGHT, TOP, BOTTOM = 44, 428, 26, 208  # of the field inside the axes
 NAMES = 124  # where the field begins when names stand at its left
 
+Value = TypeVar("Value")
 
-@dataclass(frozen=True)
-class Line:
-    """A curve through points (x, y)."""
-
-    name: str
-    style: str
-    points: Sequence[tuple[float, float]]
+TAIL = 0.99
+"""Captions that are longer than this share of them stand in the last bar together."""
 
 
 @dataclass(frozen=True)
-class Bars:
-    """A value for each name that the chart has."""
+class Series(Generic[Value]):
+    """Values under one name, and their class in the style sheet."""
 
     name: str
     style: str
-    values: Sequence[float]
+    values: Sequence[Value]
+
+
+Point = tuple[float, float]
+"""x and y."""
 
 
 @dataclass(frozen=True)
-class Span:
-    """A value, and the interval that it lies in."""
+class Mark:
+    """An SVG element, the text in it, and the text that a pointer over it shows."""
 
-    name: str
-    style: str
-    value: float
-    interval: tuple[float, float]
+    tag: str
+    attributes: Mapping[str, str]
+    text: str = ""
+    tip: str = ""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure: `about` says in words what it shows, `legend` names its series."""
+
+    heading: str
+    about: str
+    legend: Sequence[Series[Any]]
+    marks: Sequence[Mark]
+    height: float = HEIGHT
+    width: float = WIDTH
 
 
 @dataclass(frozen=True)
@@ -70,128 +85,129 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [k * step for k in range(first, last + 1)]
 
 
-def line_chart(heading: str, lines: Sequence[Line], x_label: str, y_label: str) -> str:
-    """Curves over one axis; those of fewer than two points are left out, "" if all are.
+def line_chart(
+    heading: str, lines: Sequence[Series[Point]], x_label: str, y_label: str
+) -> Chart | None:
+    """Curves over one axis; those of fewer than two points are left out, None if all are.
 
-    >>> chart = line_chart("Loss", [Line("loss", "model", [(0, 3.0), (1, 1.5)])], "epoch", "nats")
-    >>> chart.count("<path"), "M44.0,26.0 L428.0,208.0" in chart
-    (1, True)
+    >>> chart = line_chart("Loss", [Series("loss", "model", [(0, 3.0), (1, 1.5)])], "epoch", "nats")
+    >>> chart.marks[-1].attributes["d"], chart.about
+    ('M44.0,26.0 L428.0,208.0', 'loss from 3.0 to 1.5')
     """
-    lines = [line for line in lines if len(line.points) > 1]
+    lines = [line for line in lines if len(line.values) > 1]
     if not lines:
-        return ""
-    xs, ys = zip(*(point for line in lines for point in line.points), strict=True)
-    x, y = Axis([*ticks(min(xs), max(xs))], LEFT, RIGHT), Axis(ticks(min(ys), max(ys)), BOTTOM, TOP)
-    paths = (
-        f'<path class="{line.style}" d="M'
-        + " L".join(f"{x(a):.1f},{y(b):.1f}" for a, b in line.points)
-        + '"/>'
+        return None
+    xs, ys = zip(*(point for line in lines for point in line.values), strict=True)
+    x, y = Axis(ticks(min(xs), max(xs)), LEFT, RIGHT), Axis(ticks(min(ys), max(ys)), BOTTOM, TOP)
+    paths = [
+        _mark(
+            "path", line.style, d="M" + " L".join(f"{x(a):.1f},{y(b):.1f}" for a, b in line.values)
+        )
         for line in lines
+    ]
+    about = "; ".join(
+        f"{line.name} from {line.values[0][1]:.1f} to {line.values[-1][1]:.1f}" for line in lines
     )
-    ends = "; ".join(
-        f"{line.name} from {line.points[0][1]:.1f} to {line.points[-1][1]:.1f}" for line in lines
-    )
-    field = _rows(y, y_label) + _columns(x, x_label) + "".join(paths)
-    return _figure(heading, ends, _legend(lines), field, HEIGHT)
+    marks = [*_rows(y, y_label), *_columns(x, x_label), *paths]
+    return Chart(heading, about, lines, marks)
 
 
 def bar_chart(
-    heading: str, names: Sequence[str], series: Sequence[Bars], x_label: str, y_label: str
-) -> str:
+    heading: str, names: Sequence[str], series: Sequence[Series[float]], x_label: str, y_label: str
+) -> Chart:
     """Upright bars, those of all series side by side over each name."""
     y = Axis(ticks(0, max(max(bars.values) for bars in series)), BOTTOM, TOP)
     slot = (RIGHT - LEFT) / len(names)
     every = math.ceil(len(names) / 14)  # that names do not touch
-    marks = []
+    marks = _rows(y, y_label)
     for i, name in enumerate(names):
         left = LEFT + (i + 0.1) * slot
         if i % every == 0 or i == len(names) - 1:
             marks.append(_text(left + 0.4 * slot, BOTTOM + 16, name, "middle"))
         for j, bars in enumerate(series):
             width, top = 0.8 * slot / len(series), y(bars.values[i])
-            label = f"{bars.name}, {name} {x_label}: {bars.values[i]:.1f} %"
-            marks.append(_bar(bars.style, left + j * width, top, width, BOTTOM - top, label))
+            tip = f"{bars.name}, {name} {x_label}: {bars.values[i]:.1f} %"
+            place = {"x": left + j * width, "y": top, "width": width, "height": BOTTOM - top}
+            marks.append(_mark("rect", bars.style, tip, **place))
     marks.append(_text(RIGHT, BOTTOM + 34, x_label, "end"))
-    about = f"{y_label}, by {x_label}"
-    return _figure(heading, about, _legend(series), _rows(y, y_label) + "".join(marks), HEIGHT)
+    return Chart(heading, f"{y_label}, by {x_label}", series, marks)
 
 
-def paired_bars(heading: str, names: Sequence[str], series: Sequence[Bars], label: str) -> str:
+def length_chart(series: Sequence[Series[int]]) -> Chart:
+    """How many of each series' captions have how many words; a value is a caption's length."""
+    lengths = [np.sort(one.values).astype(int) for one in series]
+    first = min(each[0] for each in lengths)
+    last = max(int(np.quantile(each, TAIL, method="lower")) for each in lengths)
+    names = [str(length) for length in range(first, last + 1)]
+    names[-1] += "+" if max(each[-1] for each in lengths) > last else ""
+    counts = [np.bincount(each.clip(max=last) - first, minlength=len(names)) for each in lengths]
+    shares = [
+        Series(one.name, one.style, (100 * each / each.sum()).tolist())
+        for one, each in zip(series, counts, strict=True)
+    ]
+    return bar_chart("How long the captions are", names, shares, "words", "% of the captions")
+
+
+def paired_bars(
+    heading: str, names: Sequence[str], series: Sequence[Series[float]], label: str
+) -> Chart:
     """Lying bars, those of all series one under the other beside each name."""
     slot = 22
     floor = TOP + slot * len(names)
     x = Axis(ticks(0, max(max(bars.values) for bars in series)), NAMES, RIGHT)
-    marks = []
+    marks = _columns(x, label, floor)
     for i, name in enumerate(names):
         marks.append(_text(NAMES - 8, TOP + (i + 0.68) * slot, name, "end"))
         for j, bars in enumerate(series):
             height, width = 0.72 * slot / len(series), x(bars.values[i]) - NAMES
             top = TOP + (i + 0.14) * slot + j * height
             tip = f"{name}, {bars.name}: {bars.values[i]:.1f} %"
-            marks.append(_bar(bars.style, NAMES, top, width, height, tip))
-    field = _columns(x, label, floor) + "".join(marks)
-    return _figure(heading, f"{label}: {', '.join(names)}", _legend(series), field, floor + 42)
+            place = {"x": NAMES, "y": top, "width": width, "height": height}
+            marks.append(_mark("rect", bars.style, tip, **place))
+    return Chart(heading, f"{label}: {', '.join(names)}", series, marks, floor + 42)
 
 
-def interval_chart(heading: str, spans: Sequence[Span]) -> str:
-    """Values in a column, each with its interval."""
+def interval_chart(heading: str, rows: Sequence[Series[float]]) -> Chart:
+    """Values in a column, each with its interval: a series is a value, a low and a high end."""
     slot = 34
-    floor = TOP + slot * len(spans)
-    highest = max(max(span.interval[1], span.value) for span in spans)
-    x = Axis(ticks(0, highest), NAMES + 16, RIGHT)
-    marks = []
-    for i, span in enumerate(spans):
+    floor = TOP + slot * len(rows)
+    x = Axis(ticks(0, max(max(row.values) for row in rows)), NAMES + 16, RIGHT)
+    marks = _columns(x, "score and its 95 % interval", floor)
+    for i, row in enumerate(rows):
         middle = TOP + (i + 0.5) * slot
-        low, high = span.interval
-        marks.append(
-            _text(NAMES + 4, middle + 4, span.name, "end")
-            + f'<line class="{span.style}" x1="{x(low):.1f}" x2="{x(high):.1f}" '
-            f'y1="{middle}" y2="{middle}"/>'
-            f'<circle class="{span.style}" cx="{x(span.value):.1f}" cy="{middle}" r="5.5"/>'
-            + _text(x(span.value), middle - 9, f"{span.value:.1f}", "middle")
-        )
-    said = "; ".join(f"{span.name} {span.value:.1f}" for span in spans)
-    field = _columns(x, "score and its 95 % interval", floor) + "".join(marks)
-    return _figure(heading, said, "", field, floor + 42)
+        at, low, high = map(x, row.values)
+        marks += [
+            _text(NAMES + 4, middle + 4, row.name, "end"),
+            _mark("line", row.style, x1=low, x2=high, y1=middle, y2=middle),
+            _mark("circle", row.style, cx=at, cy=middle, r=5.5),
+            _text(at, middle - 9, f"{row.values[0]:.1f}", "middle"),
+        ]
+    about = "; ".join(f"{row.name} {row.values[0]:.1f}" for row in rows)
+    return Chart(heading, about, (), marks, floor + 42)
 
 
-def _figure(heading: str, about: str, legend: str, field: str, height: float) -> str:
-    return (
-        f'<figure class="chart"><figcaption><h3>{escape(heading)}</h3>{legend}</figcaption>'
-        f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img">'
-        f"<title>{escape(f'{heading}: {about}')}</title>{field}</svg></figure>"
-    )
-
-
-def _legend(series: Iterable[Line | Bars]) -> str:
-    keys = "".join(f'<li class="{one.style}">{escape(one.name)}</li>' for one in series)
-    return f'<ul class="legend">{keys}</ul>'
-
-
-def _rows(y: Axis, label: str) -> str:
+def _rows(y: Axis, label: str) -> list[Mark]:
     """A grid line and a number at each tick of an upright axis, its label above."""
-    return _text(0, 12, label) + "".join(
-        f'<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
-        + _text(LEFT - 7, y(tick) + 4, f"{tick:,.5g}", "end")
-        for tick in y.ticks
-    )
+    marks = [_text(0, 12, label)]
+    for tick in y.ticks:
+        marks.append(_mark("line", "grid", x1=LEFT, x2=RIGHT, y1=y(tick), y2=y(tick)))
+        marks.append(_text(LEFT - 7, y(tick) + 4, f"{tick:,.5g}", "end"))
+    return marks
 
 
-def _columns(x: Axis, label: str, floor: float = BOTTOM) -> str:
+def _columns(x: Axis, label: str, floor: float = BOTTOM) -> list[Mark]:
     """The same of a lying axis, its label below."""
-    return _text(RIGHT, floor + 34, label, "end") + "".join(
-        f'<line class="grid" x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="{TOP}" y2="{floor}"/>'
-        + _text(x(tick), floor + 16, f"{tick:,.5g}", "middle")
-        for tick in x.ticks
-    )
+    marks = [_text(RIGHT, floor + 34, label, "end")]
+    for tick in x.ticks:
+        marks.append(_mark("line", "grid", x1=x(tick), x2=x(tick), y1=TOP, y2=floor))
+        marks.append(_text(x(tick), floor + 16, f"{tick:,.5g}", "middle"))
+    return marks
 
 
-def _bar(style: str, x: float, y: float, width: float, height: float, tip: str) -> str:
-    return (
-        f'<rect class="{style}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}">'
-        f"<title>{escape(tip)}</title></rect>"
-    )
+def _mark(tag: str, style: str, tip: str = "", **attributes: float | str) -> Mark:
+    texts = {k: v if isinstance(v, str) else f"{v:.1f}" for k, v in attributes.items()}
+    return Mark(tag, {"class": style, **texts}, tip=tip)
 
 
-def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+def _text(x: float, y: float, text: str, anchor: str = "start") -> Mark:
+    return Mark("text", {"x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor}, text)

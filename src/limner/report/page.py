@@ -1,100 +1,95 @@
-"""The page as a whole: what stands in each of its sections, put into its frame."""
+"""What all pages have: one HTML file that needs no other, made from a template in `templates`."""
 
-import math
-from collections.abc import Sequence
-from html import escape
+import base64
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
-from string import Template
-from typing import Any
+from typing import TYPE_CHECKING
 
-from limner.checkpoint import Checkpoint
-from limner.data.dataset import Dataset
-from limner.evaluation.assessment import MODEL, Assessment
+from limner.data.formats import Picture
+from limner.data.preparing.look import open_picture
+from limner.errors import InputError
 from limner.io import write_atomically
-from limner.report.charts import Line, line_chart
-from limner.report.frame import bundled, facts
-from limner.report.scores import baselines, interval_charts, score_table
-from limner.report.wall import choose, wall, wall_note
-from limner.report.words import length_chart, unsaid, word_chart
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+SIDE = 256
+"""Longer side of a thumbnail, in pixels."""
+
+THUMBNAILS = ((SIDE, 75), (SIDE, 50), (192, 50), (128, 50))
+"""Longer side and JPEG quality, tried until the image is small enough."""
+
+THUMBNAIL_BYTES = 16_000
+"""200 of these, in base64, are 4.3 MB."""
 
 
-def write_report(
-    path: Path,
-    assessment: Assessment,
-    dataset: Dataset,
-    checkpoint: Checkpoint,
-    history: Sequence[dict[str, Any]],
+@dataclass(frozen=True)
+class Thumbnail:
+    """A small JPEG in base64, and its size in pixels."""
+
+    data: str
+    width: int
+    height: int
+
+
+@cache
+def environment() -> "Environment":
+    """The templates; what is put into them is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 (rarely used)
+
+    made = Environment(
+        loader=PackageLoader("limner.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"commas": "{:,}".format, "percent": "{:.1%}".format}
+    return made
+
+
+def write_page(
+    path: Path, template: str, find: Callable[[str], Picture] | None, **values: object
 ) -> None:
-    """Write the page.
+    """Write a page.
 
     Args:
         path: of the HTML file.
-        assessment: captions, scores and baselines of one split.
-        dataset: where the pictures are; those that are gone are shown as gone.
-        checkpoint: of the model that wrote the captions.
-        history: lines of history.jsonl.
+        template: the name of its template.
+        find: gives the image of an id, and raises KeyError or InputError where it is gone; None
+            where there are no images.
+        values: what the template shows.
+
+    Raises:
+        LimnerError: if it cannot be written.
     """
-    evaluation = assessment.evaluation
-    shown = choose(evaluation.table.per_image["CIDEr"])
-    text = Template(bundled("report.html")).substitute(
-        style=bundled("report.css"),
-        script=bundled("report.js"),
-        title=escape(path.parent.resolve().name),
-        subtitle=escape(_subtitle(assessment, dataset, checkpoint)),
-        interval_charts=interval_charts(assessment.rows),
-        score_table=score_table(assessment.rows),
-        baselines=baselines(assessment.rows),
-        wall_note=wall_note(len(shown), len(evaluation.captions)),
-        wall=wall(shown, evaluation, dataset),
-        word_charts=length_chart(evaluation) + word_chart(evaluation),
-        unsaid=unsaid(evaluation),
-        curves=_curves(history) or "<p>No history of this run was kept.</p>",
-        settings=facts(_settings(dataset, checkpoint)),
-        provenance=facts(assessment.provenance),
-    )
-    write_atomically(path, text)
+    values["thumbnail"] = partial(thumbnail, find) if find else None
+    write_atomically(path, environment().get_template(template).render(values))
 
 
-def _subtitle(assessment: Assessment, dataset: Dataset, checkpoint: Checkpoint) -> str:
-    count = len(assessment.evaluation.captions)
-    known = "was trained" if assessment.split == "train" else "was not trained"
-    return (
-        f"{checkpoint.model.title} on {dataset.path.name}. It described {count:,} "
-        f"pictures of the split {assessment.split}, on which it {known}, "
-        f"with {assessment.rows[MODEL].diversity.vocabulary:,} different words."
-    )
+def refuse_other_files(path: Path) -> None:
+    """Raise InputError if something else than a page of limner's would be written over."""
+    start = b""
+    if path.is_file():
+        with path.open("rb") as file:
+            start = file.read(4096)
+    if path.exists() and not (start.startswith(b"<!doctype html>") and b"limner" in start):
+        raise InputError(f"{path}: is there, and no page of limner's; give --html another name")
 
 
-def _settings(dataset: Dataset, checkpoint: Checkpoint) -> dict[str, Any]:
-    model, training = checkpoint.model, dict(checkpoint.info.get("training", {}))
-    if "seconds" in training:
-        training["seconds"] = f"{training['seconds']:,.0f}"
-    return {
-        "dataset": dataset.path.name,
-        "backbone": checkpoint.backbone.name if checkpoint.backbone else "unknown",
-        "parameters": f"{model.num_parameters:,}",
-        "vocabulary": f"{len(model.word_to_idx):,} {checkpoint.vocabulary.unit}",
-        **{name.replace("_", " "): value for name, value in training.items()},
-        "trained with limner": checkpoint.info.get("limner_version", "unknown"),
-    }
-
-
-def _curves(history: Sequence[dict[str, Any]]) -> str:
-    epochs = [line for line in history if "validation" in line]
-    steps = [(line["epoch"], line["loss"]) for line in history if "loss" in line]
-    means = [(line["epoch"], line["mean_loss"]) for line in epochs if "mean_loss" in line]
-    scores = [
-        Line(name, style, _finite([(e["epoch"], e["validation"].get(name)) for e in epochs]))
-        for name, style in (("CIDEr", "model"), ("BLEU-4", "other"))
-    ]
-    losses = [
-        Line("10 steps", "faint", _finite(steps)),
-        Line("mean of the epoch", "model", _finite(means)),
-    ]
-    return line_chart("Training loss", losses, "epoch", "loss a caption, nats") + line_chart(
-        "Scores while it learnt", scores, "epoch", "score on the validation pictures"
-    )
-
-
-def _finite(points: Sequence[tuple[float, float | None]]) -> list[tuple[float, float]]:
-    return [(x, y) for x, y in points if y is not None and math.isfinite(y)]
+def thumbnail(find: Callable[[str], Picture], image_id: str) -> Thumbnail | None:
+    """A thumbnail of an image; None where it is gone or cannot be read."""
+    try:
+        image = open_picture(find(image_id), size_hint=SIDE)
+    except (KeyError, InputError):
+        return None
+    for side, quality in THUMBNAILS:
+        image.thumbnail((side, side))
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=quality, optimize=True)
+        if buffer.tell() <= THUMBNAIL_BYTES:
+            break
+    return Thumbnail(base64.b64encode(buffer.getvalue()).decode(), image.width, image.height)

@@ -1,6 +1,7 @@
 """The embedded dataset: picture number so-and-so, and a folder full of them."""
 
 import csv
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from limner.io import write_atomically
 from limner.shapes.grammar import describe
 from limner.shapes.paint import paint
 from limner.shapes.scene import Scene, compose
@@ -69,8 +71,8 @@ def write_folder(
         seed, size: as for `draw`
         progress: called with the number of pictures written so far, after each one
 
-    Raises ValueError as `draw` does and when `count` is below 1, and OSError when the folder
-    cannot be written to.
+    Raises ValueError as `draw` does and when `count` is below 1, and OSError or LimnerError when
+    the folder cannot be written to.
 
     >>> write_folder(Path("shapes"), 2000)  # doctest: +SKIP
     """
@@ -79,26 +81,15 @@ def write_folder(
     images, table = folder / "images", folder / "captions.csv"
     images.mkdir(parents=True, exist_ok=True)
     table.unlink(missing_ok=True)
-    rows: list[tuple[str, str]] = []
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(("image", "caption"))
     for index in range(count):
         drawing = draw(index, seed=seed, size=size)
-        _write_picture(images / drawing.name, drawing.image)
-        rows += [(drawing.name, caption) for caption in drawing.captions]
+        part = images / f"{drawing.name}.part"
+        drawing.image.save(part, "JPEG", quality=JPEG_QUALITY)
+        part.replace(images / drawing.name)
+        writer.writerows((drawing.name, caption) for caption in drawing.captions)
         if progress is not None:
             progress(index + 1)
-    _write_table(table, rows)
-
-
-def _write_picture(path: Path, image: Image.Image) -> None:
-    part = path.with_suffix(".part")
-    image.save(part, "JPEG", quality=JPEG_QUALITY)
-    part.replace(path)
-
-
-def _write_table(path: Path, rows: list[tuple[str, str]]) -> None:
-    part = path.with_suffix(".part")
-    with part.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("image", "caption"))
-        writer.writerows(rows)
-    part.replace(path)
+    write_atomically(table, lines.getvalue())

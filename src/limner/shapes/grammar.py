@@ -101,20 +101,18 @@ def describe(scene: Scene, rng: np.random.Generator) -> tuple[str, ...]:
     >>> len(set(describe(compose(np.random.default_rng(5)), np.random.default_rng(6))))
     5
     """
+    alone = len(scene.groups[0].figures) == 1
+    plans: tuple[str, ...] = PLANS_FOR_ONE if alone else PLANS_FOR_A_LINE
+    if len(scene.groups) > 1:
+        plans = PLANS_FOR_TWO
     sentences: dict[str, None] = {}
-    for plan in cycle(rng.permutation(_plans(scene))):
+    for plan in cycle(rng.permutation(plans)):
         sentence = str(plan).format(**_slots(scene, rng))
         if WORDS[0] <= len(sentence.split()) <= WORDS[1]:
             sentences[sentence] = None
         if len(sentences) == CAPTIONS:
             break
     return tuple(sentences)
-
-
-def _plans(scene: Scene) -> tuple[str, ...]:
-    if len(scene.groups) > 1:
-        return PLANS_FOR_TWO
-    return PLANS_FOR_ONE if len(scene.groups[0].figures) == 1 else PLANS_FOR_A_LINE
 
 
 def _slots(scene: Scene, rng: np.random.Generator) -> dict[str, str]:
@@ -132,17 +130,13 @@ def _slots(scene: Scene, rng: np.random.Generator) -> dict[str, str]:
     if first.layout in LAYOUTS:
         slots["layout"] = _one_of(LAYOUTS[first.layout], rng)
     if scene.relation is not None:
-        slots |= _second_slots(scene.groups[1], scene.relation, rng)
+        slots |= {
+            "second": _phrase(scene.groups[1], rng),
+            "the_second": f"the {_noun(scene.groups[1], rng)}",
+            "relation": _relation(scene.relation, rng),
+            "inverse": _relation(INVERSES[scene.relation], rng),
+        }
     return slots
-
-
-def _second_slots(second: Group, relation: str, rng: np.random.Generator) -> dict[str, str]:
-    return {
-        "second": _phrase(second, rng),
-        "the_second": f"the {_noun(second, rng)}",
-        "relation": _relation(relation, rng),
-        "inverse": _relation(INVERSES[relation], rng),
-    }
 
 
 def _phrase(group: Group, rng: np.random.Generator) -> str:

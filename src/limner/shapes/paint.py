@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from limner.shapes.backgrounds import RGB, paint_background
-from limner.shapes.figures import FIGURES, Loop, Part
+from limner.shapes.figures import FIGURES, Loop
 from limner.shapes.scene import COLOURS, Figure, Group, Scene
 from limner.typing import Float
 
@@ -42,8 +42,14 @@ def _draw_group(canvas: Image.Image, group: Group, scale: int, rng: np.random.Ge
     draw = ImageDraw.Draw(canvas)
     offset = (canvas.width - scale) / 2
     for figure in group.figures:
+        placed = _Placed(figure, scale, offset)
+        width = max(1, round(placed.radius / 30))
         for part in FIGURES[group.kind]:
-            _draw_part(draw, part, colour, _Placed(figure, scale, offset))
+            fill, outline = (_shade(colour, part.tone * tone) for tone in (1, OUTLINE_TONE))
+            loops = [placed(loop) for loop in part.loops]
+            draw.polygon([point for loop in loops for point in loop], fill=fill)
+            for loop in loops:
+                draw.line(loop, fill=outline, width=width, joint="curve")
 
 
 class _Placed:
@@ -62,16 +68,6 @@ class _Placed:
             )
             for x, y in (*loop, loop[0])
         ]
-
-
-def _draw_part(
-    draw: ImageDraw.ImageDraw, part: Part, colour: Float[Array, "3"], placed: _Placed
-) -> None:
-    loops = [placed(loop) for loop in part.loops]
-    draw.polygon([point for loop in loops for point in loop], fill=_shade(colour, part.tone))
-    for loop in loops:
-        width = max(1, round(placed.radius / 30))
-        draw.line(loop, fill=_shade(colour, part.tone * OUTLINE_TONE), width=width, joint="curve")
 
 
 def _shade(colour: Float[Array, "3"], tone: float) -> RGB:

@@ -14,11 +14,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import tomli_w
 
-from limner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from limner.checkpoint import (
+    Checkpoint,
+    CheckpointInfo,
+    SolverState,
+    TrainedOn,
+    load_checkpoint,
+    save_checkpoint,
+)
 from limner.data.dataset import Dataset
 from limner.errors import InputError
 from limner.io import write_atomically
@@ -69,23 +75,22 @@ class RunFolder:
         if not self.last.exists():
             return None
         checkpoint = load_checkpoint(self.last)
-        if checkpoint.info.get("solver") is None or "solver/order" not in checkpoint.state:
+        if checkpoint.info.solver is None or "solver/order" not in checkpoint.state:
             raise InputError(
                 f"{self.last}: a finished model without the state of its training; "
                 "it can caption, but not be trained on: begin again with another --out"
             )
         try:
-            self._check_settings(checkpoint.info["training"], steps_per_epoch)
-            trained_on = checkpoint.info["dataset"]
-            if trained_on["fingerprint"] != self._dataset.fingerprint:
-                raise InputError(
-                    f"{self.last}: trained on {trained_on['path']}, not on the dataset "
-                    f"{self._dataset.path}; resume with the same dataset"
-                )
-        except InputError:
-            raise
+            iteration = int(checkpoint.info.training["iteration"])  # type: ignore[arg-type]
         except (KeyError, TypeError, ValueError) as error:
             raise self.damaged(error) from None
+        self._check_settings(checkpoint.info.training, iteration // steps_per_epoch)
+        trained_on = checkpoint.info.dataset
+        if trained_on.fingerprint != self._dataset.fingerprint:
+            raise InputError(
+                f"{self.last}: trained on {trained_on.path or 'an unknown dataset'}, not on the "
+                f"dataset {self._dataset.path}; resume with the same dataset"
+            )
         return checkpoint
 
     def damaged(self, error: Exception) -> InputError:
@@ -96,7 +101,7 @@ class RunFolder:
             "be gone on with: begin again with another --out"
         )
 
-    def _check_settings(self, trained: Mapping[str, Any], steps_per_epoch: int) -> None:
+    def _check_settings(self, trained: Mapping[str, Any], epochs_done: int) -> None:
         """A training goes on with the settings it began with; only epochs may be added."""
         usual = TrainConfig().to_flat()
         grows = "critical_epochs" if self._config.critical_epochs else "epochs"
@@ -109,7 +114,7 @@ class RunFolder:
                     f"a run's settings stay as they are, only {grows} may grow"
                 )
         epochs = self._config.epochs + self._config.critical_epochs
-        if epochs < trained["iteration"] // steps_per_epoch:
+        if epochs < epochs_done:
             raise InputError(f"{self.last}: has more epochs behind it than {epochs}")
 
     def write_config(self) -> None:
@@ -121,8 +126,8 @@ class RunFolder:
         file: Path,
         model: CaptioningModel,
         progress: Mapping[str, float],
-        scores: Mapping[str, Mapping[str, float]],
-        solver: Mapping[str, Any] | None = None,
+        scores: dict[str, dict[str, float]],
+        solver: SolverState | None = None,
         tensors: Mapping[str, Array] | None = None,
     ) -> None:
         """Write a checkpoint.
@@ -132,20 +137,18 @@ class RunFolder:
             model: to save.
             progress: `iteration` and `seconds`, which stand beside the settings.
             scores: {split: {score: value}}, if there are any.
-            solver: what training needs to go on, JSON-able.
+            solver: what training needs to continue.
             tensors: the same, as arrays.
         """
-        info = {
-            "limner_version": version("limner"),
-            "backbone": msgspec.to_builtins(self._dataset.info.backbone),
-            "dataset": {
-                "path": str(self._dataset.path.resolve()),
-                "fingerprint": self._dataset.fingerprint,
-            },
-            "training": {**self._config.to_flat(), **progress},
-            "scores": scores,
-            **({"solver": solver} if solver else {}),
-        }
+        dataset = self._dataset
+        info = CheckpointInfo(
+            limner_version=version("limner"),
+            backbone=dataset.info.backbone,
+            dataset=TrainedOn(path=str(dataset.path.resolve()), fingerprint=dataset.fingerprint),
+            training={**self._config.to_flat(), **progress},
+            scores=scores,
+            solver=solver,
+        )
         save_checkpoint(file, model, info, tensors, projection=self._dataset.projection)
 
 

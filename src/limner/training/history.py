@@ -1,11 +1,33 @@
 """A run's history.jsonl: a line every 10 steps, and one an epoch."""
 
 import json
-import math
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from limner.io import cannot_write, write_atomically
+import msgspec
+from msgspec import Meta
+
+from limner.io import write_atomically, writing
+
+
+class HistoryLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known after a step.
+
+    Attributes:
+        iteration: steps done. `epoch`: the same in epochs. `seconds`: spent on training.
+        loss, reward: of the step.
+        mean_loss, mean_reward: of an epoch that ends here.
+        validation: scores after that epoch.
+    """
+
+    iteration: Annotated[int, Meta(ge=0)]
+    epoch: Annotated[float, Meta(ge=0)] = 0.0
+    seconds: Annotated[float, Meta(ge=0)] = 0.0
+    loss: float | None = None
+    reward: float | None = None
+    mean_loss: float | None = None
+    mean_reward: float | None = None
+    validation: dict[str, float | None] | None = None
 
 
 class History:
@@ -16,6 +38,7 @@ class History:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._file = folder / "history.jsonl"
 
     def clear(self) -> None:
@@ -24,34 +47,31 @@ class History:
 
     def cut(self, iteration: int) -> None:
         """Leave out what comes after a step, and lines that were cut short."""
-        known = [line for line in _lines(self._file) if _iteration(line) <= iteration]
-        write_atomically(self._file, "".join(f"{line}\n" for line in known))
+        known = [line for line in read_history(self._folder) if line.iteration <= iteration]
+        write_atomically(self._file, "".join(map(_json, known)))
 
-    def append(self, **facts: Any) -> None:
+    def append(self, line: HistoryLine) -> None:
         """Add a line.
 
         Raises:
             LimnerError: if it cannot be written.
         """
+        with writing(self._file), self._file.open("a", encoding="utf-8") as file:
+            file.write(_json(line))
+
+
+def read_history(folder: Path) -> list[HistoryLine]:
+    """The lines of a run's history.jsonl; those that are damaged are left out."""
+    file = folder / "history.jsonl"
+    lines = file.read_text("utf-8", errors="replace").splitlines() if file.exists() else []
+    history = []
+    for line in lines:
         try:
-            with self._file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(facts) + "\n")
-        except OSError as error:
-            raise cannot_write(self._file, error) from None
+            history.append(msgspec.convert(json.loads(line), HistoryLine))
+        except (ValueError, RecursionError):  # a line that a crash has cut short
+            continue
+    return history
 
 
-def read_history(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a run's history.jsonl; a last line that was cut short is left out."""
-    lines = _lines(folder / "history.jsonl")
-    return [json.loads(line) for line in lines if _iteration(line) != math.inf]
-
-
-def _lines(file: Path) -> list[str]:
-    return file.read_text("utf-8", errors="replace").splitlines() if file.exists() else []
-
-
-def _iteration(line: str) -> float:
-    try:
-        return float(json.loads(line)["iteration"])
-    except (ValueError, KeyError, TypeError):
-        return math.inf
+def _json(line: HistoryLine) -> str:
+    return json.dumps(msgspec.to_builtins(line)) + "\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from limner.checkpoint import Checkpoint
+from limner.checkpoint import Checkpoint, SolverState
 from limner.data.dataset import Dataset
 from limner.engine import EngineFactory, NumpyEngine
 from limner.errors import LimnerError
@@ -15,7 +15,7 @@ from limner.models import CaptioningModel
 from limner.training.config import TrainConfig, new_model
 from limner.training.divergence import divergence
 from limner.training.folder import RunFolder, mean_params
-from limner.training.history import History
+from limner.training.history import History, HistoryLine
 from limner.training.phases import check_references, phases_of
 from limner.training.solver import Solver, steps_per_epoch
 from limner.training.teachers import Teachers
@@ -138,13 +138,13 @@ class TrainingRun:
             folder.write_config()
 
     def _restore(self, state: Checkpoint) -> None:
-        facts = state.info["solver"]
+        before = state.info.solver
+        assert before is not None  # or there is no state
+        self.model.params.update(state.model.params)
+        self._validation.best, self._validation.best_epoch = before.best, before.best_epoch
+        self._seconds_before = before.seconds
         try:
-            self.model.params.update(state.model.params)
-            self.solver.restore(state.state, facts["rng"])
-            self._validation.best = facts["best"]
-            self._validation.best_epoch = facts.get("best_epoch", 0)
-            self._seconds_before = facts["seconds"]
+            self.solver.restore(state.state, before.rng)
         except (KeyError, TypeError, ValueError) as error:
             raise self._folder.damaged(error) from None
         self._history.cut(self.solver.iteration)
@@ -246,20 +246,17 @@ class TrainingRun:
         solver = self.solver
         epoch = round(solver.iteration / solver.steps_per_epoch, 4)
         seconds = round(self.seconds, 2)
-        self._history.append(iteration=solver.iteration, epoch=epoch, seconds=seconds, **facts)
+        line = HistoryLine(iteration=solver.iteration, epoch=epoch, seconds=seconds, **facts)
+        self._history.append(line)
 
     def _save_last(self) -> None:
         tensors, rng = self.solver.state()
-        facts = {
-            "rng": rng,
-            "best": self._validation.best,
-            "best_epoch": self._validation.best_epoch,
-            "seconds": self.seconds,
-        }
-        self._save(self._folder.last, solver=facts, tensors=tensors)
+        best, best_epoch = self._validation.best, self._validation.best_epoch
+        solver = SolverState(rng=rng, best=best, best_epoch=best_epoch, seconds=self.seconds)
+        self._save(self._folder.last, solver=solver, tensors=tensors)
         self._saved = time.monotonic()
 
-    def _save(self, file: Path, scores: Mapping[str, float] | None = None, **state: Any) -> None:
+    def _save(self, file: Path, scores: dict[str, float] | None = None, **state: Any) -> None:
         progress = {"iteration": self.solver.iteration, "seconds": round(self.seconds, 1)}
         by_split = {self._validation.split: scores} if scores else {}
         self._folder.save(file, self.model, progress, by_split, **state)

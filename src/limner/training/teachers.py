@@ -21,7 +21,7 @@ from limner.evaluation.evaluate import check_features
 from limner.io import write_atomically
 from limner.layers import SoftTargets
 from limner.models import CaptioningModel, Ensemble
-from limner.training.distillation import soft_targets_of
+from limner.training.distillation import KEPT, soft_targets_of
 
 
 class Teachers:
@@ -75,15 +75,21 @@ class Teachers:
 
     def _read(self) -> SoftTargets | None:
         """The soft targets that are kept; None if they are others' or about other captions."""
+        (M, T), V = self._dataset.splits["train"].captions.shape, len(self._dataset.vocabulary)
         try:
             with safe_open(self._file, framework="numpy") as file:
-                facts = file.metadata()
+                if file.metadata() != self._facts:
+                    return None
                 kept = SoftTargets(file.get_tensor("words"), file.get_tensor("shares"))
-        except (SafetensorError, OSError) as error:
+            if not kept.tokens.shape == kept.probs.shape == (M, T - 1, min(KEPT, V)):
+                raise ValueError(f"soft targets of shape {kept.tokens.shape}")
+            if not (0 <= kept.tokens.min() <= kept.tokens.max() < V and (kept.probs <= 1).all()):
+                raise ValueError("tokens or probabilities out of range")
+        except (SafetensorError, ValueError, OSError) as error:
             raise InputError(
                 f"{self._file}: damaged ({error}); delete it, and --resume asks the teachers again"
             ) from None
-        return kept if facts == self._facts else None
+        return kept
 
     def _open(self, path: Path) -> CaptioningModel:
         checkpoint, dataset = load_checkpoint(path), self._dataset

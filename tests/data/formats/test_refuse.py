@@ -82,9 +82,10 @@ def cut_json(folder):
     path.write_bytes(path.read_bytes()[:-30])
 
 
-def latin1(folder):
+def damaged_text(folder):
     pictures(folder)
-    text(folder / "captions.csv", "image,caption\na 1.jpg,a dog\nb.jpg,caf\xe9\n".encode("latin-1"))
+    content = "image,caption\na 1.jpg,a café\nb.jpg,a café\n".encode()
+    text(folder / "captions.csv", content.removesuffix(b"\xa9\n"))
 
 
 def class_shards(folder):
@@ -123,7 +124,7 @@ REFUSED = {
     unknown_columns: "labels.csv, line 1: no column caption",
     names_of_others: "none of its pictures, such as 'a 1.jpg', is among the 1 of",
     cut_json: "dataset_mine.json: not JSON",
-    latin1: "captions.csv, line 3: not UTF-8",
+    damaged_text: "captions.csv, line 3: not UTF-8",
     class_shards: "a .cls is the number of a class, not a sentence",
     compressed_shards: "compressed; unpack it with gunzip",
     gzip_called_tar: "compressed; unpack it with gunzip",

@@ -318,7 +318,7 @@ def test_a_folder_partial_that_is_not_ours_is_left_alone(job):
 
 def test_two_at_once(job):
     with (
-        locked(job.out / "partial" / "lock"),
+        locked(job.out / "partial" / "lock", print),
         pytest.raises(InputError, match="partial: another limner is at work there"),
     ):
         prepare(job, lambda line: None)
@@ -354,7 +354,7 @@ def test_out_is_a_file(job):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"min_count": 10_000}, "no word stands 10000 times.*lower --min-count"),
+        ({"min_count": 10_000}, "no word occurs 10000 times.*lower --min-count"),
         ({"source": "nowhere"}, "nowhere: no such f"),
         ({"source": "elsewhere"}, "elsewhere"),
     ],

@@ -15,6 +15,11 @@ FINE = [
     "كلب يجري على العشب",
     "강아지가 달린다",
     "con chó đang chạy",
+    "एक कुत्ता दौड़ रहा है",
+    "একটি কুকুর",
+    "ஒரு நாய் ஓடுகிறது",
+    unicodedata.normalize("NFD", "un café à la crème"),
+    "כֶּלֶב רָץ",
 ]
 NO_SPACES = {
     "一只狗在跑": "Chinese or Japanese",
@@ -23,13 +28,6 @@ NO_SPACES = {
     "สุนัขวิ่ง": "Thai",
     "ខ្មែរ": "Khmer",
     "ໝາແລ່ນ": "Lao",
-}
-MARKS = {
-    "एक कुत्ता दौड़ रहा है": "Devanagari",
-    "একটি কুকুর": "Bengali",
-    "ஒரு நாய் ஓடுகிறது": "Tamil",
-    unicodedata.normalize("NFD", "un café à la crème"): "letters with accents apart",
-    "כֶּלֶב רָץ": "Hebrew",
 }
 
 
@@ -40,18 +38,9 @@ def test_fine(caption):
 
 @pytest.mark.parametrize("caption", NO_SPACES)
 def test_written_without_spaces(caption):
-    """The tokenizer makes one word of all of it, or tears it apart where marks are."""
-    scripts = {one.script: one.kind for one in mangled([caption])}
-    assert scripts[NO_SPACES[caption]] == "no spaces"
-    assert " ".join(tokenize(caption)) != caption or len(tokenize(caption)) == 1
-
-
-@pytest.mark.parametrize("caption", MARKS)
-def test_marks_are_lost(caption):
-    (found,) = mangled(["a dog", caption, caption])
-    assert (found.script, found.kind, found.captions) == (MARKS[caption], "marks", 2)
-    assert found.example == caption
-    assert "".join(tokenize(caption)) != "".join(caption.split())
+    """The tokenizer makes one word of all of it."""
+    assert NO_SPACES[caption] in {one.script for one in mangled([caption])}
+    assert len(tokenize(caption)) == 1
 
 
 def test_the_most_frequent_first():

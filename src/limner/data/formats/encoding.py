@@ -1,19 +1,28 @@
 """Text files as people save them: with a byte order mark, Windows line ends, from Excel."""
 
 import codecs
+import logging
 import sys
 from pathlib import Path
 
 from limner.errors import InputError
 
+WINDOWS = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1256", "cp874", "cp932", "cp949", "cp950",
+           "gb18030")  # fmt: skip
+"""What Excel and Notepad write in the place of UTF-8, by the country, as far as it can be told."""
+
+_told: set[tuple[Path, str]] = set()
+
 
 def read_text(path: Path) -> str:
     """Text of a file, or of standard input (`-`), with Unix line ends, less the last one.
 
-    It is UTF-8, or UTF-16 with its byte order mark, as Excel's "Unicode text" is.
+    It is UTF-8, or UTF-16 with its byte order mark, as Excel's "Unicode text" is. What is neither
+    is read in the encoding of `WINDOWS` that fits best, and a warning is logged, once for a folder
+    and an encoding.
 
     Raises:
-        InputError: if the file is missing, a folder, empty, not readable, or in another encoding.
+        InputError: if the file is missing, a folder, empty, not readable, damaged, or no text.
     """
     content = sys.stdin.buffer.read() if str(path) == "-" else read_bytes(path)
     text = _decoded(path, content).replace("\r\n", "\n").replace("\r", "\n")
@@ -36,11 +45,8 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:  # ValueError: NUL in the name
-        raise InputError(f"{path}: cannot be read ({_reason(error)})") from None
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot be read ({reason})") from None
 
 
 def _decoded(path: Path, content: bytes) -> str:
@@ -51,12 +57,35 @@ def _decoded(path: Path, content: bytes) -> str:
             raise InputError(
                 f"{path}: damaged UTF-16; save the file with the encoding UTF-8"
             ) from None
-    content = content.removeprefix(codecs.BOM_UTF8)
     try:
-        return content.decode("utf-8")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = content[: error.start].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        line = before.count(b"\n") + 1
-        raise InputError(
-            f"{path}, line {line}: not UTF-8; save the file with the encoding UTF-8"
-        ) from None
+        line = len((error.object[: error.start] + b"?").splitlines())
+        problem = f"{path}, line {line}: not UTF-8"
+    encoding = _guessed(content)
+    if not encoding:
+        raise InputError(f"{problem}; save the file with the encoding UTF-8")
+    if (path.parent, encoding) not in _told:
+        _told.add((path.parent, encoding))
+        name = encoding.replace("cp125", "Windows-125")
+        advice = "if letters are wrong, save the file with the encoding UTF-8"
+        logging.getLogger(__name__).warning(f"{problem}, read as {name}; {advice}")
+    return content.decode(encoding)
+
+
+def _guessed(content: bytes) -> str | None:
+    """The likeliest encoding; Windows-1252 where no other one is likelier."""
+    utf8 = content.decode(errors="replace")
+    damaged = utf8.count("\ufffd")
+    is_utf8 = sum(character > "\x7f" for character in utf8) >= 2 * damaged
+    if is_utf8 or content.startswith(codecs.BOM_UTF8) or b"\0" in content:
+        return None
+    from charset_normalizer import from_bytes  # noqa: PLC0415 (slow, and rarely needed)
+
+    found = from_bytes(content, cp_isolation=list(WINDOWS))
+    best = found.best()
+    if not best:
+        return None
+    likely = [m for m in found if m.chaos <= best.chaos and m.coherence > best.coherence - 0.1]
+    is_western = any("cp1252" in match.could_be_from_charset for match in likely)
+    return "cp1252" if is_western else best.encoding

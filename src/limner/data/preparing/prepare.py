@@ -107,7 +107,7 @@ def prepare(config: PrepareConfig, report: Report = print, progress: Progress = 
         report(f"{config.out}: prepared already, nothing to do")
         shutil.rmtree(partial, ignore_errors=True)  # of a run that was stopped at its very end
         return open_dataset(config.out)
-    with locked(partial / "lock"):
+    with locked(partial / "lock", report):
         if not _is_done(config.out, parts, lambda line: None):  # by another process, meanwhile
             lost = features.make(partial, report, progress)
             _write(config, findings, features, lost, parts, report)

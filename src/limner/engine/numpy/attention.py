@@ -1,7 +1,7 @@
 """The loss and the gradients of `AttentionRNN`, with nothing done that need not be.
 
     pack     captions -> rows without padding, time step by time step      packing.py
-    project  features -> values, keys, h_0, c_0, once for every image
+    project  features -> values, keys, h_0, c_0, once for every image        regions.py
     embed    the distinct tokens' vectors, times Wx, plus b
     recur    attend, then the cell, over the packed rows
     score    [h, z] -> out -> logits -> the loss, and back                  scoring.py
@@ -23,22 +23,13 @@ import numpy as np
 
 from limner.engine.numpy.cells.lstm import activate, backpropagate
 from limner.engine.numpy.packing import PackedCaptions, pack
+from limner.engine.numpy.regions import Projected, RegionsPass
 from limner.engine.numpy.scoring import Output, Targets, packed_targets, score
+from limner.engine.numpy.token_sums import sum_rows
 from limner.engine.numpy.workspace import Workspace
 from limner.layers import sigmoid
 from limner.models import AttentionRNN, Batch, Masks
 from limner.typing import Array, Float, Int
-
-
-@dataclass(frozen=True)
-class Projected:
-    """Of every image: the regions' values and keys, the mean over regions, the first states."""
-
-    values: Float[Array, "M L E"]
-    keys: Float[Array, "M L A"]
-    mean: Float[Array, "M E"]
-    h0: Float[Array, "M H"]
-    c0: Float[Array, "M H"]
 
 
 @dataclass(frozen=True)
@@ -89,6 +80,7 @@ class AttentionPass:
         self._grads = grads
         self._null, self._dtype = model.null, model.dtype
         self._workspace = Workspace(model.dtype)
+        self._regions = RegionsPass(params, grads, self._workspace)
         V, self._W = params["W_embed"].shape
         self._V, self._H = V, len(params["Wh"])
         self._A, self._E = params["w_fit"].size, params["b_gate"].size
@@ -110,36 +102,18 @@ class AttentionPass:
         word_mask = masks["embedding"][packed.tokens] if "embedding" in masks else None
         output_mask = masks["output"][packed.caption] if "output" in masks else None
         targets = packed_targets(batch, packed, label_smoothing, self._dtype)
-        projected = self._project(features, masks.get("features"))
+        projected = self._regions.forward(features, masks.get("features"))
         x, inputs = self._embed(packed.tokens, word_mask)
         unrolled = self._unroll(packed, image, projected, inputs)
         loss, dhz = self._score_backward(unrolled, targets, output_mask)
         grads = self._unroll_backward(packed, unrolled, dhz)
         self._sums_backward(packed, unrolled, grads, x, word_mask)
-        dvalues = self._context_backward(
+        dvalues = self._regions.context_backward(
             batch.image_idxs[packed.caption], unrolled.attention, grads.dcontext, len(features)
         )
-        self._project_backward(features, image, projected, grads, dvalues, masks.get("features"))
+        by_caption = grads.drow_keys, grads.dprev_h, grads.dc
+        self._regions.backward(projected, image, dvalues, *by_caption)
         return loss
-
-    def _project(
-        self, features: Float[Array, "M L D"], mask: Float[Array, "M E"] | None
-    ) -> Projected:
-        """The regions of every image, and the states that they give."""
-        p, ws = self._params, self._workspace
-        M, L, D = features.shape
-        E, A = self._E, self._A
-        values = np.matmul(features.reshape(-1, D), p["W_place"], out=ws("values", M * L, E))
-        values += p["b_place"]
-        np.maximum(values, 0, out=values)
-        values = values.reshape(M, L, E)
-        if mask is not None:
-            values *= mask[:, None]
-        keys = np.matmul(values, p["W_key"], out=ws("keys", M, L, A))
-        mean = values.mean(axis=1)
-        h0 = np.tanh(mean @ p["W_h0"] + p["b_h0"])
-        c0 = np.tanh(mean @ p["W_c0"] + p["b_c0"])
-        return Projected(values, keys, mean, h0, c0)
 
     def _embed(
         self, tokens: Int[Array, " U"], mask: Float[Array, "U W"] | None
@@ -313,65 +287,9 @@ class AttentionPass:
             grads[weights][:], grads[bias][:] = dof_h[:, columns], total[columns]
         da = back.dfrom_h[:, A + E :]
         np.matmul(u.z.T, da, out=grads["Wx"][W:])
-        dinputs = _sum_rows(da, packed.lookup, len(packed.tokens))
+        dinputs = sum_rows(da, packed.lookup, len(packed.tokens))
         np.matmul(x.T, dinputs, out=grads["Wx"][:W])
         dx = dinputs @ p["Wx"][:W].T
         if mask is not None:
             dx *= mask
         grads["W_embed"][packed.tokens] += dx  # to what the scores have put there
-
-    def _context_backward(
-        self,
-        image: Int[Array, " P"],
-        attention: Float[Array, "P L"],
-        dcontext: Float[Array, "P E"],
-        num_images: int,
-    ) -> Float[Array, "M L E"]:
-        """dvalues by the contexts: for every image one product."""
-        by_image = np.argsort(image, kind="stable")
-        ends = np.cumsum(np.bincount(image, minlength=num_images)).tolist()
-        attention, dcontext = attention[by_image], dcontext[by_image]
-        dvalues = self._workspace("dvalues", num_images, attention.shape[1], dcontext.shape[1])
-        for number, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
-            np.matmul(attention[start:end].T, dcontext[start:end], out=dvalues[number])
-        return dvalues
-
-    def _project_backward(
-        self,
-        features: Float[Array, "M L D"],
-        image: Int[Array, " N"],
-        projected: Projected,
-        back: Gradients,
-        dvalues: Float[Array, "M L E"],
-        mask: Float[Array, "M E"] | None,
-    ) -> None:
-        """Gradients of the regions' projections, and of the first states'."""
-        p, grads = self._params, self._grads
-        M, L, D = features.shape
-        values, mean = projected.values, projected.mean
-        dkeys = np.zeros((M, L, self._A), values.dtype)
-        np.add.at(dkeys, image, back.drow_keys)
-        dh0 = _sum_rows(back.dprev_h, image, M) * (1 - projected.h0**2)
-        dc0 = _sum_rows(back.dc, image, M) * (1 - projected.c0**2)
-        np.matmul(mean.T, dh0, out=grads["W_h0"])
-        np.matmul(mean.T, dc0, out=grads["W_c0"])
-        grads["b_h0"][:], grads["b_c0"][:] = dh0.sum(axis=0), dc0.sum(axis=0)
-        np.matmul(values.reshape(-1, self._E).T, dkeys.reshape(-1, self._A), out=grads["W_key"])
-        dvalues += dkeys @ p["W_key"].T
-        dvalues += ((dh0 @ p["W_h0"].T + dc0 @ p["W_c0"].T) / L)[:, None]
-        dvalues *= values > 0
-        if mask is not None:
-            dvalues *= mask[:, None]
-        drows = dvalues.reshape(-1, self._E)
-        np.matmul(features.reshape(-1, D).T, drows, out=grads["W_place"])
-        np.sum(drows, axis=0, out=grads["b_place"])
-
-
-def _sum_rows(rows: Float[Array, "P K"], lookup: Int[Array, " P"], size: int) -> Array:
-    """(size, K): the sums of the rows where lookup is 0, 1, ..."""
-    order = np.argsort(lookup, kind="stable")
-    counts = np.bincount(lookup, minlength=size)
-    out = np.zeros((size, rows.shape[1]), rows.dtype)
-    starts = (np.cumsum(counts) - counts)[counts > 0]
-    out[counts > 0] = np.add.reduceat(rows[order], starts, axis=0)
-    return out

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from limner.engine.numpy.cells import FAST_CELLS, by_gate, recurrent_weights
-from limner.engine.numpy.cells.base import Cache
+from limner.engine.numpy.cells.base import Cache, PackedSequence
 from limner.engine.numpy.packing import PackedCaptions, pack
 from limner.engine.numpy.scoring import Output, packed_targets, score
 from limner.engine.numpy.token_sums import sum_by_token
@@ -35,7 +35,7 @@ class Recurred(NamedTuple):
     """What a layer's backward pass needs of its forward pass."""
 
     x: Float[Array, "P H"] | None
-    WhT: Float[Array, "m H H"]
+    sequence: PackedSequence
     cache: Cache
 
 
@@ -96,7 +96,7 @@ class RecurrentPass:
         if kept is not None:
             dh *= kept
 
-        da, dh0 = self._recur_backward(dh, recurred, packed)
+        da, dh0 = self._recur_backward(dh, recurred)
         self._embed_backward(da, x, packed, mask)
         dprojected = workspace("dprojected", *projected.shape)
         dprojected[:] = 0
@@ -126,24 +126,23 @@ class RecurrentPass:
                 inputs += by_gate(p[b][None], m)
             prev_h = workspace("prev_h", P, h0.shape[1])
             prev_h[packed.steps[0]] = h0 if h is None else 0
-            weights, WhT = recurrent_weights(p[Wh], workspace)
+            weights = recurrent_weights(p[Wh], workspace)
             lookup = packed.lookup if h is None else None
+            sequence = PackedSequence(inputs, lookup, packed.steps, prev_h, *weights, workspace)
             below = h
-            h, cache = self._cell.forward(inputs, lookup, packed.steps, prev_h, weights, workspace)
-            recurred.append(Recurred(below, WhT, cache))
+            h, cache = self._cell.forward(sequence)
+            recurred.append(Recurred(below, sequence, cache))
         assert h is not None
         return h, recurred
 
     def _recur_backward(
-        self, dh: Float[Array, "P H"], recurred: list[Recurred], packed: PackedCaptions
+        self, dh: Float[Array, "P H"], recurred: list[Recurred]
     ) -> tuple[Float[Array, "m P H"], Float[Array, "N H"]]:
         """da of the lowest layer's inputs, and dh_0; fills dWh, and dWx and db of upper layers."""
         p, grads, m = self._params, self._grads, self._num_gates
-        for (Wx, Wh, b), workspace, was in reversed(
-            list(zip(self._model.layer_names, self._layers, recurred, strict=True))
-        ):
+        for (Wx, Wh, b), was in reversed([*zip(self._model.layer_names, recurred, strict=True)]):
             dWh = by_gate(grads[Wh], m)
-            da, dh0 = self._cell.backward(dh, was.cache, packed.steps, was.WhT, dWh, workspace)
+            da, dh0 = self._cell.backward(dh, was.cache, was.sequence, dWh)
             if was.x is not None:
                 np.matmul(was.x.T, da, out=by_gate(grads[Wx], m))
                 np.sum(da, axis=1, out=grads[b].reshape(m, -1))

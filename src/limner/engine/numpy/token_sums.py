@@ -37,3 +37,13 @@ def sum_by_token(
     for token in np.flatnonzero(counts > OFTEN).tolist():
         places = by_token[starts[token] : ends[token]]
         np.add.reduce(rows[:, places], axis=1, out=out[:, token])
+
+
+def sum_rows(rows: Float[Array, "P K"], lookup: Int[Array, " P"], size: int) -> Array:
+    """(size, K): the sums of the rows where lookup is 0, 1, ..."""
+    order = np.argsort(lookup, kind="stable")
+    counts = np.bincount(lookup, minlength=size)
+    out = np.zeros((size, rows.shape[1]), rows.dtype)
+    starts = (np.cumsum(counts) - counts)[counts > 0]
+    out[counts > 0] = np.add.reduceat(rows[order], starts, axis=0)
+    return out

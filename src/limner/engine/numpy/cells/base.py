@@ -18,28 +18,64 @@ from typing import NamedTuple
 import numpy as np
 
 from limner.engine.numpy.workspace import Workspace
-from limner.typing import Array, Float
+from limner.typing import Array, Float, Int
 
-Steps = list[slice]
 Cache = tuple[Array, ...]
+
+
+class PackedSequence(NamedTuple):
+    """What a cell reads of packed captions, over all time steps.
+
+    Attributes:
+        inputs: `x Wx + b`: (m, U, H) of the distinct tokens, or (m, P, H) of every row.
+        lookup: (P,) which of the inputs each row takes; None where every row has its own.
+        steps: of the packed rows.
+        prev_h: (P, H) with h_0 in the rows of step 0; `hand_on` fills in the others.
+        Wh, WhT: (m, H, H), see `recurrent_weights`.
+        workspace: of the layer.
+    """
+
+    inputs: Float[Array, "m _ H"]
+    lookup: Int[Array, " P"] | None
+    steps: list[slice]
+    prev_h: Float[Array, "P H"]
+    Wh: Float[Array, "m H H"]
+    WhT: Float[Array, "m H H"]
+    workspace: Workspace
+
+    def add_inputs(self, a: Float[Array, "m n H"], rows: slice) -> None:
+        """Add these rows' inputs, without a new array."""
+        if self.lookup is None:
+            a += self.inputs[:, rows]
+            return
+        found = self.workspace("looked up", *a.shape)
+        # other modes buffer `out`
+        a += np.take(self.inputs, self.lookup[rows], axis=1, out=found, mode="clip")
+
+    def before(self, packed: Float[Array, "P H"], t: int) -> Float[Array, "n H"]:
+        """What the rows of step t had at the step before: the first rows of that step."""
+        start, n = self.steps[t - 1].start, self.steps[t].stop - self.steps[t].start
+        return packed[start : start + n]
+
+    def hand_on(self, h: Float[Array, "P H"], t: int) -> None:
+        """Copy the states of the captions that continue to where the next step reads them."""
+        if t + 1 < len(self.steps):
+            self.prev_h[self.steps[t + 1]] = self.before(h, t + 1)
 
 
 class FastCell(NamedTuple):
     """A recurrent cell over packed rows, and over rows in decoding.
 
     Attributes:
-        forward: `(inputs, lookup, steps, prev_h, Wh, workspace) -> (h (P, H), cache)`: inputs are
-            `x Wx + b` of the distinct tokens (m, U, H), and `lookup` (P,) tells which of them each
-            row takes; or (m, P, H) of every row, and `lookup` is None. `prev_h` (P, H) holds h_0 in
-            the rows of step 0; the others are filled in. `Wh` (m, H, H): see `recurrent_weights`.
-        backward: `(dh, cache, steps, WhT, dWh, workspace) -> (da (m, P, H) by the inputs, dh_0)`:
-            fills dWh; dh and the cache are used up.
+        forward: `(sequence) -> (h (P, H), cache)`.
+        backward: `(dh, cache, sequence, dWh) -> (da (m, P, H) by the inputs, dh_0)`: fills dWh; dh
+            and the cache are used up.
         decode: `(inputs (m, R, H), state, Wh) -> next_state`: one step of rows that are not packed;
             inputs may be used up, the state is not.
     """
 
-    forward: Callable[..., tuple[Array, Cache]]
-    backward: Callable[..., tuple[Array, Array]]
+    forward: Callable[[PackedSequence], tuple[Array, Cache]]
+    backward: Callable[[Array, Cache, PackedSequence, Array], tuple[Array, Array]]
     decode: Callable[..., tuple[Array, ...]]
 
 
@@ -72,27 +108,3 @@ def recurrent_weights(
     forward[:] = by_gate(Wh, mH // H)
     backward[:] = forward.transpose(0, 2, 1)
     return forward, backward
-
-
-def continued(packed: Array, steps: Steps, t: int) -> Array:
-    """What the rows of step t had at the step before: the first rows of that step."""
-    start, n = steps[t - 1].start, steps[t].stop - steps[t].start
-    return packed[start : start + n]
-
-
-def hand_on(h: Array, prev_h: Array, steps: Steps, t: int) -> None:
-    """Copy the states of the captions that go on to where the next step reads them."""
-    if t + 1 < len(steps):
-        prev_h[steps[t + 1]] = continued(h, steps, t + 1)
-
-
-def add_inputs(
-    a: Array, inputs: Array, lookup: Array | None, rows: slice, workspace: Workspace
-) -> None:
-    """Add these rows' inputs, without a new array."""
-    if lookup is None:
-        a += inputs[:, rows]
-        return
-    looked_up = workspace("looked up", *a.shape)
-    np.take(inputs, lookup[rows], axis=1, out=looked_up, mode="clip")  # other modes buffer `out`
-    a += looked_up

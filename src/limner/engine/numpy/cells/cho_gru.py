@@ -9,28 +9,21 @@ Shapes: see `base`.
 
 import numpy as np
 
-from limner.engine.numpy.cells.base import Cache, FastCell, Steps, add_inputs, hand_on
-from limner.engine.numpy.workspace import Workspace
+from limner.engine.numpy.cells.base import Cache, FastCell, PackedSequence
 from limner.layers import sigmoid
-from limner.typing import Array, Float, Int
+from limner.typing import Array, Float
 
 
-def forward(
-    inputs: Float[Array, "3 U H"],
-    lookup: Int[Array, " P"] | None,
-    steps: Steps,
-    prev_h: Float[Array, "P H"],
-    Wh: Float[Array, "3 H H"],
-    workspace: Workspace,
-) -> tuple[Float[Array, "P H"], Cache]:
+def forward(sequence: PackedSequence) -> tuple[Float[Array, "P H"], Cache]:
     """See `FastCell.forward`."""
+    steps, prev_h, Wh, workspace = sequence.steps, sequence.prev_h, sequence.Wh, sequence.workspace
     h, reset, kept = (workspace(name, *prev_h.shape) for name in ("h", "reset", "kept"))
     gates = workspace("gates", 3, *prev_h.shape)
     for t, rows in enumerate(steps):
         a = gates[:, rows]
         np.matmul(prev_h[rows], Wh[:2], out=a[:2])
         a[2] = 0
-        add_inputs(a, inputs, lookup, rows, workspace)
+        sequence.add_inputs(a, rows)
         sigmoid(a[:2], out=a[:2])
         r, z, n = a
         np.multiply(r, prev_h[rows], out=reset[rows])
@@ -40,20 +33,17 @@ def forward(
         np.subtract(prev_h[rows], n, out=kept[rows])
         np.multiply(z, kept[rows], out=h[rows])
         h[rows] += n
-        hand_on(h, prev_h, steps, t)
-    return h, (prev_h, reset, kept, gates)
+        sequence.hand_on(h, t)
+    return h, (reset, kept, gates)
 
 
 def backward(
-    dh: Float[Array, "P H"],
-    cache: Cache,
-    steps: Steps,
-    WhT: Float[Array, "3 H H"],
-    dWh: Float[Array, "3 H H"],
-    workspace: Workspace,
+    dh: Float[Array, "P H"], cache: Cache, sequence: PackedSequence, dWh: Float[Array, "m H H"]
 ) -> tuple[Float[Array, "3 P H"], Float[Array, "N H"]]:
     """Backpropagation through time; da stands in the place of the gates."""
-    prev_h, reset, kept, gates = cache  # kept = prev_h - n
+    reset, kept, gates = cache  # kept = prev_h - n
+    steps, prev_h, WhT = sequence.steps, sequence.prev_h, sequence.WhT
+    workspace = sequence.workspace
     N, H = steps[0].stop, reset.shape[1]
     dprev_h = workspace("dprev_h", N, H)
     later = 0  # rows that the step after this one has

@@ -9,21 +9,14 @@ Shapes: see `base`.
 
 import numpy as np
 
-from limner.engine.numpy.cells.base import Cache, FastCell, Steps, add_inputs, hand_on
-from limner.engine.numpy.workspace import Workspace
+from limner.engine.numpy.cells.base import Cache, FastCell, PackedSequence
 from limner.layers import sigmoid
-from limner.typing import Array, Float, Int
+from limner.typing import Array, Float
 
 
-def forward(
-    inputs: Float[Array, "3 U H"],
-    lookup: Int[Array, " P"] | None,
-    steps: Steps,
-    prev_h: Float[Array, "P H"],
-    Wh: Float[Array, "3 H H"],
-    workspace: Workspace,
-) -> tuple[Float[Array, "P H"], Cache]:
+def forward(sequence: PackedSequence) -> tuple[Float[Array, "P H"], Cache]:
     """See `FastCell.forward`."""
+    steps, prev_h, Wh, workspace = sequence.steps, sequence.prev_h, sequence.Wh, sequence.workspace
     h, recalled, kept = (workspace(name, *prev_h.shape) for name in ("h", "recalled", "kept"))
     gates = workspace("gates", 3, *prev_h.shape)
     for t, rows in enumerate(steps):
@@ -31,7 +24,7 @@ def forward(
         np.matmul(prev_h[rows], Wh, out=a)
         recalled[rows] = a[2]
         a[2] = 0
-        add_inputs(a, inputs, lookup, rows, workspace)
+        sequence.add_inputs(a, rows)
         sigmoid(a[:2], out=a[:2])
         r, z, n = a
         np.multiply(r, recalled[rows], out=kept[rows])
@@ -41,24 +34,20 @@ def forward(
         np.subtract(prev_h[rows], n, out=kept[rows])
         np.multiply(z, kept[rows], out=h[rows])
         h[rows] += n
-        hand_on(h, prev_h, steps, t)
-    return h, (prev_h, recalled, kept, gates)
+        sequence.hand_on(h, t)
+    return h, (recalled, kept, gates)
 
 
 def backward(
-    dh: Float[Array, "P H"],
-    cache: Cache,
-    steps: Steps,
-    WhT: Float[Array, "3 H H"],
-    dWh: Float[Array, "3 H H"],
-    workspace: Workspace,
+    dh: Float[Array, "P H"], cache: Cache, sequence: PackedSequence, dWh: Float[Array, "m H H"]
 ) -> tuple[Float[Array, "3 P H"], Float[Array, "N H"]]:
     """Backpropagation through time; da stands in the place of the gates.
 
     The gradients by the inputs and by `prev_h Wh` differ in the third block: the reset gate stands
     between.
     """
-    prev_h, recalled, kept, gates = cache  # kept = prev_h - n
+    recalled, kept, gates = cache  # kept = prev_h - n
+    steps, WhT, workspace = sequence.steps, sequence.WhT, sequence.workspace
     N, H = steps[0].stop, recalled.shape[1]
     from_h = workspace("da by h", *gates.shape)
     dprev_h = workspace("dprev_h", N, H)
@@ -87,7 +76,7 @@ def backward(
         dprev_h_by_gate = workspace("dprev_h by gate", 3, later, H)
         np.matmul(from_h[:, rows], WhT, out=dprev_h_by_gate)
         dprev_h_t += dprev_h_by_gate.sum(axis=0)
-    np.matmul(prev_h.T, from_h, out=dWh)
+    np.matmul(sequence.prev_h.T, from_h, out=dWh)
     return gates, dprev_h
 
 

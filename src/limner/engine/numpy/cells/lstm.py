@@ -6,16 +6,9 @@
 
 import numpy as np
 
-from limner.engine.numpy.cells.base import (
-    Cache,
-    FastCell,
-    Steps,
-    add_inputs,
-    continued,
-    hand_on,
-)
+from limner.engine.numpy.cells.base import Cache, FastCell, PackedSequence
 from limner.engine.numpy.workspace import Workspace
-from limner.typing import Array, Float, Int
+from limner.typing import Array, Float
 
 
 def activate(
@@ -83,38 +76,28 @@ def backpropagate(
     o *= h
 
 
-def forward(
-    inputs: Float[Array, "4 U H"],
-    lookup: Int[Array, " P"] | None,
-    steps: Steps,
-    prev_h: Float[Array, "P H"],
-    Wh: Float[Array, "4 H H"],
-    workspace: Workspace,
-) -> tuple[Float[Array, "P H"], Cache]:
+def forward(sequence: PackedSequence) -> tuple[Float[Array, "P H"], Cache]:
     """See `FastCell.forward`; c_0 is 0."""
+    steps, prev_h, Wh, workspace = sequence.steps, sequence.prev_h, sequence.Wh, sequence.workspace
     shape = prev_h.shape
     h, c, tanh_c = (workspace(name, *shape) for name in ("h", "c", "tanh_c"))
     gates = workspace("gates", 4, *shape)
     for t, rows in enumerate(steps):
         a = gates[:, rows]
         np.matmul(prev_h[rows], Wh, out=a)
-        add_inputs(a, inputs, lookup, rows, workspace)
-        prev_c = continued(c, steps, t) if t else None
+        sequence.add_inputs(a, rows)
+        prev_c = sequence.before(c, t) if t else None
         activate(a, prev_c, c[rows], tanh_c[rows], h[rows])
-        hand_on(h, prev_h, steps, t)
-    return h, (h, prev_h, c, tanh_c, gates)
+        sequence.hand_on(h, t)
+    return h, (h, c, tanh_c, gates)
 
 
 def backward(
-    dh: Float[Array, "P H"],
-    cache: Cache,
-    steps: Steps,
-    WhT: Float[Array, "4 H H"],
-    dWh: Float[Array, "4 H H"],
-    workspace: Workspace,
+    dh: Float[Array, "P H"], cache: Cache, sequence: PackedSequence, dWh: Float[Array, "m H H"]
 ) -> tuple[Float[Array, "4 P H"], Float[Array, "N H"]]:
     """Backpropagation through time; da stands in the place of the gates."""
-    h, prev_h, c, tanh_c, gates = cache
+    h, c, tanh_c, gates = cache
+    steps, workspace = sequence.steps, sequence.workspace
     N, H = steps[0].stop, h.shape[1]
     dprev_h, dc = workspace("dprev_h", N, H), workspace("dc", N, H)
     dc[:] = 0
@@ -124,14 +107,14 @@ def backward(
         n = rows.stop - rows.start
         da, dh_t = gates[:, rows], dh[rows]
         dh_t[:later] += dprev_h[:later]
-        prev_c = continued(c, steps, t) if t else None
+        prev_c = sequence.before(c, t) if t else None
         backpropagate(da, dh_t, dc[:n], prev_c, h[rows], tanh_c[rows], workspace)
         # a = inputs + prev_h Wh
         dprev_h_by_gate = workspace("dprev_h by gate", 4, n, H)
-        np.matmul(da, WhT, out=dprev_h_by_gate)
+        np.matmul(da, sequence.WhT, out=dprev_h_by_gate)
         np.sum(dprev_h_by_gate, axis=0, out=dprev_h[:n])
         later = n
-    np.matmul(prev_h.T, gates, out=dWh)
+    np.matmul(sequence.prev_h.T, gates, out=dWh)
     return gates, dprev_h
 
 

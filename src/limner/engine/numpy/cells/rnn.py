@@ -2,41 +2,29 @@
 
 import numpy as np
 
-from limner.engine.numpy.cells.base import Cache, FastCell, Steps, add_inputs, hand_on
-from limner.engine.numpy.workspace import Workspace
-from limner.typing import Array, Float, Int
+from limner.engine.numpy.cells.base import Cache, FastCell, PackedSequence
+from limner.typing import Array, Float
 
 
-def forward(
-    inputs: Float[Array, "1 U H"],
-    lookup: Int[Array, " P"] | None,
-    steps: Steps,
-    prev_h: Float[Array, "P H"],
-    Wh: Float[Array, "1 H H"],
-    workspace: Workspace,
-) -> tuple[Float[Array, "P H"], Cache]:
+def forward(sequence: PackedSequence) -> tuple[Float[Array, "P H"], Cache]:
     """See `FastCell.forward`."""
+    steps, prev_h, Wh, workspace = sequence.steps, sequence.prev_h, sequence.Wh, sequence.workspace
     h = workspace("h", *prev_h.shape)
     a = h[None]
     for t, rows in enumerate(steps):
         np.matmul(prev_h[rows], Wh, out=a[:, rows])
-        add_inputs(a[:, rows], inputs, lookup, rows, workspace)
+        sequence.add_inputs(a[:, rows], rows)
         np.tanh(h[rows], out=h[rows])
-        hand_on(h, prev_h, steps, t)
-    return h, (h, prev_h)
+        sequence.hand_on(h, t)
+    return h, (h,)
 
 
 def backward(
-    dh: Float[Array, "P H"],
-    cache: Cache,
-    steps: Steps,
-    WhT: Float[Array, "1 H H"],
-    dWh: Float[Array, "1 H H"],
-    workspace: Workspace,
+    dh: Float[Array, "P H"], cache: Cache, sequence: PackedSequence, dWh: Float[Array, "m H H"]
 ) -> tuple[Float[Array, "1 P H"], Float[Array, "N H"]]:
     """Backpropagation through time; da stands in the place of dh."""
-    h, prev_h = cache
-    dprev_h = workspace("dprev_h", steps[0].stop, h.shape[1])
+    (h,), steps, WhT = cache, sequence.steps, sequence.WhT
+    dprev_h = sequence.workspace("dprev_h", steps[0].stop, h.shape[1])
     later = 0  # rows that the step after this one has
     for rows in reversed(steps):
         da, h_t = dh[rows], h[rows]
@@ -48,7 +36,7 @@ def backward(
         # a = inputs + prev_h Wh
         later = len(da)
         np.matmul(da, WhT[0], out=dprev_h[:later])
-    np.matmul(prev_h.T, dh, out=dWh[0])
+    np.matmul(sequence.prev_h.T, dh, out=dWh[0])
     return dh[None], dprev_h
 
 

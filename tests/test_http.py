@@ -5,15 +5,17 @@ import socket
 import ssl
 import subprocess
 import threading
+from base64 import b64encode
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
 
+from limner import http
 from limner.errors import InputError
-from limner.images import addresses
-from limner.images.addresses import is_public
+from limner.http import is_private_host, is_public
 from limner.images.limits import ImageLimits
 from limner.images.remote import fetch_bytes, image_from_url
 
@@ -49,10 +51,11 @@ class Pictures(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.asked.append((self.path, self.headers["Host"]))
+        self.server.headers = self.headers
         path, _, target = self.path.partition("?")
         self.send_response(302 if path == "/to" else 200)
         if path == "/to":
-            self.send_header("Location", target)
+            self.send_header("Location", unquote(target))
         self.end_headers()
         self.wfile.write(b"" if path == "/to" else PICTURE)
 
@@ -137,7 +140,7 @@ def lookups(monkeypatch, answers):
 
 def count_as_public(monkeypatch, address):
     """An address of this machine stands in for a public one, which no test can reach."""
-    monkeypatch.setattr(addresses, "is_public", lambda a: a == address or is_public(a))
+    monkeypatch.setattr(http, "is_public", lambda a: a == address or is_public(a))
 
 
 def test_one_private_address_among_several_is_enough(monkeypatch):
@@ -159,7 +162,7 @@ def test_a_name_that_changes_its_mind_is_looked_up_once(monkeypatch):
 
 
 def test_a_second_address_is_tried_where_the_first_does_not_answer(monkeypatch):
-    monkeypatch.setattr(addresses, "is_public", lambda address: True)
+    monkeypatch.setattr(http, "is_public", lambda address: True)
     with serving() as server:
         lookups(monkeypatch, {"two.example": [["127.0.0.2", "127.0.0.1"]]})
         assert fetch_bytes(f"http://two.example:{server.server_port}/a") == PICTURE
@@ -200,8 +203,22 @@ def test_a_proxy_is_used_with_permission_alone(monkeypatch):
         assert [path for path, _ in proxy.asked] == [url]
 
 
-@pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl to make a certificate")
-def test_certificates_are_checked_against_the_name(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("login", "header"), [("", None), ("me:p%40ss@", "Basic " + b64encode(b"me:p@ss").decode())]
+)
+def test_a_proxy_gets_its_password(monkeypatch, login, header):
+    with serving() as proxy:
+        monkeypatch.setenv("http_proxy", f"{login}127.0.0.1:{proxy.server_port}")  # no scheme
+        monkeypatch.delenv("no_proxy", raising=False)
+        assert fetch_bytes("http://pictures.example/a", limits=PRIVATE) == PICTURE
+        assert proxy.headers["Proxy-Authorization"] == header
+
+
+@pytest.fixture
+def tls(tmp_path):
+    """The context of a server that is pictures.example, and its certificate."""
+    if not shutil.which("openssl"):
+        pytest.skip("needs openssl to make a certificate")
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     command = ("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=pictures.example "
                "-addext subjectAltName=DNS:pictures.example")  # fmt: skip
@@ -210,6 +227,11 @@ def test_certificates_are_checked_against_the_name(monkeypatch, tmp_path):
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
+    return context, certificate
+
+
+def test_certificates_are_checked_against_the_name(monkeypatch, tls):
+    context, certificate = tls
     names = []
     context.sni_callback = lambda connection, name, context: names.append(name)
     count_as_public(monkeypatch, "127.0.0.1")
@@ -219,13 +241,34 @@ def test_certificates_are_checked_against_the_name(monkeypatch, tmp_path):
             f"https://{name}:{server.server_port}/a"
             for name in ("pictures.example", "other.example")
         )
-        with pytest.raises(InputError, match=r"self.signed certificate"):
+        with pytest.raises(InputError, match=r"cannot prove who it is \(self.signed certificate"):
             fetch_bytes(good)
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         assert fetch_bytes(good) == PICTURE
         with pytest.raises(InputError, match=r"not valid for 'other\.example'"):
             fetch_bytes(other)
         assert names == ["pictures.example", "pictures.example", "other.example"]
+
+
+def test_a_redirect_from_https_to_http_is_refused(monkeypatch, tls):
+    context, certificate = tls
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    count_as_public(monkeypatch, "127.0.0.1")
+    lookups(monkeypatch, {"pictures.example": [["127.0.0.1"]]})
+    with serving() as plain, serving(context=context) as server:
+        start = f"https://pictures.example:{server.server_port}/to?"
+        with pytest.raises(InputError, match=r"to http://.*: from https to http is not followed;"):
+            fetch_bytes(f"{start}http://127.0.0.1:{plain.server_port}/a")
+        assert plain.asked == []
+        assert fetch_bytes(f"{start}/a") == PICTURE
+
+
+def test_hosts_of_private_networks(monkeypatch):
+    lookups(monkeypatch, {"one.example": [["8.8.8.8"]], "two.example": [["8.8.8.8", "10.0.0.1"]]})
+    private = ["http://two.example/a", "http://[::1]:80/a", "http://localhost/", "https://0x7f.1"]
+    assert [url for url in private if not is_private_host(url)] == []
+    others = ["http://one.example/a", "http://[2606:2800:21f::1]/", "http://[::1", "ftp://10.0.0.1"]
+    assert [url for url in others if is_private_host(url)] == []
 
 
 def test_the_placeholder_of_a_private_address_is_a_note():
