@@ -51,7 +51,7 @@ def test_references_in_coco_s_annotations(write):
         ('[{"image_id": 1, "text": "a"}]', "expected objects with image, image_id, id and capt"),
         ("[1, 2]", "expected objects with .* got 1"),
         ('[{"image_id": 1.5, "caption": "a"}]', "expected a name or a number .* got 1.5"),
-        ('[{"image_id": true, "caption": "a"}]', "expected a name or a number .* got True"),
+        ('[{"image_id": true, "caption": "a"}]', "expected a name or a number .* got true"),
         ('{"1": 5}', "expected captions of 1 as text, got 5"),
         ('{"1": ["a", null]}', "expected captions of 1 as text"),
         ('[{"image_id": 1, "caption": null}]', "expected captions of 1 as text, got null"),

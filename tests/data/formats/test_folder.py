@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from limner.data.formats.folder import look_into
+from limner.data.formats.folder import list_folder
 from limner.errors import InputError
 
 
@@ -15,7 +15,7 @@ def touch(folder, *names):
 def test_pictures_and_what_else_is_there(tmp_path):
     touch(tmp_path, "b/2.PNG", "a 1.jpg", "notes.txt", "Thumbs.db", "._a 1.jpg", ".git/x.jpg")
     touch(tmp_path, "__MACOSX/a 1.jpg", "b/.DS_Store")
-    folder = look_into(tmp_path)
+    folder = list_folder(tmp_path)
     assert folder.pictures == {"a 1.jpg": tmp_path / "a 1.jpg", "b/2.PNG": tmp_path / "b/2.PNG"}
     assert folder.others == {"notes.txt": tmp_path / "notes.txt"}
     assert folder.problems.lines() == []
@@ -24,7 +24,7 @@ def test_pictures_and_what_else_is_there(tmp_path):
 
 def test_the_folder_that_holds_all_the_pictures(tmp_path):
     touch(tmp_path, "data/images/x/1.jpg", "data/images/y/2.jpg", "captions.csv")
-    below = look_into(tmp_path).below()
+    below = list_folder(tmp_path).below()
     assert below.path == tmp_path / "data" / "images"
     assert below.pictures == {n: below.path / n for n in ("x/1.jpg", "y/2.jpg")}
 
@@ -33,13 +33,13 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
     touch(tmp_path, "real/1.jpg", "here/2.jpg")
     (tmp_path / "here" / "link").symlink_to(tmp_path / "real")
     (tmp_path / "here" / "up").symlink_to(tmp_path / "here")
-    assert list(look_into(tmp_path / "here").pictures) == ["2.jpg", "link/1.jpg"]
+    assert list(list_folder(tmp_path / "here").pictures) == ["2.jpg", "link/1.jpg"]
 
 
 def test_names_that_cannot_be_listed_are_told(tmp_path):
     touch(tmp_path, "a.jpg", "two\nlines.jpg")
     (tmp_path / os.fsdecode(b"caf\xe9.jpg")).touch()
-    folder = look_into(tmp_path)
+    folder = list_folder(tmp_path)
     assert list(folder.pictures) == ["a.jpg"]
     first, second = folder.problems.lines()
     assert first.endswith(r"'caf\udce9.jpg'; rename it")
@@ -49,6 +49,6 @@ def test_names_that_cannot_be_listed_are_told(tmp_path):
 def test_a_file_and_nothing(tmp_path):
     touch(tmp_path, "a.jpg")
     with pytest.raises(InputError, match="a file, expected a folder"):
-        look_into(tmp_path / "a.jpg")
+        list_folder(tmp_path / "a.jpg")
     with pytest.raises(InputError, match="no such folder"):
-        look_into(tmp_path / "b")
+        list_folder(tmp_path / "b")

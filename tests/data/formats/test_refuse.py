@@ -147,9 +147,27 @@ def test_a_format_that_is_not_there(tmp_path):
     csv(tmp_path)
     with pytest.raises(InputError, match=r"nothing of --format webdataset in it: WebDataset's tar"):
         read_source(tmp_path, format="webdataset")
-    with pytest.raises(InputError, match=r"--format course: expected one of table, text, coco"):
+    with pytest.raises(InputError, match=r"--format course: expected one of webdataset, features"):
         read_source(tmp_path, format="course")
-    with pytest.raises(InputError, match=r"\*\*x\.tar: no pattern of files"):
+    with pytest.raises(InputError, match=r"\*\*x\.tar: no file of such a name"):
         read_source(tmp_path / "**x.tar")
     with pytest.raises(InputError, match="nowhere: no such file"):
         read_source(tmp_path / "nowhere")
+
+
+def test_captions_that_are_of_another_kind(tmp_path):
+    csv(tmp_path)
+    shard = tar(tmp_path / "0.tar", {"1.jpg": JPEG})
+    with pytest.raises(InputError, match=r"0\.tar: expected a file of captions, and not WebDatas"):
+        read_source(tmp_path, captions=shard)
+    with pytest.raises(InputError, match=r"2 files could be meant, .*; name one in the place of"):
+        two_features(tmp_path)
+    (tmp_path / "c.csv.gz").touch()
+    with pytest.raises(InputError, match="unpack it with gunzip first"):
+        read_source(tmp_path, captions=tmp_path / "c.csv.gz", format="table")
+
+
+def two_features(folder):
+    features_npy(folder)
+    np.save(folder / "more.npy", FEATURES)
+    read_source(folder, format="features")

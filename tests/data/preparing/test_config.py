@@ -3,21 +3,15 @@
 import io
 import tarfile
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
 
-from limner.data.formats import FORMATS
-from limner.data.preparing.config import CheckConfig, Format
+from limner.data.preparing.config import CheckConfig
 from limner.data.preparing.prepare import look_before
 from limner.errors import InputError
 
 HERE = Path("photos")
-
-
-def test_formats_are_those_that_are_read():
-    assert get_args(Format) == tuple(FORMATS)
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,21 @@
-"""What people have: pictures with captions in any of the forms that are about."""
+"""What people have: images with captions in any of the forms that are about.
 
-from limner.data.formats.detect import FORMATS
+A format is an object (`Format`), in a file of its own and in the list `FORMATS` in read.py.
+"""
+
+from limner.data.formats.columns import Columns
 from limner.data.formats.encoding import read_text
-from limner.data.formats.json_captions import parse_json
-from limner.data.formats.read import read_source
+from limner.data.formats.read import FORMATS, read_source
 from limner.data.formats.source import Member, Picture, Source
 from limner.data.formats.splits import read_split_files, split_by_ratio
-from limner.data.formats.tables import CaptionFile, read_captions
+from limner.data.formats.table import read_captions
 
 __all__ = [
     "FORMATS",
-    "CaptionFile",
+    "Columns",
     "Member",
     "Picture",
     "Source",
-    "parse_json",
     "read_captions",
     "read_source",
     "read_split_files",

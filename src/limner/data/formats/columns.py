@@ -1,70 +1,77 @@
-"""What the columns of a table of captions are called, in order of preference."""
+"""What the columns of a table of captions are called, and the keys of captions in JSON."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-PICTURE_COLUMNS = (
-    *("image", "file_name", "filename", "image_name", "image_file", "image_filename"),
-    *("image_path", "filepath", "file", "path", "img", "img_name", "img_path", "picture", "photo"),
-    *("image_id", "img_id", "id", "name", "key"),
-)
-"""A file's name comes before a number: `file_name` is taken where there is an `id` too."""
 
-CAPTION_COLUMNS = (
-    *("caption", "captions", "text", "sentence", "sentences", "comment", "description"),
-    *("raw", "alt", "alt_text", "prompt", "title"),
-)
+@dataclass(frozen=True)
+class Columns:
+    """Names that columns may have, in order of preference.
 
-SPLIT_COLUMNS = ("split", "subset", "partition", "set")
+    Attributes:
+        image: a file's name comes before a number: `file_name` is taken where there is an `id` too.
+        caption: these, or with a number behind them: `caption_1`.
+        split: may be missing.
+    """
 
-DELIMITERS = ("\t", ",", ";", "|")
+    image: tuple[str, ...] = (
+        *("image", "file_name", "filename", "image_name", "image_file", "image_filename"),
+        *("image_path", "filepath", "file", "path", "img", "img_name", "img_path", "picture"),
+        *("photo", "image_id", "img_id", "id", "name", "key"),
+    )
+    caption: tuple[str, ...] = (
+        *("caption", "captions", "text", "sentence", "sentences", "comment", "description"),
+        *("raw", "alt", "alt_text", "prompt", "title"),
+    )
+    split: tuple[str, ...] = ("split", "subset", "partition", "set")
+
+    def keys_of(self, item: Any) -> tuple[str, str, str | None] | None:
+        """The keys of an object's image, caption and split; None if it is no row of captions."""
+        if not isinstance(item, dict):
+            return None
+        image, caption = first_of(self.image, item), first_of(self.caption, item)
+        return (image, caption, first_of(self.split, item)) if image and caption else None
+
+
+COLUMNS = Columns()
 
 
 @dataclass(frozen=True)
 class Header:
-    """Where in a row the picture, its captions and perhaps its split stand."""
+    """Where in a row the image, its captions and perhaps its split stand."""
 
     width: int
-    picture: int
+    image: int
     captions: list[int]
     split: int | None
 
 
-def find_columns(
-    header: Sequence[str],
-    pictures: Sequence[str] = PICTURE_COLUMNS,
-    captions: Sequence[str] = CAPTION_COLUMNS,
-) -> Header | None:
-    """Which columns are meant, or None if there is no picture or no caption among them.
+def find_columns(header: Sequence[str], columns: Columns = COLUMNS) -> Header | None:
+    """Which columns are meant, or None if there is no image or no caption among them.
 
     >>> find_columns(["Image", "caption_1", "caption_2", "by"])
-    Header(width=4, picture=0, captions=[1, 2], split=None)
+    Header(width=4, image=0, captions=[1, 2], split=None)
     """
-    names = [_plain(name) for name in header]
-    picture = first_of(pictures, names)
+    names = [name.strip().lower().replace(" ", "_").replace("-", "_") for name in header]
+    image, split = first_of(columns.image, names), first_of(columns.split, names)
     texts: list[int] = []
-    for name in captions:
-        texts = [i for i, n in enumerate(names) if re.fullmatch(rf"{name}_?\d+", n)]
-        texts = [names.index(name)] if name in names else texts
-        if texts:
-            break
-    if picture is None or not texts or names.index(picture) in texts:
+    for name in columns.caption:
+        numbered = [i for i, n in enumerate(names) if re.fullmatch(rf"{name}_?\d+", n)]
+        texts = texts or ([names.index(name)] if name in names else numbered)
+    if image is None or not texts or names.index(image) in texts:
         return None
-    split = first_of(SPLIT_COLUMNS, names)
-    return Header(
-        len(names), names.index(picture), texts, None if split is None else names.index(split)
-    )
+    return Header(len(names), names.index(image), texts, names.index(split) if split else None)
 
 
-def _plain(name: str) -> str:
-    return name.strip().lower().replace(" ", "_").replace("-", "_")
-
-
-def first_of(wanted: Sequence[str], names: Sequence[str]) -> str | None:
+def first_of(wanted: Sequence[str], names: Collection[str]) -> str | None:
     """The first that is there.
 
-    >>> first_of(PICTURE_COLUMNS, ["id", "file_name"])
+    >>> first_of(COLUMNS.image, ["id", "file_name"])
     'file_name'
     """
-    return next((name for name in wanted if name in names), None)
+    for name in wanted:
+        if name in names:
+            return name
+    return None

@@ -1,4 +1,4 @@
-"""Features that somebody has already, with ids and captions: no pictures at all."""
+"""Features that somebody has already, with ids and captions: no images at all."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,14 +8,41 @@ import h5py
 import numpy as np
 
 from limner.data.blocks import blocks
-from limner.data.formats.encoding import read_text
+from limner.data.formats.folder import Folder
+from limner.data.formats.format import Candidate, Format
+from limner.data.formats.source import Source
+from limner.data.formats.splits import read_names
 from limner.data.hdf5 import map_features
 from limner.errors import InputError
 from limner.typing import Array, Float
 
-ENDINGS = (".h5", ".hdf5", ".npy")
-
 ID_KEYS = ("ids", "image_ids", "filenames", "file_names", "names", "image_names", "images")
+
+
+class Features(Format):
+    """Features in HDF5 or .npy, and captions of any format that are named or stand beside them."""
+
+    name = "features"
+    title = "features in HDF5 or .npy, with ids and captions, and no pictures"
+    suffixes = (".h5", ".hdf5", ".npy")
+    needs_captions = True
+    one_file = True
+    ignored = ("images",)
+
+    def detect(self, file: Candidate) -> bool:
+        return file.suffix in self.suffixes
+
+    def read(self, path: Path, files: Sequence[Path], images: Folder) -> Source:
+        [file] = files
+        features, ids = read_features(file)
+        return Source(
+            file,
+            title=f"the features of {file.name}",
+            root=file.parent,
+            features=features,
+            feature_ids=ids,
+            feature_file=file,
+        )
 
 
 def read_features(path: Path) -> tuple[Float[Array, "N *_ D"], tuple[str, ...]]:
@@ -30,33 +57,24 @@ def read_features(path: Path) -> tuple[Float[Array, "N *_ D"], tuple[str, ...]]:
         InputError: if the file is damaged, holds something else than finite floats, or has not an
             id for every row.
     """
-    features, ids = _from_npy(path) if path.suffix.lower() == ".npy" else _from_hdf5(path)
-    _refuse_other_arrays(path, features)
-    beside = (path.with_suffix(".txt"), path.parent / "ids.txt")
-    file = next(filter(Path.is_file, beside), None)
-    if ids is None and file is None:
-        raise InputError(
-            f"{path}: no ids of its {len(features)} rows; expected an array `ids` in it, or "
-            f"{beside[0].name} beside it, an id a line"
-        )
-    if ids is None and file:
-        ids = [line.strip() for line in read_text(file).split("\n") if line.strip()]
-    ids = ids or []
+    features, ids = _open(path)
+    place = path
+    if ids is None:
+        beside = (path.with_suffix(".txt"), path.parent / "ids.txt")
+        place = next(filter(Path.is_file, beside), path)
+        if place == path:
+            raise InputError(
+                f"{path}: no ids of its {len(features)} rows; expected an array `ids` in it, or "
+                f"{beside[0].name} beside it, an id a line"
+            )
+        ids = read_names(place)
     if len(ids) != len(features):
-        raise InputError(f"{file or path}: {len(ids)} ids for {len(features)} rows of features")
+        raise InputError(f"{place}: {len(ids)} ids for {len(features)} rows of features")
     if len(set(ids)) < len(ids):
         [(twice, _)] = Counter(ids).most_common(1)
-        raise InputError(f"{file or path}: the id {twice} stands there twice")
+        raise InputError(f"{place}: the id {twice} stands there twice")
     _refuse_nan(path, features, ids)
     return features, tuple(ids)
-
-
-def _refuse_other_arrays(path: Path, array: Array | h5py.Dataset) -> None:
-    if array.dtype.kind != "f" or array.ndim not in (2, 3) or not array.size:
-        raise InputError(
-            f"{path}: {array.dtype} {array.shape}, expected floats (pictures, D) or "
-            "(pictures, places, D)"
-        )
 
 
 def _refuse_nan(path: Path, features: Array, ids: Sequence[str]) -> None:
@@ -72,18 +90,17 @@ def _refuse_nan(path: Path, features: Array, ids: Sequence[str]) -> None:
         start += len(block)
 
 
-def _from_npy(path: Path) -> tuple[Array, None]:
+def _open(path: Path) -> tuple[Array, list[str] | None]:
+    """The features, and the ids that are in the same file."""
     try:
-        features = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # NumPy reads a header as Python's source, so it may be any
-        raise _damaged(path, error) from None
-    if not isinstance(features, np.ndarray):
-        raise InputError(f"{path}: several arrays (npz), expected one; save it with numpy.save")
-    return features, None
-
-
-def _from_hdf5(path: Path) -> tuple[Array, list[str] | None]:
-    try:
+        if path.suffix.lower() == ".npy":
+            features = np.load(path, mmap_mode="r", allow_pickle=False)
+            if not isinstance(features, np.ndarray):
+                raise InputError(
+                    f"{path}: several arrays (npz), expected one; save it with numpy.save"
+                )
+            _refuse_other_arrays(path, features)
+            return features, None
         with h5py.File(path, "r", locking=False) as file:  # some file systems have no locks
             array = file.get("features")
             if not isinstance(array, h5py.Dataset):
@@ -92,24 +109,23 @@ def _from_hdf5(path: Path) -> tuple[Array, list[str] | None]:
                 )
             _refuse_other_arrays(path, array)
             key = next((key for key in ID_KEYS if isinstance(file.get(key), h5py.Dataset)), None)
-            ids = None if key is None else _as_text(path, key, np.atleast_1d(file[key][()]))
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise _damaged(path, error) from None
+            values = None if key is None else np.atleast_1d(file[key][()]).tolist()
+    except InputError:
+        raise
+    except Exception as error:  # NumPy reads a header as Python's source, so it may be any
+        why = " ".join(str(error).split())
+        raise InputError(f"{path}: damaged, or not what its name says ({why})") from None
+    try:
+        ids = values and [v.decode() if isinstance(v, bytes) else str(v) for v in values]
+        "".join(ids or ()).encode()
+    except UnicodeError:
+        raise InputError(f"{path}: `{key}` is not text in UTF-8") from None
     return map_features(path), ids
 
 
-def _as_text(path: Path, key: str, values: Array) -> list[str]:
-    try:
-        texts = [v.decode() if isinstance(v, bytes) else str(v) for v in values.tolist()]
-        "".join(texts).encode()
-    except UnicodeError:
-        raise InputError(f"{path}: `{key}` is not text in UTF-8") from None
-    return texts
-
-
-def _damaged(path: Path, error: Exception) -> InputError:
-    return InputError(
-        f"{path}: damaged, or not what its name says ({' '.join(str(error).split())})"
-    )
+def _refuse_other_arrays(path: Path, array: Array | h5py.Dataset) -> None:
+    if array.dtype.kind != "f" or array.ndim not in (2, 3) or not array.size:
+        raise InputError(
+            f"{path}: {array.dtype} {array.shape}, expected floats (pictures, D) or "
+            "(pictures, places, D)"
+        )

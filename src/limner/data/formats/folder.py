@@ -4,6 +4,7 @@ import os
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from limner.data.formats.problems import Problems
@@ -30,23 +31,28 @@ class Folder:
     problems: Problems = field(default_factory=Problems)
 
     def below(self) -> "Folder":
-        """The folder that holds all the pictures: where they are all in `images/`, that one."""
+        """The folder that holds all the images: where they are all in `images/`, that one."""
         shared = posixpath.commonpath([posixpath.dirname(name) for name in self.pictures] or [""])
-        if not shared:
-            return self
-        start = f"{shared}/"
+        start = f"{shared}/" if shared else ""
         pictures, others = (
-            {
-                name.removeprefix(start): path
-                for name, path in files.items()
-                if name.startswith(start)
-            }
+            {n.removeprefix(start): path for n, path in files.items() if n.startswith(start)}
             for files in (self.pictures, self.others)
         )
         return Folder(self.path / shared, pictures, others, self.problems)
 
+    def beside(self, name: str) -> list[str]:
+        """The images that have the name of another file, but for its ending."""
+        return self._by_stem.get(posixpath.splitext(name)[0], [])
 
-def look_into(path: Path) -> Folder:
+    @cached_property
+    def _by_stem(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name in self.pictures:
+            found.setdefault(posixpath.splitext(name)[0], []).append(name)
+        return found
+
+
+def list_folder(path: Path) -> Folder:
     """List a folder, its links to folders followed; hidden files are passed over.
 
     Raises:
@@ -106,8 +112,17 @@ def is_meant(name: str) -> bool:
 
 def can_be_listed(name: str) -> bool:
     """Whether the name fits into a list of names: UTF-8, one line each."""
+    return is_utf8(name) and "\n" not in name and "\r" not in name
+
+
+def is_utf8(text: str) -> bool:
+    """Whether a text can be written: one with half characters (surrogates) cannot.
+
+    >>> is_utf8("caf\\udce9")
+    False
+    """
     try:
-        name.encode()
+        text.encode()
     except UnicodeEncodeError:
         return False
-    return "\n" not in name and "\r" not in name
+    return True

@@ -1,79 +1,60 @@
-"""Captions as they are written, and the pictures that were found: both together are a source."""
+"""Captions as they are written, and the images that were found: both together are a source."""
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from limner.data.formats.matching import Match, match_names
-from limner.data.formats.problems import Problems
-from limner.data.formats.source import Picture, Source
-from limner.data.formats.splits import read_split_files
-from limner.data.formats.tables import CaptionFile
+from limner.data.formats.matching import match_names
+from limner.data.formats.source import Source
+from limner.data.formats.splits import read_names, read_split_files, split_of_file
 from limner.errors import InputError
 
 
-def join(
-    source: Source,
-    written: CaptionFile,
-    pictures: Mapping[str, Picture] | Iterable[str],
-    split_files: Mapping[str, Path] | None = None,
-    once: bool = True,
-) -> Source:
-    """Put captions and splits under the ids of their pictures; complete `source` with them.
+def join(source: Source, split_files: Mapping[str, Path], once: bool) -> None:
+    """Put captions and splits under the ids of their images.
 
-    A name without a picture is kept as it is written, and a picture stays in the first split that
+    A name without an image is kept as it is written, and an image stays in the first split that
     names it.
 
     Args:
-        source: with its path, format and title.
-        written: captions by name, and splits if it has them.
-        pictures: {id: picture}, or the ids of features.
-        split_files: {split: file with a name a line}, in the place of the splits that stand among
-            the captions.
-        once: leave out a caption that the picture has already.
+        source: as a format has read it.
+        split_files: {split: file with a name a line}, in the place of the source's own splits.
+        once: leave out a caption that the image has already.
 
     Raises:
-        InputError: if not one name is a picture.
+        InputError: if not one name is an image.
     """
-    named = read_split_files(split_files) if split_files else written.splits
-    names = dict.fromkeys([*written.captions, *(name for some in named.values() for name in some)])
-    match = match_names(names, pictures)
-    if not match.found:
-        raise _no_match(source, written, match, list(pictures))
-    source.pictures = dict(pictures) if isinstance(pictures, Mapping) else {}
-    source.problems += written.problems
-    source.problems += _unsure(written.path, match)
-    for name, texts in written.captions.items():
-        source.captions.setdefault(match.found.get(name, name), []).extend(texts)
-    if once:
-        _drop_duplicates(source, written.path)
-    _add_splits(source, written.path, match, named)
-    if list(source.splits) == ["train"] and not split_files:  # that all of it is there says nothing
-        source.splits = {}
-    return source
-
-
-def _no_match(
-    source: Source, written: CaptionFile, match: Match, pictures: list[str]
-) -> InputError:
-    if match.unsure:
-        return InputError(f"{_unsure(written.path, match)[0]}; so with all its pictures")
-    return InputError(
-        f"{written.path}: none of its pictures, such as {next(iter(written.captions))!r}, is among "
-        f"the {len(pictures)} of {source.root}, such as {pictures[0]!r}; name their folder by "
-        "--images, or write the names as the files have them"
+    path, problems, written = source.path, source.passed_over, source.captions
+    images = source.pictures or dict.fromkeys(source.feature_ids)
+    splits = read_split_files(split_files) if split_files else source.splits
+    source.files += split_files.values()
+    match = match_names(
+        dict.fromkeys([*written, *(n for ns in splits.values() for n in ns)]), images
     )
-
-
-def _unsure(path: Path, match: Match) -> list[str]:
-    problems = Problems()
     for name, several in match.unsure.items():
         line = f"{path}: {name} could be {' or '.join(several[:3])}; write the folder too"
         problems.add(f"names in {path} that could be several pictures", line)
-    return problems.lines()
+        if not match.found:
+            raise InputError(f"{line}; so with all its pictures")
+    if not match.found:
+        raise InputError(
+            f"{path}: none of its pictures, such as {next(iter(written))!r}, is among the "
+            f"{len(images)} of {source.root}, such as {next(iter(images))!r}; name their folder by "
+            "--images, or write the names as the files have them"
+        )
+    source.captions = {}
+    for name, texts in written.items():
+        source.captions.setdefault(match.found.get(name, name), []).extend(texts)
+    if once:
+        _drop_duplicates(source)
+    ids = {split: [match.found.get(n, n) for n in names] for split, names in splits.items()}
+    _set_splits(source, ids)
+    if list(source.splits) == ["train"] and not split_files:  # that all of it is there says nothing
+        source.splits = {}
 
 
-def _drop_duplicates(source: Source, path: Path) -> None:
+def _drop_duplicates(source: Source) -> None:
     dropped, example = 0, ""
     for image, texts in source.captions.items():
         once = list(dict.fromkeys(texts))
@@ -84,27 +65,41 @@ def _drop_duplicates(source: Source, path: Path) -> None:
             source.captions[image] = once
     if dropped:
         times = "1 caption stands" if dropped == 1 else f"{dropped} captions stand"
-        source.problems.append(f"{path}: {times} there twice, taken once ({example})")
+        line = f"{source.path}: {times} there twice, taken once ({example})"
+        source.passed_over.add("duplicates", line)
 
 
-def _add_splits(
-    source: Source, path: Path, match: Match, splits: Mapping[str, Iterable[str]]
-) -> None:
-    problems = Problems()
+def _set_splits(source: Source, splits: Mapping[str, Iterable[str]]) -> None:
+    source.splits = {}
     owner: dict[str, str] = {}
-    for split, names in splits.items():
+    for split, images in splits.items():
         if not re.fullmatch(r"\w[\w-]*", split):  # files are named for it
             raise InputError(
-                f"{path}: a split named {split!a}; name it with letters, digits, - and _ alone"
+                f"{source.path}: a split named {split!a}; name it with letters, digits, - and _ "
+                "alone"
             )
-        for name in dict.fromkeys(names):
-            image = match.found.get(name, name)
+        for image in dict.fromkeys(images):
             first = owner.setdefault(image, split)
-            if first != split:
-                line = f"{path}: {image} is in the splits {first} and {split}; left in {first}"
-                problems.add("pictures in two splits", line)
-        source.splits[split] = []
-    for image, split in owner.items():
-        source.splits[split].append(image)
-    source.splits = {split: images for split, images in source.splits.items() if images}
-    source.problems += problems.lines()
+            if first == split:
+                source.splits.setdefault(split, []).append(image)
+            else:
+                line = f"{image} is in the splits {first} and {split}; left in {first}"
+                source.passed_over.add("pictures in two splits", f"{source.path}: {line}")
+
+
+def split_files_beside(source: Source) -> dict[str, Path]:
+    """Files such as Flickr_8k.trainImages.txt, if what is in them are names of the captions."""
+    files: dict[str, Path] = {}
+    captions = source.files[0]
+    for file in sorted(captions.parent.glob("*.txt")):
+        split = split_of_file(file.name)
+        if split and file != captions and file.is_file():
+            names = []
+            with suppress(InputError):
+                names = read_names(file)
+            if 2 * len(match_names(names, source.captions).found) > len(names):
+                files[split] = file
+            else:
+                line = f"{file}: no split, few of its lines name a picture"
+                source.passed_over.add("files that are no split", line)
+    return files if "train" in files and len(files) > 1 else {}

@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import PurePosixPath
 
 _ZERO_PADDED = re.compile(r"(?:^|_)(0*\d+)$")
@@ -43,16 +44,18 @@ def match_names(names: Iterable[str], pictures: Iterable[str]) -> Match:
     if not rest:
         return match
     index = _index(sorted(exact))
-    elsewhere = {}  # the same name in another folder: only if nothing else claims the picture
+    elsewhere: dict[
+        str, str
+    ] = {}  # the same name in another folder: only if nothing else claims the picture
     for name in rest:
         parts = _parts(name)
-        candidates = _best(parts, _candidates(parts[-1], index))
+        candidates = _candidates(parts, index)
         if len(candidates) > 1:
             match.unsure[name] = candidates
-        elif candidates and _agree(parts, _parts(candidates[0])):
-            match.found[name] = candidates[0]
-        elif candidates:
-            elsewhere[name] = candidates[0]
+        for picture in candidates if len(candidates) == 1 else ():
+            whole = _parts(picture)
+            is_end = _likeness(parts, whole)[0] == min(len(parts), len(whole)) - 1
+            (match.found if is_end else elsewhere)[name] = picture
     claims = Counter([*match.found.values(), *elsewhere.values()])
     match.found |= {name: picture for name, picture in elsewhere.items() if claims[picture] == 1}
     return match
@@ -71,43 +74,27 @@ def _index(pictures: Iterable[str]) -> dict[str, list[str]]:
         file = _parts(picture)[-1].casefold()
         stem = PurePosixPath(file).stem
         number = _ZERO_PADDED.search(stem)
-        keys = {file, stem} | ({f"#{number[1].lstrip('0')}"} if number else set())
-        for key in keys:
+        for key in {file, stem} | ({f"#{number[1].lstrip('0')}"} if number else set()):
             index.setdefault(key, []).append(picture)
     return index
 
 
-def _candidates(file: str, index: dict[str, list[str]]) -> list[str]:
-    name = file.casefold()
-    found = index.get(name)
-    if found is None and name.isascii() and name.isdigit():
-        found = index.get(f"#{name.lstrip('0')}")
-    return found or []
+def _candidates(parts: list[str], index: dict[str, list[str]]) -> list[str]:
+    """Those of the file's name that agree in the most folders, and then in the letters' case."""
+    name = parts[-1].casefold()
+    found = index.get(name, [])
+    if not found and name.isascii() and name.isdigit():
+        found = index.get(f"#{name.lstrip('0')}", [])
+    if len(found) > 1:
+        likeness = {picture: _likeness(parts, _parts(picture)) for picture in found}
+        best = max(likeness.values())
+        found = [picture for picture in found if likeness[picture] == best]
+    return found
 
 
-def _best(parts: list[str], candidates: list[str]) -> list[str]:
-    """Those that agree with the name in the most folders, and then in the letters' case."""
-    for fold in (True, False):
-        if len(candidates) > 1:
-            scores = [_agreement(parts, _parts(picture), fold) for picture in candidates]
-            candidates = [
-                p for p, score in zip(candidates, scores, strict=True) if score == max(scores)
-            ]
-    return candidates
-
-
-def _agreement(name: list[str], picture: list[str], fold: bool) -> int:
-    """How many parts from the end are the same, the file's own apart."""
-    same = 0
-    if not fold:
-        same = name[-1] == picture[-1]
-    for one, other in zip(name[-2::-1], picture[-2::-1], strict=False):
-        if (one.casefold() != other.casefold()) if fold else (one != other):
-            break
-        same += 1
-    return same
-
-
-def _agree(name: list[str], picture: list[str]) -> bool:
-    """Whether one of the two paths is the end of the other."""
-    return _agreement(name, picture, True) == min(len(name), len(picture)) - 1
+def _likeness(name: list[str], picture: list[str]) -> tuple[int, int]:
+    """How many folders from the end are the same; how many and the file if the case counts."""
+    pairs = list(zip(name[-2::-1], picture[-2::-1], strict=False))
+    folded = takewhile(lambda pair: pair[0].casefold() == pair[1].casefold(), pairs)
+    exact = takewhile(lambda pair: pair[0] == pair[1], pairs)
+    return len(list(folded)), len(list(exact)) + (name[-1] == picture[-1])

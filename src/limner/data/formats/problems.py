@@ -26,6 +26,10 @@ class Problems:
         if self.counts[kind] <= SHOWN:
             self.shown.setdefault(kind, []).append(line)
 
+    def followed_by(self, other: "Problems") -> "Problems":
+        """These, and those of another after them, whose kinds are others."""
+        return Problems(self.shown | other.shown, self.counts | other.counts)
+
     def lines(self) -> list[str]:
         """All of it, kind after kind, in the order in which they were met."""
         told: list[str] = []

@@ -1,25 +1,48 @@
-"""From whatever somebody has to a `Source`."""
+"""From whatever somebody has to a `Source`: the list of formats, and the choice among them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
-from limner.data.formats.captions_file import captioned, pictures_with_captions
-from limner.data.formats.detect import (
-    CAPTION_FORMATS,
-    FORMATS,
-    Finding,
-    find_formats,
-    kind_of,
-    one_of,
-)
-from limner.data.formats.features import read_features
-from limner.data.formats.folder import Folder, look_into
+from limner.data.formats.caption_format import CaptionFormat
+from limner.data.formats.coco import Coco
+from limner.data.formats.features import Features
+from limner.data.formats.flickr import Flickr
+from limner.data.formats.folder import Folder, list_folder
+from limner.data.formats.format import Candidate, Format
+from limner.data.formats.imagefolder import Imagefolder
+from limner.data.formats.joining import join, split_files_beside
+from limner.data.formats.karpathy import Karpathy
+from limner.data.formats.problems import Problems
 from limner.data.formats.refuse import no_format, refuse_file, refuse_prepared
-from limner.data.formats.shards import expand, is_pattern
 from limner.data.formats.source import Source
-from limner.data.formats.text import read_texts
-from limner.data.formats.webdataset import read_shards
+from limner.data.formats.table import Table
+from limner.data.formats.text import Text
+from limner.data.formats.webdataset import WebDataset
 from limner.errors import InputError
+
+TABLE = Table()
+"""It is taken for what no format has detected: its reader says what is wrong."""
+
+FORMATS: dict[str, Format] = {
+    format.name: format
+    for format in (
+        WebDataset(),
+        Features(),
+        Imagefolder(),
+        Karpathy(),
+        Coco(),
+        Flickr(),
+        TABLE,
+        Text(),
+    )
+}
+"""All formats by name, in the order in which they are asked whether a file is theirs.
+
+Those that open a file to detect it come after those that know it by its name.
+"""
 
 _TABLES = (".csv", ".tsv", ".jsonl", ".json")
 
@@ -41,8 +64,8 @@ def read_source(
             `train-{000..004}.tar`.
         format: one of `FORMATS`, if it is known.
         captions: the file of captions, if it is elsewhere or one of several.
-        images: the folder of pictures, if it is elsewhere.
-        split_files: {split: file with a picture a line}, in the place of the source's own splits.
+        images: the folder of images, if it is elsewhere.
+        split_files: {split: file with an image a line}, in the place of the source's own splits.
 
     Raises:
         InputError: if it is none of the formats, or what it seems to be is damaged.
@@ -57,105 +80,135 @@ def read_source(
     """
     if format is not None and format not in FORMATS:
         raise InputError(f"--format {format}: expected one of {', '.join(FORMATS)}")
-    if is_pattern(path):
-        return _shards(path, expand(path), split_files)
-    if path.is_dir():
-        return _folder(path, format, captions, images, split_files)
-    finding = _finding_of(path, format)
-    if finding.format == "webdataset":
-        return _shards(path, finding.files, split_files)
-    if finding.format == "features":
-        return _features(path, finding.files, captions, split_files)
-    if finding.format == "text":
-        raise InputError(f"{path}: a file; --format text takes the folder of the pictures")
+    named = FORMATS[format] if format else None
+    choose = _choose_in_folder if path.is_dir() else _choose_file
+    choice = choose(path, named, captions, images)
+    reader = choice.format
+    source = reader.read(path, choice.files, choice.images)
+    for option, value in (("captions", captions), ("images", images)):
+        if value and option in reader.ignored:
+            raise InputError(f"--{option} has no effect with {source.title}: leave it out")
+    if reader.needs_captions:
+        reader, source = _with_captions(source, captions)
+    if not split_files and not source.splits and reader.finds_splits:
+        split_files = split_files_beside(source)
+        if split_files:
+            names = ", ".join(file.name for file in split_files.values())
+            source.title += f", with the splits of {names}"
+    join(source, split_files or {}, once=not reader.keeps_duplicates)
+    if source.splits and not split_files:
+        source.title += ", with splits"
+    notes = Problems()
+    for other, files in choice.found.items():
+        if other is not choice.format and named is None and not set(files) & set(source.files):
+            taken = f"--format {other.name} takes it for {other.title}"
+            notes.add("other formats", f"{path}: {files[0].name} is there too; {taken}")
+    passed_over = notes.followed_by(source.passed_over)
+    return replace(source, path=path, format=choice.format.name, passed_over=passed_over)
+
+
+class _Choice(NamedTuple):
+    """A format, its files, the folder of the images, and all formats that were found."""
+
+    format: Format
+    files: Sequence[Path]
+    images: Folder
+    found: Mapping[Format, Sequence[Path]] = {}
+
+
+def _choose_file(
+    path: Path, named: Format | None, captions: Path | None, images: Path | None
+) -> _Choice:
+    format = _format_of(path, named)
+    if not format.needs_images:
+        return _Choice(format, [path], Folder(path))
     if captions:
         raise InputError(f"{path}: a file of captions, and so is {captions}; name one of them")
-    pictures = look_into(images) if images else _pictures_near(path)
-    return pictures_with_captions(path, finding, pictures, split_files)
+    return _Choice(format, [path], list_folder(images) if images else _folder_near(path))
 
 
-def _finding_of(file: Path, format: str | None) -> Finding:
-    refuse_file(file)
-    return Finding(format or kind_of(file) or "table", [file])
-
-
-def _folder(
-    path: Path,
-    format: str | None,
-    captions: Path | None,
-    images: Path | None,
-    split_files: Mapping[str, Path] | None,
-) -> Source:
+def _choose_in_folder(
+    path: Path, named: Format | None, captions: Path | None, images: Path | None
+) -> _Choice:
     refuse_prepared(path)
-    folder = look_into(path)
-    pictures = look_into(images) if images else folder
-    findings = find_formats(folder, bool(pictures.pictures))
-    if captions and not (findings and findings[0].format == "features" and not pictures.pictures):
-        return pictures_with_captions(path, _finding_of(captions, format), pictures, split_files)
-    finding = _chosen(folder, findings, format)
-    files = one_of(finding, path)
-    if finding.format == "webdataset":
-        source = _shards(path, files, split_files)
-    elif finding.format == "features":
-        source = _features(path, files, captions, split_files)
-    elif finding.format == "text":
-        source = read_texts(pictures if images else folder.below(), split_files)
-    else:
-        pictures = pictures if images else folder.below()
-        source = pictures_with_captions(path, Finding(finding.format, files), pictures, split_files)
-    source.problems[:0] = [
-        f"{path}: {other.files[0].name} is there too; --format {other.format} takes it for "
-        f"{FORMATS[other.format]}"
-        for other in (one for one in findings if one.format != finding.format)
-        if format is None and not set(other.files) & set(source.files)
-    ]
-    return source
+    listing = list_folder(path)
+    folder = list_folder(images) if images else listing
+    found = _formats_in(listing, bool(folder.pictures))
+    first = named or next(iter(found), None)
+    if captions and (first is None or folder.pictures or not first.needs_captions):
+        return _Choice(_caption_format(captions, named), [captions], folder)
+    folder = folder if images else listing.below()
+    for format, files in found.items():
+        if named in (None, format):
+            return _Choice(format, format.select(files, path), folder, found)
+    tables = [file for name, file in listing.others.items() if name.lower().endswith(_TABLES)]
+    usual = named or TABLE
+    if len(tables) == 1 and isinstance(usual, CaptionFormat):  # its reader says what is wrong
+        return _Choice(usual, tables, folder, found)
+    if named is None:
+        raise no_format(listing)
+    raise InputError(f"{path}: nothing of --format {named.name} in it: {named.title}")
 
 
-def _chosen(folder: Folder, findings: list[Finding], format: str | None) -> Finding:
-    for finding in findings:
-        if format in (None, finding.format):
-            return finding
-    tables = [path for name, path in folder.others.items() if name.lower().endswith(_TABLES)]
-    if len(tables) == 1 and format in (None, *CAPTION_FORMATS):  # its reader says what is wrong
-        return Finding(format or "table", tables)
-    if format is None:
-        raise no_format(folder)
-    raise InputError(f"{folder.path}: nothing of --format {format} in it: {FORMATS[format]}")
+def _with_captions(features: Source, captions: Path | None) -> tuple[CaptionFormat, Source]:
+    """Features and the captions that are named, or in their folder; and how those were read."""
+    format, files = _captions_beside(features.path, captions)
+    written = format.read_captions(features.path, files, features.feature_ids)
+    return format, replace(
+        written,
+        title=f"{features.title} with {written.title}",
+        root=features.root,
+        features=features.features,
+        feature_ids=features.feature_ids,
+        feature_file=features.feature_file,
+    )
 
 
-def _pictures_near(captions: Path) -> Folder:
-    """The pictures beside or below a file of captions, or beside its folder `annotations`."""
-    here = captions.parent if captions.parent.name else captions.parent.absolute()
-    folder = look_into(here)
-    if not folder.pictures and here.name.lower() in _CAPTION_FOLDERS:
-        folder = look_into(here.parent)
-    return folder.below()
+def _format_of(file: Path, named: Format | None = None) -> Format:
+    """The format of a file that is not in a listing; as it is named, if it is."""
+    refuse_file(file)
+    if named:
+        return named
+    candidate = Candidate(file)
+    return next((format for format in FORMATS.values() if format.detect(candidate)), TABLE)
 
 
-def _shards(path: Path, shards: Sequence[Path], split_files: Mapping[str, Path] | None) -> Source:
-    if not shards:
-        raise InputError(f"{path}: no file of such a name")
-    return read_shards(path, shards, split_files)
+def _formats_in(folder: Folder, has_images: bool) -> dict[Format, list[Path]]:
+    """The formats in a folder with their files, the likeliest first."""
+    found: dict[Format, list[Path]] = {}
+    for name, path in folder.others.items():
+        candidate = Candidate(path, name.count("/"), folder.beside(name))
+        with suppress(InputError):  # what cannot be read is told if it is all there is
+            for format in FORMATS.values():
+                if candidate.suffix in format.suffixes and format.detect(candidate):
+                    found.setdefault(format, []).append(path)
+                    break
+    likeliest = sorted(FORMATS.values(), key=lambda format: format.needs_images != has_images)
+    return {format: found[format] for format in likeliest if format in found}
 
 
-def _features(
-    path: Path,
-    files: Sequence[Path],
-    captions: Path | None,
-    split_files: Mapping[str, Path] | None,
-) -> Source:
-    """Features, and the captions that were named or stand beside them."""
-    features, ids = read_features(files[0])
-    folder = look_into(files[0].parent)
+def _caption_format(file: Path, named: Format | None = None) -> CaptionFormat:
+    """The format of a file of captions."""
+    format = _format_of(file, named)
+    if not isinstance(format, CaptionFormat):
+        raise InputError(f"{file}: expected a file of captions, and not {format.title}")
+    return format
+
+
+def _captions_beside(file: Path, captions: Path | None) -> tuple[CaptionFormat, Sequence[Path]]:
+    """The captions that were named, or that are in the folder of a file."""
     if captions:
-        finding = _finding_of(captions, None)
-    else:
-        found = [one for one in find_formats(folder, True) if one.format in CAPTION_FORMATS]
-        if not found:
-            raise InputError(f"{files[0]}: no captions beside it; name them by --captions")
-        finding = Finding(found[0].format, one_of(found[0], folder.path))
-    source = Source(path, "features", f"the features of {files[0].name} with ")
-    source.root, source.feature_file = files[0].parent, files[0]
-    source.features, source.feature_ids = features, ids
-    return captioned(source, finding, ids, split_files)
+        return _caption_format(captions), [captions]
+    for format, files in _formats_in(list_folder(file.parent), has_images=True).items():
+        if isinstance(format, CaptionFormat):
+            return format, format.select(files, file.parent)
+    raise InputError(f"{file}: no captions beside it; name them by --captions")
+
+
+def _folder_near(captions: Path) -> Folder:
+    """The images beside or below a file of captions, or beside its folder `annotations`."""
+    here = captions.parent if captions.parent.name else captions.parent.absolute()
+    folder = list_folder(here)
+    if not folder.pictures and here.name.lower() in _CAPTION_FOLDERS:
+        folder = list_folder(here.parent)
+    return folder.below()

@@ -54,6 +54,15 @@ def by_split(files: Iterable[Path]) -> dict[str, Path] | None:
     return found
 
 
+def read_names(path: Path) -> list[str]:
+    """The names in a file with one a line.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    return [line.strip() for line in read_text(path).split("\n") if line.strip()]
+
+
 def read_split_files(files: Mapping[str, Path]) -> dict[str, list[str]]:
     """Splits from files with one image name a line.
 
@@ -63,13 +72,7 @@ def read_split_files(files: Mapping[str, Path]) -> dict[str, list[str]]:
     splits: dict[str, list[str]] = {}
     owner: dict[str, str] = {}
     for name, path in files.items():
-        splits[name] = list(
-            dict.fromkeys(
-                posixpath.normpath(line.strip())
-                for line in read_text(path).split("\n")
-                if line.strip()
-            )
-        )
+        splits[name] = list(dict.fromkeys(map(posixpath.normpath, read_names(path))))
         for image in splits[name]:
             if image in owner:
                 raise InputError(f"{path}: {image} is in the split {owner[image]} already")

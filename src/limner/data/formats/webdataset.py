@@ -3,18 +3,18 @@
 import os
 import posixpath
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from limner.data.formats.columns import CAPTION_COLUMNS, first_of
+from limner.data.formats.columns import COLUMNS, first_of
 from limner.data.formats.encoding import read_bytes
-from limner.data.formats.folder import can_be_listed, is_meant
-from limner.data.formats.joining import join
-from limner.data.formats.json_captions import json_rows, parse_json
+from limner.data.formats.folder import Folder, can_be_listed, is_meant
+from limner.data.formats.format import Candidate, Format
+from limner.data.formats.json_rows import caption_texts, parse_json
+from limner.data.formats.shards import expand, is_pattern
 from limner.data.formats.source import Member, Source
 from limner.data.formats.splits import split_of_file
-from limner.data.formats.tables import CaptionFile
 from limner.errors import InputError
 from limner.images.images import SUFFIXES
 
@@ -24,55 +24,62 @@ MOST = 1_000_000
 """Bytes of a member that are read as a caption."""
 
 
+class WebDataset(Format):
+    """Shards, of which memory holds the captions, and where the images are.
+
+    An image's id is its name in the shard; where two shards have a name in common, with the shard
+    before it.
+    """
+
+    name = "webdataset"
+    title = "WebDataset's tar shards"
+    suffixes = (".tar",)
+    keeps_duplicates = True
+    ignored = ("captions", "images")
+
+    def detect(self, file: Candidate) -> bool:
+        """As in `Format`; a pattern of files is one of shards."""
+        return file.suffix == ".tar" or is_pattern(file.path)
+
+    def read(self, path: Path, files: Sequence[Path], images: Folder) -> Source:
+        shards = expand(path) if is_pattern(path) else list(files)
+        if not shards:
+            raise InputError(f"{path}: no file of such a name")
+        what = shards[0].name if len(shards) == 1 else f"{len(shards)} shards"
+        root = Path(os.path.commonpath([shard.parent for shard in shards]))
+        source = Source(path, title=f"WebDataset, {what}", root=root, files=shards)
+        found: list[tuple[Member, list[str]]] = []
+        classes = 0
+        for shard in shards:
+            for sample in _samples(shard, source):
+                classes += sample.has_class
+                if sample.image:
+                    found.append((sample.image, _captions(sample, str(sample.image), source)))
+        unique = len({image.name for image, _ in found}) == len(found)
+        for image, texts in found:
+            shard, name = image.archive.relative_to(root), posixpath.normpath(image.name)
+            name = name if unique else f"{shard.with_suffix('').as_posix()}/{name}"
+            if name in source.pictures:
+                source.pass_over("", "names that stand twice", f"{shard} has {name} twice")
+                continue
+            source.pictures[name] = image
+            for text in texts:
+                source.add(name, text, str(image), _split_of(shard))
+        expected = "a.jpg and beside it a.txt, a.caption, or a.json with a caption"
+        if classes:
+            expected += (
+                f" (a .cls is the number of a class, not a sentence; {classes} pictures have one)"
+            )
+        return source.checked(expected)
+
+
 @dataclass
 class _Sample:
     """What stands under one key of a shard; `has_class` is whether there is a `.cls`."""
 
-    picture: Member | None = None
+    image: Member | None = None
     texts: dict[str, bytes] = field(default_factory=dict)
     has_class: bool = False
-
-
-def read_shards(
-    path: Path, shards: Sequence[Path], split_files: Mapping[str, Path] | None = None
-) -> Source:
-    """Captions, and where in the shards the pictures are: memory holds nothing else.
-
-    A picture's id is its name in the shard; where two shards have a name in common, with the shard
-    before it.
-
-    Args:
-        path: what was named on the command line.
-        shards: the tar files.
-        split_files: {split: file with a picture a line}.
-
-    Raises:
-        InputError: if a shard is compressed, or not one picture has a caption.
-    """
-    root = Path(os.path.commonpath([shard.parent for shard in shards]))
-    written, pictures = CaptionFile(path), dict[str, Member]()
-    found: list[tuple[Member, list[str]]] = []
-    classes = 0
-    for shard in shards:
-        for sample in _samples(shard, written):
-            classes += sample.has_class
-            if sample.picture:
-                found.append((sample.picture, _captions(sample, str(sample.picture), written)))
-    unique = len({picture.name for picture, _ in found}) == len(found)
-    for picture, texts in found:
-        shard, name = picture.archive.relative_to(root), posixpath.normpath(picture.name)
-        name = name if unique else f"{shard.with_suffix('').as_posix()}/{name}"
-        if name in pictures:
-            written.pass_over("", "names that stand twice", f"{shard} has {name} twice")
-            continue
-        pictures[name] = picture
-        for text in texts:
-            written.add(name, text, str(picture), _split_of(shard))
-    if not written.captions:
-        raise _no_captions(shards, written, classes)
-    what = shards[0].name if len(shards) == 1 else f"{len(shards)} shards"
-    source = Source(path, "webdataset", f"WebDataset, {what}", root=root, files=list(shards))
-    return join(source, written, pictures, split_files, once=False)
 
 
 def _split_of(shard: Path) -> str:
@@ -80,24 +87,14 @@ def _split_of(shard: Path) -> str:
     return next(filter(None, map(split_of_file, reversed(shard.parts))), "")
 
 
-def _no_captions(shards: Sequence[Path], written: CaptionFile, classes: int) -> InputError:
-    why = "".join(f" ({problem})" for problem in written.problems[:1])
-    if classes:
-        why = f" (a .cls is the number of a class, not a sentence; {classes} pictures have one)"
-    return InputError(
-        f"{shards[0]}: no picture with a caption in it; expected a.jpg and beside it a.txt, "
-        f"a.caption, or a.json with a caption{why}"
-    )
-
-
-def _captions(sample: _Sample, place: str, written: CaptionFile) -> list[str]:
+def _captions(sample: _Sample, place: str, source: Source) -> list[str]:
     """A line each of the text, or else what the JSON says."""
     for ending in CAPTION_ENDINGS:
         try:
             texts = _texts(ending, sample.texts.get(ending, b""), Path(place))
         except (InputError, UnicodeDecodeError):
             wrong = f"its {ending} is not {'JSON' if ending == '.json' else 'text'} in UTF-8"
-            written.pass_over(place, "captions that cannot be read", wrong)
+            source.pass_over(place, "captions that cannot be read", wrong)
             continue
         if texts:
             return texts
@@ -109,15 +106,14 @@ def _texts(ending: str, content: bytes, place: Path) -> list[str]:
     if ending != ".json" or not text.strip():
         return [line for line in text.splitlines() if line.strip()]
     found = parse_json(place, text)
-    key = first_of(CAPTION_COLUMNS, list(found)) if isinstance(found, dict) else None
-    rows = json_rows({place.name: found[key]}) if key else ()
-    return [caption for row in rows if isinstance(row, tuple) for caption in row[1]]
+    key = first_of(COLUMNS.caption, found) if isinstance(found, dict) else None
+    return (caption_texts(found[key]) or []) if key else []
 
 
-def _samples(shard: Path, written: CaptionFile) -> Iterable[_Sample]:
+def _samples(shard: Path, source: Source) -> Iterable[_Sample]:
     """The samples of a shard, by key: the path up to the first dot of the file's name."""
     samples: dict[str, _Sample] = {}
-    for info, content in _members(shard, written):
+    for info, content in _members(shard, source):
         folder, file = posixpath.split(info.name)
         stem, _, ending = file.partition(".")
         ending = ending.lower()
@@ -125,14 +121,14 @@ def _samples(shard: Path, written: CaptionFile) -> Iterable[_Sample]:
         if f".{ending}" in CAPTION_ENDINGS:
             sample.texts[f".{ending}"] = content
         elif f".{ending}" in SUFFIXES or (
-            posixpath.splitext(file.lower())[1] in SUFFIXES and not sample.picture
+            posixpath.splitext(file.lower())[1] in SUFFIXES and not sample.image
         ):
-            sample.picture = Member(shard, info.name, info.offset_data, info.size)
+            sample.image = Member(shard, info.name, info.offset_data, info.size)
         sample.has_class |= ending == "cls"
     return samples.values()
 
 
-def _members(shard: Path, written: CaptionFile) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+def _members(shard: Path, source: Source) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
     """Whole files of a shard and, of captions alone, what is in them."""
     if read_bytes(shard, 2) == b"\x1f\x8b":
         raise InputError(f"{shard}: compressed; unpack it with gunzip, pictures gain nothing by it")
@@ -152,7 +148,7 @@ def _members(shard: Path, written: CaptionFile) -> Iterator[tuple[tarfile.TarInf
                 if rest.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                     raise tarfile.ReadError("no end of an archive where it ends")
     except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError) as error:
-        written.pass_over("", "damaged shards", f"{shard.name} is damaged or cut short ({error})")
+        source.pass_over("", "damaged shards", f"{shard.name} is damaged or cut short ({error})")
 
 
 def _is_meant(name: str) -> bool:

@@ -8,13 +8,9 @@ import numpy as np
 from msgspec import Meta, field
 
 from limner.config import MANY, Positive, Seed
+from limner.data.formats import FORMATS
 from limner.data.tokens import TokenConfig
 from limner.images.limits import ImageLimits, Pixels
-
-Format = Literal[
-    "table", "text", "coco", "karpathy", "flickr", "imagefolder", "webdataset", "features"
-]
-"""Keys of `limner.data.formats.FORMATS`, without what reading them imports."""
 
 SPLIT = {"metavar": "NAME=FILE", "expected": "NAME=FILE, e.g. train=train.txt"}
 RATIO = {"metavar": "TRAIN,DEV,TEST", "expected": "three numbers, e.g. 80,10,10"}
@@ -40,7 +36,11 @@ class CheckConfig(TokenConfig, frozen=True, kw_only=True):
         Meta(description="Folder of images and captions, or a file.", extra={"argument": True}),
     ]
     format: Annotated[
-        Format | None, Meta(description="Format of the source, where detection fails.")
+        str | None,
+        Meta(
+            description="Format of the source, where detection fails.",
+            extra={"metavar": "|".join(FORMATS)},
+        ),
     ] = None
     captions: Annotated[
         Path | None, Meta(description="File of captions, where it is not in the source.")

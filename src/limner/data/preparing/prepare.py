@@ -54,10 +54,6 @@ def _source_of(config: CheckConfig, report: Report) -> Source:
         images=config.images,
         split_files=config.split or None,
     )
-    idle = {"webdataset": ("captions", "images"), "features": ("images",)}.get(source.format, ())
-    for name in idle:
-        if getattr(config, name):
-            raise InputError(f"--{name} has no effect with {source.title}: leave it out")
     report(f"{config.source}: taken for {source.title} (--format {source.format})")
     return source
 
