@@ -10,7 +10,7 @@ from PIL import Image
 from limner.data.preparing.check import Findings
 from limner.data.preparing.cost import Cost
 from limner.data.preparing.duplicates import leaks, repeats
-from limner.data.preparing.look import open_picture
+from limner.data.preparing.scan import open_picture
 from limner.errors import InputError
 from limner.io import write_atomically
 from limner.report.charts import Bars, bar_chart

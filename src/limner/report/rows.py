@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from limner.data.dataset import Dataset
-from limner.data.preparing.look import open_picture
+from limner.data.preparing.scan import open_picture
 from limner.errors import InputError
 from limner.io import write_atomically
 from limner.report.frame import Section, page

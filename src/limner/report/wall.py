@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 
 from limner.data.dataset import Dataset
-from limner.data.preparing.look import open_picture
+from limner.data.preparing.scan import open_picture
 from limner.evaluation.evaluate import Evaluation
 from limner.report.thumbnail import SIDE, thumbnail
 from limner.typing import Array, Float, Int

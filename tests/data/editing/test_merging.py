@@ -9,8 +9,8 @@ from limner.data.editing.merging import merge
 from limner.data.editing.picking import open_captioned, same_tokens
 from limner.data.editing.subset import SubsetConfig, subset
 from limner.data.preparing.config import PrepareConfig
-from limner.data.preparing.look import open_picture
 from limner.data.preparing.prepare import prepare
+from limner.data.preparing.scan import open_picture
 from limner.data.tokens import TokenConfig
 from limner.errors import InputError
 
