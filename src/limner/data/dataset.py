@@ -53,6 +53,11 @@ class Split:
     views: tuple[Float[Array, "N *_ D"], ...] = ()
     sha256s: tuple[str, ...] = ()
 
+    @property
+    def arrays(self) -> tuple[Float[Array, "N *_ D"], ...]:
+        """Features of the pictures, and then of each of their views."""
+        return (self.features, *self.views)
+
     @classmethod
     def from_course(cls, data: Mapping[str, Any], name: str) -> "Split":
         """The split `name` of the dict that the course's `load_coco_data` returns."""
@@ -118,6 +123,11 @@ class Dataset:
     references: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     info: DatasetInfo = field(default_factory=DatasetInfo)
     others: dict[str, Split] = field(default_factory=dict, repr=False)
+
+    @property
+    def parts(self) -> dict[str, dict[str, Split]]:
+        """The splits with each kind of features, by the name that files of it have."""
+        return {"features": self.splits, **({"grid": self.others} if self.others else {})}
 
     @property
     def input_dim(self) -> int:

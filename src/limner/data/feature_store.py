@@ -25,7 +25,7 @@ import numpy as np
 from limner.backbones.backbone import Backbone
 from limner.backbones.features import BATCH, batches
 from limner.backbones.info import BackboneInfo, same_backbone
-from limner.data.dataset import Dataset, Split
+from limner.data.dataset import Dataset
 from limner.data.facts import features_title
 from limner.data.writing import Rows
 from limner.errors import InputError
@@ -140,14 +140,13 @@ class FeatureStore:
                 "of features alone; leave it out"
             )
         for name, split in dataset.splits.items():
-            for view in range(1 + len(split.views)):
+            for view in range(len(split.arrays)):
                 source = {
-                    part: Rows(self._view(one.splits[name], view), NO_ROWS, self._shapes[part])
+                    part: Rows(one.splits[name].arrays[view], NO_ROWS, self._shapes[part])
                     for part, one in parts.items()
                 }
-                for row, (image, sha256) in enumerate(
-                    zip(split.image_ids, split.sha256s, strict=False)
-                ):
+                for row, sha256 in enumerate(split.sha256s):
+                    image = split.image_ids[row]
                     file_name = dataset.picture(image).name if view > 1 else ""
                     self._earlier[key_of(sha256, view, file_name)] = source, row
 
@@ -161,10 +160,6 @@ class FeatureStore:
             for part, source in sources[0].items():
                 pieces[part].append(replace(source, rows=np.array(rows)))
         return pieces
-
-    @staticmethod
-    def _view(split: Split, view: int) -> Float[Array, "N *_ D"]:
-        return split.views[view - 1] if view else split.features
 
     def _own(self) -> Source:
         """The parts of the rows in the file."""

@@ -108,9 +108,9 @@ def write_dataset(
     for split, images in references.items():
         names.append(f"{split}_images.txt")
         write_atomically(out / names[-1], "".join(f"{image}\n" for image in images))
-        if sha256s:
+        known = [(sha256s or {}).get(image, "") for image in images]
+        if any(known):
             names.append(f"{split}_sha256.txt")
-            known = (sha256s.get(image, "") for image in images)
             write_atomically(out / names[-1], "".join(f"{sha256}\n" for sha256 in known))
     whole = msgspec.structs.replace(
         info,
