@@ -148,7 +148,8 @@ class FeatureStore:
                 for row, sha256 in enumerate(split.sha256s):
                     image = split.image_ids[row]
                     file_name = dataset.picture(image).name if view > 1 else ""
-                    self._earlier[key_of(sha256, view, file_name)] = source, row
+                    if sha256:
+                        self._earlier[key_of(sha256, view, file_name)] = source, row
 
     def pieces(self, keys: Iterable[Key]) -> dict[str, list[Rows]]:
         """{"features" or "grid": the rows of these keys}, mapped from their files."""

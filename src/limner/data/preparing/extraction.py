@@ -70,14 +70,15 @@ class Extraction:
 
     def run(self, wanted: Mapping[str, Wanted]) -> dict[str, Seen]:
         """Open images, {id: image}, and make the rows that the store lacks; say what they hold."""
-        known, total = len(self._store), sum(one.views for one in wanted.values())
+        total = sum(one.views for one in wanted.values())
         seen: dict[str, Seen] = {}
         asked: set[Key] = set()
         opened = done = 0  # views of images that were opened; those that the network has seen
+        skipped = 0  # views that came before the first for the network
         started, is_told = time.monotonic(), False
 
         def missing() -> Iterator[Input]:
-            nonlocal opened
+            nonlocal opened, skipped
             tasks = (
                 (image, range(start, min(start + VIEWS_AT_ONCE, one.views)))
                 for image, one in wanted.items()
@@ -89,6 +90,7 @@ class Extraction:
                 if seen.setdefault(image, found) != found:
                     picture = wanted[image].picture
                     seen[image] = Seen("", f"{picture}: changes while it is read; run this again")
+                skipped = skipped if asked else opened
                 opened += len(views)
                 for key, pixels in inputs:
                     if key not in asked:
@@ -104,7 +106,8 @@ class Extraction:
             seconds = time.monotonic() - started
             if not is_told and seconds > TELL_AFTER:
                 is_told = True
-                left = seconds / done * max(total - known - done, 0)
+                share = len(asked) / (opened - skipped)
+                left = seconds / done * ((total - opened) * share + len(asked) - done)
                 self._report(f"extracting features: {_duration(left)} left")
         return seen
 

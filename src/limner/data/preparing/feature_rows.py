@@ -3,9 +3,9 @@
 L: places    D: length of a feature vector
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -28,8 +28,8 @@ Splits = Mapping[str, Sequence[str]]
 """{split: image ids}"""
 
 
-class FeatureRows(Protocol):
-    """Features of a source's images.
+class FeatureRows(ABC):
+    """Features of a source's images; those that are there need no work.
 
     Attributes:
         info: of the backbone.
@@ -41,15 +41,18 @@ class FeatureRows(Protocol):
         self, splits: Splits, folder: Path, report: Report, progress: Progress
     ) -> dict[str, Seen]:
         """Do the work for these images, into a folder of its own; say what they hold."""
+        return {}
 
     def unusable(self, splits: Splits) -> dict[str, str]:
         """{image id: why it can be read, and has no features}."""
+        return {}
 
+    @abstractmethod
     def rows(self, splits: Splits) -> Features:
         """The features of these images."""
 
 
-class FromImages:
+class FromImages(FeatureRows):
     """Features that a backbone gives of images; see `FeatureRows`."""
 
     def __init__(self, config: CheckConfig, source: Source, backbone: Backbone) -> None:
@@ -78,10 +81,9 @@ class FromImages:
             config.limits,
         )
         wanted: dict[str, Wanted] = {}
-        for split, images in splits.items():
+        for split, images in splits.items():  # train comes first, and has the most views
             for image in images:
-                views = max(self._views(split), wanted[image].views if image in wanted else 0)
-                wanted[image] = Wanted(self._source.pictures[image], views)
+                wanted.setdefault(image, Wanted(self._source.pictures[image], self._views(split)))
         self._seen = extraction.run(wanted)
         return self._seen
 
@@ -121,7 +123,7 @@ class FromImages:
         return [key_of(sha256, view, name) for view in range(self._views(split))]
 
 
-class FromFile:
+class FromFile(FeatureRows):
     """Features that somebody has made before; see `FeatureRows`.
 
     Raises:
@@ -156,16 +158,6 @@ class FromFile:
                     f"{file}: has {shape[-1]} numbers a picture, and {backbone.name} "
                     f"gives {backbone.dim}; name the backbone they were made with"
                 )
-
-    def make(
-        self, splits: Splits, folder: Path, report: Report, progress: Progress
-    ) -> dict[str, Seen]:
-        """Nothing: they are there."""
-        return {}
-
-    def unusable(self, splits: Splits) -> dict[str, str]:
-        """None: the file is checked when it is read."""
-        return {}
 
     def rows(self, splits: Splits) -> Features:
         """Rows of the file."""

@@ -104,6 +104,7 @@ def prepare(config: PrepareConfig, report: Report = print, progress: Progress = 
     partial = config.out / "partial"
     if _is_done(config, before, features.info, report, progress):
         report(f"{config.out}: prepared already, nothing to do")
+        shutil.rmtree(partial, ignore_errors=True)  # of a run that was stopped at its very end
     else:
         with locked(partial / "lock"):
             # by another process, meanwhile
@@ -114,7 +115,7 @@ def prepare(config: PrepareConfig, report: Report = print, progress: Progress = 
                     report(line)
                 check_training(findings)
                 _write(config, findings, features, report)
-    shutil.rmtree(partial, ignore_errors=True)
+            shutil.rmtree(partial, ignore_errors=True)
     return open_dataset(config.out)
 
 
