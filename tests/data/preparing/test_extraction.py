@@ -11,6 +11,7 @@ from limner.backbones.preprocessing import Preprocessing
 from limner.data.feature_store import FeatureStore
 from limner.data.preparing.extraction import Extraction, Wanted
 from limner.data.preparing.scan import scan
+from limner.images.limits import ImageLimits
 
 
 class Colours:
@@ -101,6 +102,19 @@ def test_what_is_known_is_not_made_again(start, wanted):
     extraction.run(wanted)
     assert sum(backbone.seen) == 3
     assert counts[-1] == (10, 10)
+
+
+def test_a_known_image_beyond_the_limits_is_left_out(start, wanted, tmp_path):
+    """As it would be if it were not known."""
+    start()[1].run(wanted)
+    small = tmp_path / "small.jpg"
+    Image.open(wanted["0"].picture).resize((20, 20)).save(small)
+    store, _, _ = start()
+    limits = ImageLimits(max_pixels=400)
+    extraction = Extraction(Colours(), store, print, lambda *count: None, limits)
+    seen = extraction.run({**wanted, "small": Wanted(small)})
+    assert [image for image, one in seen.items() if one.problem is None] == ["small"]
+    assert "more than the 400" in seen["0"].problem
 
 
 def test_the_same_image_under_two_names_has_one_row(start, wanted, tmp_path):

@@ -118,10 +118,10 @@ class Extraction:
                 sha256 = sha256_of_open(file)
                 keys = {key_of(sha256, view, picture.name): view for view in views}
                 missing = {key: view for key, view in keys.items() if key not in self._store}
-                if not missing:
+                if not missing and self._limits == USUAL_LIMITS:  # which it was within before
                     return Seen(sha256), []
                 # Twice the size: what a JPEG's fast decoding loses is then lost in the resizing.
-                size = 2 * self._backbone.preprocessing.size
+                size = 2 * self._backbone.preprocessing.size if missing else 1
                 image = load_image(file, size_hint=size, limits=self._limits)
         except InputError as error:
             return Seen("", str(error)), []
