@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -165,6 +166,15 @@ def test_store_reads_an_earlier_dataset(earlier, job, tmp_path, numbers):
         ):
             found = [row for piece in mixed[part] for block in piece.blocks() for row in block]
             np.testing.assert_array_equal(found, [array[5], mine, array[2], array[3]])
+
+
+def test_a_dataset_of_limner_0_1_is_not_reused(job, tmp_path):
+    """It does not say what its images hold."""
+    old = Path(__file__).parents[1] / "written_by_0_1" / "datasets" / "pooled"
+    usual = {"source": job.source, "captions": job.captions, "out": tmp_path / "out"}
+    later = PrepareConfig(**usual, min_count=2, dtype="float16", reuse=(old,))
+    with pytest.raises(InputError, match="pooled: does not say what its images hold"):
+        prepare(later, lambda line: None)
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ class FeatureStore:
                 f"{dataset.path}: {features_title(dataset)}, which are other features than those "
                 f"of {self._plan}; leave it out"
             )
-        if not any(split.sha256s for split in dataset.splits.values()):
+        if not any(any(split.sha256s) for split in dataset.splits.values()):
             raise InputError(
                 f"{dataset.path}: does not say what its images hold, as datasets of limner 0.1 and "
                 "of features alone; leave it out"
