@@ -38,7 +38,7 @@ class Origins:
     @property
     def have_pictures(self) -> bool:
         """Whether any of them had pictures, and not features alone."""
-        return any(origin.has_pictures for origin in self.all)
+        return any(origin.source.format != "features" for origin in self.all)
 
     def place(self, image_id: str) -> tuple[SourceInfo, str]:
         """The source that an image came from, and its name there."""
