@@ -239,7 +239,7 @@ def test_broken_networks_give_one_clear_line(name, tmp_path, capfd):
 
 @pytest.mark.parametrize(
     ("toml", "wrong"),
-    [(SIDECAR + 'layout = "NHWC"', "as NHWC .*; check size and layout in mine.toml, and --size"),
+    [(SIDECAR + 'layout = "NHWC"', "224 x 224 .*; check size, layout and outputs in mine.toml"),
      (SIDECAR + 'output = "pool5"', "no output 'pool5', only grid, places, features; change"),
      (SIDECAR + "colour = 1", r"mine\.toml: .*`colour`")],
 )  # fmt: skip

@@ -237,7 +237,7 @@ BROKEN = {
     "too few names": (
         text("dev_images.txt", "one.jpg\n"),
         "dev_images.txt",
-        "1 names for 2 pictures; prepare",
+        "1 lines for 2 pictures; prepare",
     ),
     "names missing": (
         lambda folder: (folder / "dev_images.txt").unlink(),

@@ -6,7 +6,6 @@ import tarfile
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from limner.data.formats import FORMATS, Member
@@ -31,35 +30,52 @@ def test_a_picture_of_each_of_two_sources():
     assert places == ["a/1.jpg", "a/2.jpg", "b/1.jpg", "a/3.jpg"]
 
 
+def places(**splits):
+    """{split: (name, source, name there)}, by names with the source's letter, as `B/1.jpg`."""
+    sources = {"a": A, "b": B}
+    return {
+        split: [(name, sources[source], there) for name, source, there in images]
+        for split, images in splits.items()
+    }
+
+
 def test_some_rows_keep_their_sources():
     origins = Origins(TWO, IDS)
-    cut = origins.cut({"train": np.array([1, 2])})
-    assert [(one.source.images, one.pictures) for one in cut] == [
-        ("a", {"train": 1}),
-        ("b", {"train": 1}),
+    info = noted({"train": [(image, *origins.place(image)) for image in IDS["train"][1:]]})
+    assert [(one.source.images, one.pictures, one.renamed) for one in info.sources] == [
+        ("a", {"train": 1}, {}),
+        ("b", {"train": 1}, {"B/1.jpg": "1.jpg"}),
     ]
-    again = Origins(noted(cut), {"train": ["2.jpg", "B/1.jpg"]})
+    again = Origins(info, {"train": ["2.jpg", "B/1.jpg"]})
     assert again.find("2.jpg") == Path("a/2.jpg")
     assert again.find("B/1.jpg") == Path("b/1.jpg")
-    [first] = origins.cut({"train": np.array([0])})
-    assert (first.source.images, first.pictures, first.renamed) == ("a", {"train": 1}, {})
 
 
 def test_two_halves_of_one_source_are_one():
-    first = Origin(A, {"train": 2})
-    second = Origin(A, {"train": 1, "dev": 4})
-    other = Origin(B, {"train": 1})
-    assert noted([first, second]) == DatasetInfo(source=A)
-    counts = [one.pictures for one in noted([first, other, second]).sources]
-    assert counts == [first.pictures, other.pictures, second.pictures]
-    renamed = Origin(A, {"train": 1}, {"B/1": "1"})
-    assert noted([first, renamed]).sources == [Origin(A, {"train": 3}, {"B/1": "1"})]
+    train = [("1", "a", "1"), ("2", "a", "2")]
+    assert noted(places(train=train, dev=[("3", "a", "3")])) == DatasetInfo(source=A)
+    info = noted(places(train=[("B/1", "a", "1"), *train]))
+    assert info.sources == [Origin(A, {"train": 3}, {"B/1": "1"})]
+
+
+@pytest.mark.parametrize(
+    "dev", ["aab", "ba", "ab", "b", "bab"], ids=lambda sources: f"dev from {sources}"
+)
+def test_every_split_finds_its_sources(dev):
+    """In whatever order they come."""
+    splits = {
+        split: [(f"{split}{n}", source, f"{n}") for n, source in enumerate(sources)]
+        for split, sources in (("train", "aabba"), ("dev", dev), ("test", "b"))
+    }
+    info = noted(places(**splits))
+    origins = Origins(info, {split: [one[0] for one in images] for split, images in splits.items()})
+    for images in splits.values():
+        for name, source, there in images:
+            assert origins.find(name) == Path(source) / there
 
 
 def test_features_alone_have_no_picture():
-    origins = Origins(
-        noted([Origin(SourceInfo(format="features"), {"train": 1})]), {"train": ["x"]}
-    )
+    origins = Origins(DatasetInfo(source=SourceInfo(format="features")), {"train": ["x"]})
     assert not origins.have_pictures
     with pytest.raises(InputError, match="x: only its features were given"):
         origins.find("x")

@@ -17,6 +17,7 @@ from PIL import Image
 
 from limner.backbones.info import BackboneInfo
 from limner.backbones.preprocessing import Preprocessing, preprocessing_facts, to_pixels
+from limner.errors import InputError
 from limner.typing import Array, Float
 
 DIMENSIONS = {"features": 2, "grid": 3}
@@ -68,6 +69,29 @@ class Backbone(ABC):
             return shape
         return (sum(map(math.prod, self.shapes.values())),)
 
+    def probe(self, title: str, advice: str, count: int) -> dict[str, tuple[int, ...]]:
+        """Run so many grey pictures through; return the shapes of what is kept of one.
+
+        Raises:
+            InputError: the network does not take them, or gives something else.
+        """
+        size = self.preprocessing.size
+        try:
+            parts = self.run(np.zeros((count, 3, size, size), np.float32))
+        except InputError:
+            raise
+        except Exception as error:  # whatever a network's own code raises
+            raise InputError(
+                f"{title}: cannot take a picture of {size} x {size} ({first_line(error)}); {advice}"
+            ) from None
+        for name, found in parts.items():
+            if found.ndim != DIMENSIONS[name] or len(found) != count:
+                raise InputError(
+                    f"{title}: its {name} have shape {found.shape} for N = {count} pictures, not "
+                    f"(N, D), (N, D, H, W) or (N, L, D); {advice}"
+                )
+        return {name: found.shape[1:] for name, found in parts.items()}
+
     def preprocess(self, image: Image.Image) -> Float[Array, "3 S S"]:
         """Return an RGB picture of any size as the network's input, channels first."""
         return to_pixels(image, self.preprocessing)
@@ -95,6 +119,11 @@ class Backbone(ABC):
             places=self.places,
             grid_dim=self.shapes["grid"][-1] if len(self.shapes) > 1 else None,
         )
+
+
+def first_line(error: Exception) -> str:
+    """What a library's error says, in one line."""
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def cores() -> int:

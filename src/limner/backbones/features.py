@@ -69,11 +69,12 @@ def extract(
             for source, one in zip(batch, opened, strict=True)
         ]
 
-    for found in _ahead(work, _batches(sources, batch_size), backbone.threads):
+    for found in ahead(work, batches(sources, batch_size), backbone.threads):
         yield from found
 
 
-def _batches(sources: Iterable[Given], size: int) -> Iterator[list[Given]]:
+def batches(sources: Iterable[Given], size: int) -> Iterator[list[Given]]:
+    """Lists of so many, the last of what is left."""
     rest = iter(sources)
     while batch := list(islice(rest, size)):
         yield batch
@@ -83,7 +84,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
-def _ahead(work: Callable[[Task], Result], tasks: Iterable[Task], threads: int) -> Iterator[Result]:
+def ahead(work: Callable[[Task], Result], tasks: Iterable[Task], threads: int) -> Iterator[Result]:
     """Yield work(task) in order, with one more under way than there are threads."""
     waiting: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(threads)

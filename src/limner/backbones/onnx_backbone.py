@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from limner.backbones.backbone import DIMENSIONS, Backbone, Keep, cores
+from limner.backbones.backbone import Backbone, Keep, cores, first_line
 from limner.backbones.preprocessing import Preprocessing, read_preprocessing
 from limner.errors import InputError
 from limner.io import sha256_of
@@ -79,7 +79,8 @@ class OnnxBackbone(Backbone):
             self._outputs["features"] = _output_of(self._session, path, preprocessing.output)
         if keep != "pooled":
             self._outputs["grid"] = _grid_of(self._session, path, preprocessing.grid_output)
-        self.shapes = self._probe()
+        advice = f"check size, layout and outputs in {path.stem}.toml, and --size"
+        self.shapes = self.probe(str(path), advice, 1 if self._one_by_one else 2)
 
     @classmethod
     def bundled(
@@ -144,28 +145,6 @@ class OnnxBackbone(Backbone):
             return found
         return found[:, 0] if pooling == "first" else getattr(found, pooling)(axis=1)
 
-    def _probe(self) -> dict[str, tuple[int, ...]]:
-        """Run grey pictures through, two at once; return the shapes, or say what does not fit."""
-        size, count = self.preprocessing.size, 1 if self._one_by_one else 2
-        try:
-            parts = self.run(np.zeros((count, 3, size, size), np.float32))
-        except InputError:
-            raise
-        except Exception as error:  # onnxruntime's own types, one for each status
-            raise InputError(
-                f"{self._path}: cannot take a picture of {size} x {size} as "
-                f"{self.preprocessing.layout} ({_first_line(error)}); "
-                f"check size and layout in {self._path.stem}.toml, and --size"
-            ) from None
-        for name, found in parts.items():
-            if found.ndim != DIMENSIONS[name] or len(found) != count:
-                raise InputError(
-                    f"{self._path}: output {self._outputs[name]!r} has shape {found.shape} for "
-                    f"N = {count} pictures, not (N, D), (N, D, H, W) or (N, L, D); name another "
-                    "output in the TOML file"
-                )
-        return {name: found.shape[1:] for name, found in parts.items()}
-
 
 def _open_session(path: Path) -> "InferenceSession":
     """Return onnxruntime's session on the CPU, or say that the file is no ONNX network.
@@ -183,7 +162,7 @@ def _open_session(path: Path) -> "InferenceSession":
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own types, one for each status
         raise InputError(
-            f"{path}: not an ONNX network, or truncated ({_first_line(error)}); "
+            f"{path}: not an ONNX network, or truncated ({first_line(error)}); "
             "copy or export the file again"
         ) from None
 
@@ -229,7 +208,3 @@ def _grid_of(session: "InferenceSession", path: Path, wanted: str | None) -> str
         f"{path}: no output with a grid, (N, D, H, W), only vectors; export one, or leave "
         "--features grid out"
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

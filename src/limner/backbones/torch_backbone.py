@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from limner.backbones.backbone import DIMENSIONS, Backbone, Keep
+from limner.backbones.backbone import Backbone, Keep
 from limner.backbones.preprocessing import SINCE, Preprocessing, read_preprocessing
 from limner.backbones.torch_networks import Network, find_network, library
 from limner.backbones.torch_weights import load_weights, read_weights, weights_sha256
@@ -83,7 +83,7 @@ class TorchBackbone(Backbone):
         self.threads = 1  # PyTorch shares a batch out among the cores by itself
         if threads is not None:
             torch.set_num_threads(threads)
-        self.shapes = self._probe()
+        self.shapes = self.probe(self.name, "change --size, or export it to ONNX", 1)
 
     def run(self, pixels: Float[Array, "N 3 S S"]) -> dict[str, Float[Array, "N ..."]]:
         """See `Backbone.run`."""
@@ -103,26 +103,6 @@ class TorchBackbone(Backbone):
                 places = places.flatten(2).transpose(1, 2)
             kept["grid"] = places
         return {name: np.ascontiguousarray(part.numpy()) for name, part in kept.items()}
-
-    def _probe(self) -> dict[str, tuple[int, ...]]:
-        """Run one grey picture through; return the shapes, or say what does not fit."""
-        size = self.preprocessing.size
-        try:
-            parts = self.run(np.zeros((1, 3, size, size), np.float32))
-        except InputError:
-            raise
-        except Exception as error:  # whatever a network's own code raises
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise InputError(
-                f"{self.name}: cannot take a picture of {size} x {size} ({reason}); change --size"
-            ) from None
-        for name, found in parts.items():
-            if found.ndim != DIMENSIONS[name]:
-                raise InputError(
-                    f"{self.name}: gives {name} of shape {found.shape} for one picture, not "
-                    f"{'(1, D)' if name == 'features' else '(1, L, D)'}; export it to ONNX"
-                )
-        return {name: found.shape[1:] for name, found in parts.items()}
 
 
 def _preprocessing(network: Network, weights: str | Path, size: int | None) -> Preprocessing:

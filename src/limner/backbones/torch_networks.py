@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from limner.backbones.backbone import first_line
 from limner.backbones.preprocessing import Preprocessing
 from limner.errors import InputError
 
@@ -89,10 +90,8 @@ def find_network(name: str, file: str | None) -> Network:
         raise
     except Exception as error:  # whatever a library's own code raises
         what = "cannot be built" if file else "no weights for it could be downloaded"
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(
-            f"{name}: {what} ({reason}); {'name another' if file else 'give --weights FILE'}"
-        ) from None
+        advice = "name another" if file else "give --weights FILE"
+        raise InputError(f"{name}: {what} ({first_line(error)}); {advice}") from None
     network.module.eval()
     return network
 
@@ -133,7 +132,7 @@ def library(needed: str, name: str) -> ModuleType:
         raise InputError(f"{name}: needs {needed}, which is not here; {missing}") from None
     except RuntimeError as error:  # a torchvision made for another torch
         raise InputError(
-            f"{name}: {needed} cannot be loaded ({str(error).splitlines()[0]}); install the "
+            f"{name}: {needed} cannot be loaded ({first_line(error)}); install the "
             "release that goes with your torch"
         ) from None
 

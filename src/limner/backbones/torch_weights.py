@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from limner.backbones.backbone import first_line
 from limner.backbones.torch_networks import Network
 from limner.errors import InputError
 
@@ -55,7 +56,7 @@ def _read(path: Path) -> Any:
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle's, zipfile's and both libraries' own types
-        reason = (str(error) or type(error).__name__).splitlines()[0].split(". ")[0]
+        reason = first_line(error).split(". ")[0]
         raise InputError(
             f"{path}: cannot be read as weights alone ({reason}); copy it again, or save the "
             "network's state_dict() in it"

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from limner.cli.terminal_image import WIDTH, draw
 from limner.data.dataset import Dataset
-from limner.data.preparing.look import open_picture
+from limner.data.preparing.scan import open_picture
 from limner.errors import InputError
 from limner.evaluation.assessment import Row
 from limner.images.images import source_name

@@ -13,7 +13,7 @@ from limner.cli.options import Given, struct_options
 from limner.config import MANY, Config, Positive, annotations
 from limner.data.editing.export import ExportConfig, export_coco, export_jsonl, export_webdataset
 from limner.data.editing.merging import merge as merge_datasets
-from limner.data.editing.picking import open_captioned, same_tokens
+from limner.data.editing.selection import open_captioned, same_tokens
 from limner.data.editing.subset import SubsetConfig
 from limner.data.editing.subset import subset as cut_dataset
 from limner.data.facts import facts_of

@@ -11,7 +11,7 @@ import limner.data.preparing.prepare as work
 from limner.cli.console import print_counts, say, staged_bar, tell
 from limner.cli.options import struct_options
 from limner.data.preparing.config import CheckConfig, PrepareConfig
-from limner.data.preparing.feature_rows import FromPictures
+from limner.data.preparing.feature_rows import FromImages
 from limner.report.check import write_check
 from limner.report.page import refuse_other_files
 
@@ -45,8 +45,8 @@ def check(
         findings = work.look_before(config, (lambda line: None) if as_json else tell, update)
     cost = None
     if "train" in findings.splits:
-        rows = work.feature_rows(config, findings, work.backbone_of(config, findings.source))
-        cost = rows.cost() if isinstance(rows, FromPictures) else None
+        rows = work.feature_rows(config, findings.source)
+        cost = rows.cost(findings.splits) if isinstance(rows, FromImages) else None
     if as_json:
         facts = {**findings.to_json(), "cost": asdict(cost) if cost else None}
         print(json.dumps(facts, ensure_ascii=False, indent=2))

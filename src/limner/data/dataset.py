@@ -9,6 +9,7 @@
     train_view1.h5, ...   the same of altered views, if they were asked for (train_grid_view1.h5)
     features_pca.safetensors   mean and principal components, where features were projected on them
     {split}_images.txt    one image id a line
+    {split}_sha256.txt    the SHA-256 of each image's bytes; blank or missing if not known
     references.json       {split: {image id: [raw captions]}}
 
 Shapes: N pictures, M captions, T words, L places, D features.
@@ -42,6 +43,7 @@ class Split:
         features: (N, D) or (N, L, D); may be a memory map.
         image_ids: N names or URLs.
         views: features of altered views of the pictures, each as `features`.
+        sha256s: of the pictures' bytes, in hexadecimal; "" where they are not known.
     """
 
     captions: Int[Array, "M T"]
@@ -49,6 +51,12 @@ class Split:
     features: Float[Array, "N *_ D"]
     image_ids: tuple[str, ...]
     views: tuple[Float[Array, "N *_ D"], ...] = ()
+    sha256s: tuple[str, ...] = ()
+
+    @property
+    def arrays(self) -> tuple[Float[Array, "N *_ D"], ...]:
+        """Features of the pictures, and then of each of their views."""
+        return (self.features, *self.views)
 
     @classmethod
     def from_course(cls, data: Mapping[str, Any], name: str) -> "Split":
@@ -115,6 +123,11 @@ class Dataset:
     references: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     info: DatasetInfo = field(default_factory=DatasetInfo)
     others: dict[str, Split] = field(default_factory=dict, repr=False)
+
+    @property
+    def parts(self) -> dict[str, dict[str, Split]]:
+        """The splits with each kind of features, by the name that files of it have."""
+        return {"features": self.splits, **({"grid": self.others} if self.others else {})}
 
     @property
     def input_dim(self) -> int:

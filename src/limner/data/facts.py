@@ -48,8 +48,7 @@ def facts_of(dataset: Dataset) -> dict[str, Any]:
 
 def shapes_of(dataset: Dataset) -> dict[str, tuple[int, ...]]:
     """{part: shape of a picture's features}; parts as `limner.data.writing.Features` has them."""
-    parts = {"features": dataset.splits, "grid": dataset.others}
-    return {part: splits["train"].features.shape[1:] for part, splits in parts.items() if splits}
+    return {part: splits["train"].features.shape[1:] for part, splits in dataset.parts.items()}
 
 
 def features_title(dataset: Dataset) -> str:

@@ -119,14 +119,20 @@ def _read_split(path: Path, name: str, count: int, vocabulary: Vocabulary) -> Sp
     captions, image_idxs = read_arrays(
         path / "captions.h5", f"{name}_captions", f"{name}_image_idxs"
     )
-    names = existing(path / f"{name}_images.txt").read_text("utf-8", errors="replace")
-    image_ids = tuple(names.removesuffix("\n").split("\n"))  # a name may hold U+2028 and the like
-    if len(image_ids) != count:
-        raise InputError(
-            f"{path / f'{name}_images.txt'}: {len(image_ids)} names for {count} pictures; {AGAIN}"
-        )
+    image_ids = _read_lines(path / f"{name}_images.txt", count)
+    hashes = path / f"{name}_sha256.txt"
+    sha256s = _read_lines(hashes, count) if hashes.exists() else ("",) * count
     check_split(path / "captions.h5", name, captions, image_idxs, len(image_ids), len(vocabulary))
-    return Split(captions, image_idxs, np.empty((0, 0)), image_ids)
+    return Split(captions, image_idxs, np.empty((0, 0)), image_ids, sha256s=sha256s)
+
+
+def _read_lines(file: Path, count: int) -> tuple[str, ...]:
+    """A line for each image."""
+    text = existing(file).read_text("utf-8", errors="replace")
+    lines = tuple(text.removesuffix("\n").split("\n"))  # a name may hold U+2028 and the like
+    if len(lines) != count:
+        raise InputError(f"{file}: {len(lines)} lines for {count} pictures; {AGAIN}")
+    return lines
 
 
 def _check_files(path: Path, files: dict[str, FileInfo]) -> None:

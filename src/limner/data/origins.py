@@ -5,17 +5,15 @@ the order of its rows: of each how many pictures of a split it gave, and which o
 otherwise here.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 
-import numpy as np
-
 from limner.data.formats import Picture, read_source
-from limner.data.schema import DatasetInfo, Origin
+from limner.data.schema import DatasetInfo, Origin, SourceInfo
 from limner.errors import InputError
-from limner.typing import Array, Int
 
 
 class Origins:
@@ -25,7 +23,6 @@ class Origins:
         info: what dataset.json holds.
         image_ids: {split: names of its pictures}.
 
-    >>> from limner.data.schema import SourceInfo
     >>> info = DatasetInfo(source=SourceInfo(images="photos"))
     >>> origins = Origins(info, {"train": ["a/1.jpg"]})
     >>> origins.find("a/1.jpg").as_posix()
@@ -41,42 +38,31 @@ class Origins:
     @property
     def have_pictures(self) -> bool:
         """Whether any of them had pictures, and not features alone."""
-        return any(origin.has_pictures for origin in self.all)
+        return any(origin.source.format != "features" for origin in self.all)
+
+    def place(self, image_id: str) -> tuple[SourceInfo, str]:
+        """The source that an image came from, and its name there."""
+        origin = self._owner.get(image_id, self.all[0])
+        return origin.source, origin.renamed.get(image_id, image_id)
 
     def find(self, image_id: str) -> Picture:
-        """Where a picture was when the dataset was prepared.
+        """Where an image was when the dataset was prepared.
 
         Raises:
             InputError: if it was never there, or its shard is gone.
         """
-        origin = self._owner.get(image_id, self.all[0])
-        name = origin.renamed.get(image_id, image_id)
-        if origin.source.format == "webdataset":
-            path = str(origin.source.path)
+        source, name = self.place(image_id)
+        if source.format == "webdataset":
+            path = str(source.path)
             if name not in self._in_shards(path):
                 raise InputError(f"{path}: the picture {name} is not in it any more")
             return self._in_shards(path)[name]
-        if not origin.has_pictures:
+        if source.format == "features":
             raise InputError(f"{image_id}: only its features were given, no picture")
-        return Path(origin.source.images or "") / name
-
-    def cut(self, rows: Mapping[str, Int[Array, " M"]]) -> list[Origin]:
-        """The origins of these rows of each split, which ascend."""
-        found = []
-        first = dict.fromkeys(self._image_ids, 0)
-        for origin in self.all:
-            pictures, names = {}, set[str]()
-            for split, chosen in rows.items():
-                start, end = first[split], first[split] + origin.pictures.get(split, 0)
-                mine = chosen[(chosen >= start) & (chosen < end)]
-                pictures[split], first[split] = len(mine), end
-                names.update(self._image_ids[split][row] for row in mine)
-            renamed = {here: there for here, there in origin.renamed.items() if here in names}
-            found.append(Origin(origin.source, pictures, renamed))
-        return [origin for origin in found if any(origin.pictures.values())]
+        return Path(source.images or "") / name
 
     def _in_shards(self, path: str) -> Mapping[str, Picture]:
-        """What pictures are in shards, which are read once; none where they are gone."""
+        """What images are in shards, which are read once; none where they are gone."""
         if path not in self._shards:
             try:
                 self._shards[path] = read_source(Path(path), format="webdataset").pictures
@@ -86,40 +72,37 @@ class Origins:
 
     @cached_property
     def _owner(self) -> dict[str, Origin]:
-        """Whose a picture is, where there are several."""
+        """Whose an image is, where there are several."""
         owner: dict[str, Origin] = {}
         if len(self.all) > 1:
             for split, images in self._image_ids.items():
-                whose = np.repeat(
-                    np.arange(len(self.all)), [one.pictures.get(split, 0) for one in self.all]
-                )
-                for image, which in zip(images, whose, strict=True):
-                    owner[image] = self.all[which]
+                rest = iter(images)
+                for origin in self.all:
+                    mine = islice(rest, origin.pictures.get(split, 0))
+                    owner.update(dict.fromkeys(mine, origin))
         return owner
 
 
-def noted(origins: Sequence[Origin]) -> DatasetInfo:
-    """What dataset.json says of them.
+def noted(places: Mapping[str, Sequence[tuple[str, SourceInfo, str]]]) -> DatasetInfo:
+    """What dataset.json says of images: {split: (name, source, name there)}, in order.
 
-    >>> from limner.data.schema import SourceInfo
-    >>> noted([Origin(SourceInfo(path="a"), {"train": 2})]).source.path
+    Those of one source that follow each other are an origin; the splits share the list of them.
+
+    >>> noted({"train": [("1.jpg", SourceInfo(path="a"), "1.jpg")]}).source.path
     'a'
     """
-    origins = _joined(origins)
+    origins: list[Origin] = []
+    for split, images in places.items():
+        first = 0
+        for source, run in groupby(images, key=itemgetter(1)):
+            names = {here: there for here, _, there in run}
+            renamed = {here: there for here, there in names.items() if here != there}
+            free = (n for n in range(first, len(origins)) if origins[n].source == source)
+            first = next(free, len(origins))
+            if first == len(origins):
+                origins.append(Origin(source, {}, {}))
+            origins[first].pictures[split] = len(names)
+            origins[first].renamed.update(renamed)
+            first += 1
     alone = len(origins) == 1 and not origins[0].renamed
     return DatasetInfo(source=origins[0].source, sources=None if alone else origins)
-
-
-def _joined(origins: Sequence[Origin]) -> list[Origin]:
-    """Neighbours of one source, such as two halves that were merged, as one."""
-    joined: list[Origin] = []
-    for origin in origins:
-        if joined and joined[-1].source == origin.source:
-            last = joined.pop()
-            counts = Counter(last.pictures)
-            counts.update(origin.pictures)
-            renamed = {**last.renamed, **origin.renamed}
-            joined.append(Origin(origin.source, dict(counts), renamed))
-        else:
-            joined.append(origin)
-    return joined

@@ -47,11 +47,6 @@ class Origin(msgspec.Struct, frozen=True):
     pictures: dict[str, Count]  # how many it gave to each split: rows that follow each other
     renamed: dict[str, str] = {}  # {name here: name there}
 
-    @property
-    def has_pictures(self) -> bool:
-        """Whether it had images at all, and not features alone."""
-        return self.source.format != "features"
-
 
 class DatasetInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A dataset, as dataset.json describes it; what is not known is None."""

@@ -70,6 +70,7 @@ def write_dataset(
     dtype: np.dtype[Any],
     info: DatasetInfo,
     projections: Mapping[str, Projection] | None = None,
+    sha256s: Mapping[str, str] | None = None,
 ) -> None:
     """Write all files of a dataset.
 
@@ -81,6 +82,7 @@ def write_dataset(
         dtype: of the features on disk.
         info: what else dataset.json says: backbone, sources, fingerprint and the like.
         projections: {part: what its features went through}.
+        sha256s: {image id: SHA-256 of the image's bytes}, of those that are known.
 
     Raises:
         InputError: if no vocabulary can be made of the captions.
@@ -106,6 +108,10 @@ def write_dataset(
     for split, images in references.items():
         names.append(f"{split}_images.txt")
         write_atomically(out / names[-1], "".join(f"{image}\n" for image in images))
+        known = [(sha256s or {}).get(image, "") for image in images]
+        if any(known):
+            names.append(f"{split}_sha256.txt")
+            write_atomically(out / names[-1], "".join(f"{sha256}\n" for sha256 in known))
     whole = msgspec.structs.replace(
         info,
         limner_version=version("limner"),

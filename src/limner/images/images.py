@@ -82,7 +82,7 @@ def load_image(
     """
     name = source_name(source)
     if isinstance(source, (str, Path)):
-        with _open_file(source, name) as file:
+        with open_file(source) as file:
             return _decode(file, name, size_hint, limits)
     if isinstance(source, Image.Image):
         with _told(name):
@@ -128,8 +128,13 @@ def source_name(source: Source) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(name))
 
 
-def _open_file(path: str | Path, name: str) -> BinaryIO:
-    """Open an ordinary file, or say why it cannot be; a pipe or device would hang the reader."""
+def open_file(path: str | Path) -> BinaryIO:
+    """Open an ordinary file, or say why it cannot be; a pipe or device would hang the reader.
+
+    Raises:
+        InputError: it is missing, a folder, no ordinary file, or must not be read.
+    """
+    name = source_name(path)
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 (Path.stat would need a Path of a str)
         if stat.S_ISDIR(mode):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limner.data.formats import Picture
-from limner.data.preparing.look import open_picture
+from limner.data.preparing.scan import open_picture
 from limner.errors import InputError
 from limner.io import write_atomically
 

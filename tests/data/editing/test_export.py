@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from limner.data.dataset import Split
 from limner.data.editing.export import export_coco, export_jsonl, export_webdataset
 from limner.data.formats import FORMATS, read_source
 from limner.data.opening import open_dataset
@@ -182,13 +181,6 @@ def test_a_folder_that_cannot_be_made(data, tmp_path, write):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(LimnerError, match="cannot be written"):
         write(data, tmp_path / "file" / "out")
-
-
-def test_the_courses_folder_has_no_captions_to_export(tmp_path, data):
-    split = data.splits["train"]
-    bare = replace(data, references={}, splits={"train": Split(*list(vars(split).values())[:4])})
-    with pytest.raises(InputError, match="no captions as people wrote them"):
-        export_jsonl(bare, tmp_path / "a.jsonl")
 
 
 @pytest.mark.parametrize("format", ["table", "coco", "webdataset"])

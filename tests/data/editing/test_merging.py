@@ -1,4 +1,5 @@
 import csv
+import json
 import shutil
 
 import numpy as np
@@ -6,11 +7,11 @@ import pytest
 from PIL import Image, ImageOps
 
 from limner.data.editing.merging import merge
-from limner.data.editing.picking import open_captioned, same_tokens
+from limner.data.editing.selection import open_captioned, same_tokens
 from limner.data.editing.subset import SubsetConfig, subset
 from limner.data.preparing.config import PrepareConfig
-from limner.data.preparing.look import open_picture
 from limner.data.preparing.prepare import prepare
+from limner.data.preparing.scan import open_picture
 from limner.data.tokens import TokenConfig
 from limner.errors import InputError
 
@@ -125,6 +126,8 @@ def test_every_row_is_there_and_every_picture_found(merged, first, second):
             open_picture(data.picture(image), size_hint=64)
     assert data.picture(f"second/{OTHER[0]}") == second.picture(OTHER[0])
     assert data.picture(OTHER[0]) == first.picture(OTHER[0])
+    for split in first.splits:
+        assert data.splits[split].sha256s[:3] == first.splits[split].sha256s[:3] != ("",) * 3
     assert data.info.min_count == first.info.min_count
     assert "again" in data.vocabulary.word_to_idx
 
@@ -173,6 +176,24 @@ def test_other_features_are_refused(first, drawn, tmp_path, change):
     assert f"and {first.path} has 1280 numbers as float32 of efficientnet_lite0" in line
     assert "\n" not in line
     assert not (tmp_path / "out").exists()
+
+
+def test_datasets_of_limner_0_1_are_told_apart_by_features(first, second, merged, tmp_path):
+    """They do not know what their pictures hold."""
+    old = shutil.copytree(first.path, tmp_path / "old")
+    info = json.loads((old / "dataset.json").read_text())
+    for split in first.splits:
+        (old / f"{split}_sha256.txt").unlink()
+        del info["files"][f"{split}_sha256.txt"]
+    (old / "dataset.json").write_text(json.dumps(info))
+    data = merge([open_captioned(old), second], tmp_path / "both", same_tokens(first))
+    assert data.references == merged[0].references
+    known = dict(zip(data.splits["train"].image_ids, data.splits["train"].sha256s, strict=True))
+    assert (
+        known[f"second/{OTHER[0]}"]
+        == second.splits["train"].sha256s[second.splits["train"].image_ids.index(OTHER[0])]
+    )
+    assert known[first.splits["train"].image_ids[0]] == ""
 
 
 def test_halves_with_components_and_views_become_one_again(drawn, tmp_path):

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from limner.data.editing.picking import open_captioned, same_tokens
+from limner.data.editing.selection import open_captioned, same_tokens
 from limner.data.editing.subset import SubsetConfig, subset
 from limner.data.opening import open_dataset
 from limner.data.preparing.config import PrepareConfig

@@ -11,10 +11,9 @@ from limner.backbones.info import BackboneInfo
 from limner.config import sha256_of_json
 from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.contents import contents_of
-from limner.data.preparing.feature_rows import FromFile
-from limner.data.preparing.prepare import backbone_of, look_before
+from limner.data.preparing.prepare import feature_rows, look_before
 
-PLACES = {"source", "out"}
+PLACES = {"source", "out", "reuse"}
 """Where things are: they change nothing in the dataset."""
 
 ONLY_HOW = {"format", "images"}
@@ -68,8 +67,7 @@ def contents(folder, **options):
     }
     config = PrepareConfig(**(usual | options))
     findings = look_before(config, lambda line: None)
-    backbone = backbone_of(config, findings.source).describe()
-    return contents_of(config, findings, backbone)
+    return contents_of(config, findings, feature_rows(config, findings.source).info)
 
 
 def test_every_option_is_known():
@@ -117,6 +115,6 @@ def test_the_fingerprint_of_the_first_version(tmp_path):
     (tmp_path / "captions.csv").write_text("image,caption\n" + "".join(lines))
     config = PrepareConfig(source=tmp_path / "features.npy", out=tmp_path / "out", tokens="char")
     findings = look_before(config, lambda line: None)
-    info = FromFile(config, findings, None).info
+    info = feature_rows(config, findings.source).info
     found = sha256_of_json(contents_of(config, findings, info).hashes())
     assert found == "2b90879a35c02c8b6fcef01f7ebba7ae3ec5a03fabaadb0af7463ccde9cd8aed"

@@ -4,8 +4,7 @@ import pytest
 
 from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.cost import Cost
-from limner.data.preparing.feature_rows import FromPictures
-from limner.data.preparing.prepare import backbone_of, look_before, prepare
+from limner.data.preparing.prepare import feature_rows, look_before, prepare
 from limner.errors import LimnerError
 
 
@@ -32,15 +31,14 @@ def test_bytes_are_those_that_are_written(drawn, tmp_path, change):
     )
     job = job.changed(**change)
     found = look_before(job, lambda line: None)
-    cost = FromPictures(job, found, backbone_of(job, found.source)).cost()
+    cost = feature_rows(job, found.source).cost(found.splits)
     dataset = prepare(job, lambda line: None)
     headers = 2048 * len(list(dataset.path.glob("*.h5")))
     assert cost.bytes <= feature_bytes(dataset) <= cost.bytes + headers
-    assert 0 < cost.seconds < 60
 
 
 def test_a_disk_without_room(tmp_path):
-    Cost(1000, 1000, 1.0).check_room(tmp_path / "not" / "there")
+    Cost(1000, 1000).check_room(tmp_path / "not" / "there")
     with pytest.raises(LimnerError, match=r"there: 2000000000\.0 GB are needed"):
-        Cost(10**18, 10**18, 1.0).check_room(tmp_path / "not" / "there")
+        Cost(10**18, 10**18).check_room(tmp_path / "not" / "there")
     assert not (tmp_path / "not").exists()

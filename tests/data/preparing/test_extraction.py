@@ -1,22 +1,39 @@
-"""Rows that belong to what a picture holds, whatever happens between two runs."""
+"""Rows that a store lacks are made, in one opening of each image."""
 
-import json
+import shutil
 
-import msgspec
 import numpy as np
 import pytest
+from PIL import Image
 
 import limner.data.preparing.extraction as module
-from limner.backbones.open_backbone import open_backbone
 from limner.backbones.preprocessing import Preprocessing
-from limner.data.preparing.extraction import Extraction, View, key_of
-from limner.data.preparing.look import sha256_of_picture
-from limner.errors import InputError
+from limner.data.feature_store import FeatureStore
+from limner.data.preparing.extraction import Extraction, Wanted
+from limner.data.preparing.scan import scan
+from limner.images.limits import ImageLimits
 
 
-@pytest.fixture(scope="module")
-def backbone():
-    return open_backbone(size=32)
+class Colours:
+    """A backbone that gives an image's mean colours, and keeps count."""
+
+    name, threads, shape, shapes = "colours", 2, (3,), {"features": (3,)}
+    preprocessing = Preprocessing(mean=0, scale=255, size=32)
+
+    def __init__(self):
+        self.seen = []
+
+    def describe(self):
+        from limner.backbones.info import BackboneInfo
+
+        return BackboneInfo(name=self.name, sha256="0")
+
+    def preprocess(self, image):
+        return np.asarray(image.resize((32, 32)), np.float32).transpose(2, 0, 1)
+
+    def features(self, pixels):
+        self.seen.append(len(pixels))
+        return pixels.mean(axis=(2, 3))
 
 
 @pytest.fixture(autouse=True)
@@ -26,160 +43,124 @@ def batches_of_two(monkeypatch):
 
 @pytest.fixture
 def wanted(drawn):
-    paths = [drawn / "images" / f"shapes-{n:06d}.jpg" for n in range(7)]
-    return {key_of(sha256_of_picture(path), 0, ""): View(path) for path in paths}
+    return {
+        f"{n}": Wanted(drawn / "images" / f"shapes-{n:06d}.jpg", 2 if n < 3 else 1)
+        for n in range(7)
+    }
 
 
 @pytest.fixture
-def start(tmp_path, backbone):
-    return lambda: Extraction(tmp_path / "partial", backbone, np.dtype("f4"), print)
+def start(tmp_path):
+    """Returns (store, extraction, counts of its progress)."""
+
+    def start(backbone=None, report=print):
+        (tmp_path / "partial").mkdir(exist_ok=True)
+        backbone = backbone or Colours()
+        store, counts = FeatureStore(tmp_path / "partial", backbone, np.dtype("f4")), []
+        extraction = Extraction(backbone, store, report, lambda *count: counts.append(count))
+        return store, extraction, counts
+
+    return start
 
 
-class Stop(BaseException):
-    """In the place of a kill."""
+def test_every_view_has_a_row(start, wanted):
+    store, extraction, counts = start()
+    seen = extraction.run(wanted)
+    assert seen == scan({image: one.picture for image, one in wanted.items()})
+    assert len(store) == 10
+    assert counts[-1] == (10, 10)
+    assert counts == sorted(counts)
+    for image, one in wanted.items():
+        expected = np.asarray(Image.open(one.picture)).mean(axis=(0, 1))
+        for view in range(one.views):  # the mirror image has the same colours
+            [piece] = store.pieces([f"{seen[image].sha256}:{view}"])["features"]
+            [[row]] = piece.blocks()
+            np.testing.assert_allclose(row, expected, atol=2)
 
 
-def stop_at(count):
-    def progress(done, total):
-        if done >= count:
-            raise Stop
-
-    return progress
-
-
-def rows(extraction, wanted):
-    place = extraction.rows_of(wanted)
-    return np.stack([extraction.rows()[place[key]] for key in wanted])
+def test_each_image_is_opened_once(start, wanted, monkeypatch):
+    opened = []
+    once = module.open_picture_file
+    monkeypatch.setattr(module, "open_picture_file", lambda p: opened.append(p) or once(p))
+    start()[1].run(wanted)
+    assert sorted(opened) == [one.picture for one in wanted.values()]
 
 
-@pytest.fixture
-def expected(tmp_path, backbone, wanted):
-    undisturbed = Extraction(tmp_path / "once", backbone, np.dtype("f4"), print)
-    assert undisturbed.run(wanted, lambda done, total: None) == {}
-    return rows(undisturbed, wanted)
+def test_many_views_are_made_a_few_at_a_time(start, wanted, monkeypatch):
+    monkeypatch.setattr(module, "VIEWS_AT_ONCE", 2)
+    store, extraction, counts = start()
+    seen = extraction.run({"0": Wanted(wanted["0"].picture, 5)})
+    assert len(store) == 5
+    assert counts[-1] == (5, 5)
+    assert list(seen) == ["0"]
 
 
-def test_a_crop_is_known_by_its_picture_s_name_too():
-    keys = [key_of("ab", view, name) for view in (0, 1, 2) for name in ("a.jpg", "b.jpg")]
-    assert keys == ["ab:0", "ab:0", "ab:1", "ab:1", "ab:2:a.jpg", "ab:2:b.jpg"]
+def test_what_is_known_is_not_made_again(start, wanted):
+    start()[1].run(dict(list(wanted.items())[:4]))
+    backbone = Colours()
+    _, extraction, counts = start(backbone)
+    extraction.run(wanted)
+    assert sum(backbone.seen) == 3
+    assert counts[-1] == (10, 10)
 
 
-@pytest.mark.parametrize("count", [2, 4, 6])
-def test_stopped_and_gone_on_with(start, wanted, expected, count):
-    with pytest.raises(Stop):
-        start().run(wanted, stop_at(count))
-    again = start()
-    assert again.done == count
-    assert again.run(wanted, lambda done, total: None) == {}
-    np.testing.assert_array_equal(rows(again, wanted), expected)
+def test_a_known_image_beyond_the_limits_is_left_out(start, wanted, tmp_path):
+    """As it would be if it were not known."""
+    start()[1].run(wanted)
+    small = tmp_path / "small.jpg"
+    Image.open(wanted["0"].picture).resize((20, 20)).save(small)
+    store, _, _ = start()
+    limits = ImageLimits(max_pixels=400)
+    extraction = Extraction(Colours(), store, print, lambda *count: None, limits)
+    seen = extraction.run({**wanted, "small": Wanted(small)})
+    assert [image for image, one in seen.items() if one.problem is None] == ["small"]
+    assert "more than the 400" in seen["0"].problem
 
 
-def test_stopped_again_and_again_with_other_pictures(start, wanted, expected):
-    """In another order, fewer, all: a row never stands for another picture."""
-    keys = list(wanted)
-    for chosen in ([0, 1, 2, 3, 4], [6, 5, 2], [3, 6], [5, 4, 3, 2, 1, 0], [6, 0, 1, 2, 3, 4, 5]):
-        some = {keys[i]: wanted[keys[i]] for i in chosen}
-        extraction = start()
-        try:
-            extraction.run(some, stop_at(3 if chosen[0] != 6 else 99))
-        except Stop:
-            continue
-        np.testing.assert_array_equal(rows(extraction, some), expected[chosen])
-    last = start()
-    assert last.run(wanted, lambda done, total: None) == {}
-    np.testing.assert_array_equal(rows(last, wanted), expected)
+def test_the_same_image_under_two_names_has_one_row(start, wanted, tmp_path):
+    copy = shutil.copy(wanted["5"].picture, tmp_path / "copy.jpg")
+    store, extraction, counts = start()
+    seen = extraction.run({**wanted, "copy": Wanted(tmp_path / copy)})
+    assert seen["copy"] == seen["5"]
+    assert len(store) == 10
+    assert counts[-1] == (11, 11)
 
 
-@pytest.mark.parametrize("step", ["_cut", "_write_plan", "_append"])
-def test_killed_between_plan_and_rows(start, wanted, expected, tmp_path, step):
-    """Rows behind the last whole batch are gone before a new plan gives their places away."""
-    with pytest.raises(Stop):
-        start().run(wanted, stop_at(4))
-    file = tmp_path / "partial" / "features.f32"
-    with file.open("ab") as end:
-        end.write(b"\7" * 4 * 1280)  # a row of the batch that was under way
-    backwards = dict(reversed(wanted.items()))
-
-    def killed(*_):
-        raise Stop
-
-    extraction = start()
-    setattr(extraction, step, killed)
-    with pytest.raises(Stop):
-        extraction.run(backwards, lambda done, total: None)
-    again = start()
-    again.run(backwards, lambda done, total: None)
-    np.testing.assert_array_equal(rows(again, wanted), expected)
+def test_an_image_that_cannot_be_read_is_told_and_tried_again(start, wanted, tmp_path):
+    later, broken = tmp_path / "later.jpg", tmp_path / "broken.jpg"
+    broken.write_bytes(wanted["0"].picture.read_bytes()[:400])
+    more = {"later": Wanted(later), "broken": Wanted(broken, 2), **wanted}
+    store, extraction, counts = start()
+    seen = extraction.run(more)
+    assert seen["later"].problem == f"{later}: no such file; check the name and the folder"
+    assert seen["broken"].problem.startswith(f"{broken}: the picture is truncated")
+    assert [seen[image].problem for image in wanted] == [None] * 7
+    assert (len(store), counts[-1]) == (10, (13, 13))
+    shutil.copy(wanted["3"].picture, later)
+    assert start()[1].run(more)["later"].sha256 == seen["3"].sha256
 
 
-def test_a_picture_that_is_gone_has_no_row_and_is_tried_again(start, wanted, expected, tmp_path):
-    third = list(wanted)[3]
-    moved = {**wanted, third: View(tmp_path / "later.jpg")}
-    first = start()
-    failed = first.run(moved, lambda done, total: None)
-    assert list(failed) == [third]
-    assert "later.jpg: no such file" in failed[third]
-    assert third not in first.rows_of(moved)
-    (tmp_path / "later.jpg").write_bytes(wanted[third].picture.read_bytes())
-    again = start()
-    assert again.run(moved, lambda done, total: None) == {}
-    np.testing.assert_allclose(rows(again, moved), expected, atol=1e-5)
+def test_an_image_that_changes_while_it_is_read_is_left_out(start, wanted, tmp_path, monkeypatch):
+    """Or its views would be of two images."""
+    monkeypatch.setattr(module, "VIEWS_AT_ONCE", 1)
+    monkeypatch.setattr(module, "cores", lambda: 1)
+    path = tmp_path / "changing.jpg"
+    shutil.copy(wanted["0"].picture, path)
+    once = module.open_picture_file
+
+    def change(picture):
+        file = once(picture)
+        shutil.copy(wanted["1"].picture, tmp_path / "other.jpg")
+        (tmp_path / "other.jpg").replace(path)
+        return file
+
+    monkeypatch.setattr(module, "open_picture_file", change)
+    seen = start()[1].run({"changing": Wanted(path, 2)})
+    assert "changing.jpg: changes while it is read; run this again" in seen["changing"].problem
 
 
-def test_a_damaged_plan(start, wanted, tmp_path):
-    with pytest.raises(Stop):
-        start().run(wanted, stop_at(2))
-    plan = tmp_path / "partial" / "plan.json"
-    plan.write_text(plan.read_text()[:-9])
-    with pytest.raises(InputError, match=r"plan\.json: damaged JSON .* to begin again"):
-        start()
-
-
-def test_what_the_plan_says(start, wanted, backbone, tmp_path):
-    start().run(wanted, lambda done, total: None)
-    plan = json.loads((tmp_path / "partial" / "plan.json").read_text())
-    assert plan["rows"] == list(wanted)
-    assert plan["backbone"] == msgspec.to_builtins(backbone.describe())
-
-
-def test_a_picture_that_changes_after_the_look_is_not_taken(backbone, drawn, tmp_path):
-    """Or its row would stand for what it was."""
-    paths = [drawn / "images" / f"shapes-{n:06d}.jpg" for n in range(3)]
-    wanted = {key_of(sha256_of_picture(path), 0, ""): View(path) for path in paths}
-    changed = tmp_path / "changed.jpg"
-    changed.write_bytes(paths[0].read_bytes())
-    keys = list(wanted)
-    extraction = Extraction(tmp_path / "partial", backbone, np.dtype("f4"), print)
-    failed = extraction.run(wanted | {keys[1]: View(changed)}, lambda done, total: None)
-    assert list(failed) == [keys[1]]
-    assert "changed.jpg: changed since it was looked at; run the same command" in failed[keys[1]]
-    assert list(extraction.rows_of(wanted)) == [keys[0], keys[2]]
-
-
-class Odd:
-    """A backbone that gives one number too large, or none at all."""
-
-    name, threads, shape = "odd", 1, (2,)
-    preprocessing = Preprocessing(mean=0, scale=255, size=2)
-
-    def __init__(self, number):
-        self.number = number
-
-    def describe(self):
-        return {"name": self.name}
-
-    def preprocess(self, image):
-        return np.zeros((3, 2, 2), np.float32)
-
-    def features(self, pixels):
-        return np.array([[1, self.number]] * len(pixels), np.float32)
-
-
-@pytest.mark.parametrize(("number", "dtype"), [(np.nan, "f4"), (np.inf, "f4"), (1e6, "f2")])
-def test_numbers_that_cannot_be_kept(drawn, tmp_path, number, dtype):
-    path = drawn / "images" / "shapes-000000.jpg"
-    key = key_of(sha256_of_picture(path), 0, "")
-    extraction = Extraction(tmp_path / "partial", Odd(number), np.dtype(dtype), print)
-    failed = extraction.run({key: View(path)}, lambda done, total: None)
-    assert failed[key].startswith(f"{path}: odd gives numbers for it that float")
-    assert extraction.rows_of([key]) == {}
+def test_the_time_that_is_left_is_told_once(start, wanted, monkeypatch):
+    monkeypatch.setattr(module, "TELL_AFTER", -1)
+    reports = []
+    start(report=reports.append)[1].run(wanted)
+    assert reports == ["extracting features: about 1 second left"]

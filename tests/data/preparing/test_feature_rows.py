@@ -1,5 +1,6 @@
-"""Datasets of features that somebody has made before, without a picture."""
+"""Datasets of features that somebody has made before, without a picture or with earlier ones."""
 
+import shutil
 from pathlib import Path
 
 import h5py
@@ -7,9 +8,11 @@ import numpy as np
 import pytest
 
 from limner.captioner import Captioner
+from limner.data.editing.subset import SubsetConfig, subset
 from limner.data.opening import open_dataset
 from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import prepare
+from limner.data.tokens import TokenConfig
 from limner.errors import InputError
 from limner.models import RNNConfig
 from limner.training.config import TrainConfig
@@ -119,3 +122,66 @@ def test_a_model_of_them_names_both_when_it_is_to_look_at_a_picture(folder):
     assert "a model trained on features of features.npy (" in str(error.value)
     assert "the backbone here is efficientnet_lite0 (" in str(error.value)
     assert open_dataset(folder / "dataset").fingerprint == dataset.fingerprint
+
+
+@pytest.fixture
+def network(monkeypatch):
+    """How many pictures the network has seen, a number for each run of it."""
+    from limner.backbones.onnx_backbone import OnnxBackbone
+
+    runs, features = [], OnnxBackbone.features
+
+    def counted(self, pixels):
+        runs.append(len(pixels))
+        return features(self, pixels)
+
+    monkeypatch.setattr(OnnxBackbone, "features", counted)
+    return runs
+
+
+def test_a_grown_folder_costs_its_new_pictures_alone(drawn, tmp_path, network):
+    """And, where the splits are others, the views of what is newly in train."""
+    images = tmp_path / "images"
+    shutil.copytree(drawn / "images", images)
+    new = {f"shapes-{n:06d}.jpg" for n in (3, 11, 20)}
+    for name in new:
+        (images / name).unlink()
+    usual = {"source": images, "captions": drawn / "captions.csv", "min_count": 2, "size": 64}
+    first = PrepareConfig(**usual, out=tmp_path / "first", views=2)
+    earlier = prepare(first, lambda line: None)
+    for name in new:
+        shutil.copy(drawn / "images" / name, images)
+    with pytest.raises(InputError, match=r"holds a dataset with other pictures, .* --reuse"):
+        prepare(first, lambda line: None)
+    network.clear()
+    grown = first.changed(out=tmp_path / "grown", reuse=(first.out,))
+    dataset = prepare(grown, lambda line: None)
+    known = set(earlier.splits["train"].image_ids)
+    newly_in_train = [image for image in dataset.splits["train"].image_ids if image not in known]
+    assert sum(network) == len(new) + 2 * len(newly_in_train)
+    anew = prepare(grown.changed(out=tmp_path / "anew", reuse=()), lambda line: None)
+    assert dataset.fingerprint == anew.fingerprint
+    for name, split in anew.splits.items():
+        for found, expected in zip(dataset.splits[name].arrays, split.arrays, strict=True):
+            np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_other_options_run_no_network(drawn, tmp_path, network):
+    usual = {"source": drawn / "images", "captions": drawn / "captions.csv", "size": 64}
+    first = PrepareConfig(**usual, out=tmp_path / "first", min_count=2)
+    dataset = prepare(first, lambda line: None)
+    network.clear()
+    second = first.changed(
+        out=tmp_path / "second", min_count=1, ratio=(50, 25, 25), pca=3, reuse=(first.out,)
+    )
+    found = prepare(second, lambda line: None)
+    assert network == []
+    assert found.input_dim == 3
+    assert sum(len(split.image_ids) for split in found.splits.values()) == 24
+    assert not (second.out / "partial").exists()
+    cut = subset(
+        dataset, tmp_path / "cut", TokenConfig(min_count=1), SubsetConfig(split={"train": 4})
+    )
+    third = second.changed(out=tmp_path / "third", reuse=(cut.path,))
+    prepare(third, lambda line: None)
+    assert sum(network) == 16

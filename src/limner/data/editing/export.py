@@ -9,6 +9,7 @@ import re
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
+from itertools import chain, count, islice
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -44,20 +45,20 @@ def export_coco(dataset: Dataset, out: Path) -> list[Path]:
     from 1, through all splits.
 
     Raises:
-        InputError: if `out` is there already, or the dataset has no raw captions.
+        InputError: if `out` is there already.
         LimnerError: if it cannot be written.
     """
-    _check(dataset, out)
+    _check_free(out)
     numbers = _numbers(dataset.references)
-    annotations = 0
+    annotation_ids = count(1)
     names = []
     with atomic_folder(out) as folder:
         for split, captions in dataset.references.items():
-            rows = []
-            for image, texts in captions.items():
-                for text in texts:
-                    annotations += 1
-                    rows.append({"id": annotations, "image_id": numbers[image], "caption": text})
+            annotations = [
+                {"id": next(annotation_ids), "image_id": numbers[image], "caption": text}
+                for image, texts in captions.items()
+                for text in texts
+            ]
             content = {
                 "info": {
                     "description": f"{dataset.path.resolve().name}, {split}; limner "
@@ -65,7 +66,7 @@ def export_coco(dataset: Dataset, out: Path) -> list[Path]:
                 },
                 "licenses": [],
                 "images": [{"id": numbers[image], "file_name": image} for image in captions],
-                "annotations": rows,
+                "annotations": annotations,
             }
             names.append(f"captions_{split}.json")
             (folder / names[-1]).write_text(json.dumps(content, ensure_ascii=False), "utf-8")
@@ -84,10 +85,10 @@ def export_jsonl(dataset: Dataset, out: Path) -> list[Path]:
     """Write a file with a picture a line: image, split, captions.
 
     Raises:
-        InputError: if `out` is there already, or the dataset has no raw captions.
+        InputError: if `out` is there already.
         LimnerError: if it cannot be written.
     """
-    _check(dataset, out)
+    _check_free(out)
     rows = (
         {"image": image, "split": split, "captions": texts}
         for split, captions in dataset.references.items()
@@ -109,24 +110,20 @@ def export_webdataset(
         The shards, and {image id: why its picture could not be read}; those are left out.
 
     Raises:
-        InputError: if `out` is there already, no picture is, or the dataset has no raw captions.
+        InputError: if `out` is there already, or no picture is.
         LimnerError: if it cannot be written.
     """
-    _check(dataset, out)
+    _check_free(out)
     gone: dict[str, str] = {}
     names: list[str] = []
     with atomic_folder(out) as folder:
         for split in dataset.splits:
             samples = _samples(dataset, split, gone)
-            first = next(samples, None)
-            while first is not None:
-                names.append(f"{split}-{sum(n.startswith(f'{split}-') for n in names):06d}.tar")
+            for number, first in enumerate(samples):
+                names.append(f"{split}-{number:06d}.tar")
                 with tarfile.open(folder / names[-1], "w", format=tarfile.PAX_FORMAT) as tar:
-                    for _ in range(shard_size):
-                        if first is None:
-                            break
-                        _add(tar, first)
-                        first = next(samples, None)
+                    for sample in chain([first], islice(samples, shard_size - 1)):
+                        _add(tar, sample)
         if not names:
             raise InputError(f"{next(iter(gone.values()))}; none of the pictures is there any more")
     return [out / name for name in names], gone
@@ -190,8 +187,6 @@ def _add(tar: tarfile.TarFile, files: Sequence[tuple[str, bytes]]) -> None:
         tar.addfile(member, io.BytesIO(content))
 
 
-def _check(dataset: Dataset, out: Path) -> None:
-    if not dataset.references:
-        raise InputError(f"{dataset.path}: has no captions as people wrote them, only word ids")
+def _check_free(out: Path) -> None:
     if out.exists():
         raise InputError(f"{out}: is there already; choose another --out, or delete it first")

@@ -5,12 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from limner.backbones.info import same_features
 from limner.data.blocks import blocks
 from limner.data.dataset import Dataset
-from limner.data.editing.picking import Pick, check_free, write_picked
+from limner.data.editing.selection import Chosen, check_free, write_selection
 from limner.data.facts import features_title
 from limner.data.preparing.duplicates import find_same, named, tell_same
 from limner.data.tokens import TokenConfig
@@ -22,56 +20,41 @@ class _Joined:
     """What the merged dataset will be.
 
     Attributes:
-        references: {split: {name: captions}}.
-        owner: {name: its split and what its features are}.
-        contents: (split, name, what its features are) of every picture.
+        selection: {split: {name: image}}.
+        owner: {name: its split and content}.
         united: pictures that two datasets have.
         moved: pictures that two datasets have in different splits.
         renamed: other pictures of a name that is taken, as they are called now.
     """
 
-    references: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    selection: dict[str, dict[str, Chosen]] = field(default_factory=dict)
     owner: dict[str, tuple[str, str]] = field(default_factory=dict)
-    contents: list[tuple[str, str, str]] = field(default_factory=list)
     united: list[str] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
     renamed: list[str] = field(default_factory=list)
 
-    def add(self, dataset: Dataset) -> Pick:
-        """Add a dataset's pictures; returns the rows that are new."""
-        rows: dict[str, list[int]] = {}
-        renamed = {}
-        for split in dataset.splits:
-            for row, (image, content) in enumerate(_contents(dataset, split)):
-                texts = dataset.references[split][image]
-                if self.owner.get(image, ("", ""))[1] == content:
-                    self._unite(image, split, texts)
-                    continue
-                name = self._free(image, dataset)
-                if name != image:
-                    renamed[name] = image
-                self.owner[name] = split, content
-                self.contents.append((split, name, content))
-                self.references.setdefault(split, {})[name] = list(texts)
-                rows.setdefault(split, []).append(row)
-        self.renamed += renamed
-        return Pick(dataset, {split: np.array(some) for split, some in rows.items()}, renamed)
+    def add(self, one: Chosen, content: str) -> None:
+        """Add a picture, or its captions where it is there under the same name."""
+        first, there = self.owner.get(one.id, ("", ""))
+        if there == content:
+            captions = self.selection[first][one.id].captions
+            captions += [text for text in dict.fromkeys(one.captions) if text not in captions]
+            self.united.append(one.id)
+            if first != one.split:
+                self.moved.append(f"{one.id} ({first}, not {one.split})")
+            return
+        name = self._free(one)
+        if name != one.id:
+            self.renamed.append(name)
+        self.owner[name] = one.split, content
+        self.selection.setdefault(one.split, {})[name] = one
 
-    def _unite(self, image: str, split: str, texts: Sequence[str]) -> None:
-        """One picture of one name: its captions once each, in the split that had it first."""
-        first, _ = self.owner[image]
-        captions = self.references[first][image]
-        captions += [text for text in dict.fromkeys(texts) if text not in captions]
-        self.united.append(image)
-        if first != split:
-            self.moved.append(f"{image} ({first}, not {split})")
-
-    def _free(self, image: str, dataset: Dataset) -> str:
+    def _free(self, one: Chosen) -> str:
         """A name that no other picture has."""
-        name, number = image, 1
+        name, number = one.id, 1
         while name in self.owner:
-            folder = dataset.path.resolve().name
-            name = f"{folder}{f'-{number}' if number > 1 else ''}/{image}"
+            folder = one.dataset.path.resolve().name
+            name = f"{folder}{f'-{number}' if number > 1 else ''}/{one.id}"
             number += 1
         return name
 
@@ -101,15 +84,20 @@ def merge(
     for other in datasets[1:]:
         _check_features(datasets[0], other)
     joined = _Joined()
-    picks = [joined.add(dataset) for dataset in datasets]
+    for dataset, contents in zip(datasets, _contents(datasets), strict=True):
+        for name, split in dataset.splits.items():
+            for row, image in enumerate(split.image_ids):
+                captions = list(dataset.references[name][image])
+                joined.add(Chosen(dataset, name, row, captions), next(contents))
+    same = find_same((split, name, content) for name, (split, content) in joined.owner.items())
     for line in (
         *named("the same picture in both, captions united", joined.united),
         *named("the same picture in another split, left in the first", joined.moved),
         *named("another picture of a name that is taken, renamed", joined.renamed),
-        *tell_same(find_same(joined.contents)),
+        *tell_same(same),
     ):
         report(line)
-    return write_picked(out, picks, joined.references, words)
+    return write_selection(out, datasets, joined.selection, words)
 
 
 def _check_features(first: Dataset, other: Dataset) -> None:
@@ -121,9 +109,20 @@ def _check_features(first: Dataset, other: Dataset) -> None:
         )
 
 
-def _contents(dataset: Dataset, split: str) -> Iterator[tuple[str, str]]:
-    """Names, and what tells rows of features apart, in bounded memory."""
-    part = dataset.splits[split]
-    rows = (row for block in blocks(part.features) for row in block)
-    for image, row in zip(part.image_ids, rows, strict=True):
-        yield image, hashlib.sha256(row.tobytes()).hexdigest()
+def _contents(datasets: Sequence[Dataset]) -> list[Iterator[str]]:
+    """For each dataset, what tells its pictures apart, in bounded memory.
+
+    That is the SHA-256 of their bytes; of their features where it is not known in all datasets.
+    """
+    splits = [list(dataset.splits.values()) for dataset in datasets]
+    if all(all(split.sha256s) for several in splits for split in several):
+        return [(sha256 for split in several for sha256 in split.sha256s) for several in splits]
+    return [
+        (
+            hashlib.sha256(row.tobytes()).hexdigest()
+            for split in several
+            for block in blocks(split.features)
+            for row in block
+        )
+        for several in splits
+    ]

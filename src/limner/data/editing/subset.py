@@ -9,7 +9,7 @@ from msgspec import Meta, field
 
 from limner.config import MANY, Config, Seed
 from limner.data.dataset import Dataset
-from limner.data.editing.picking import Pick, check_free, write_picked
+from limner.data.editing.selection import Chosen, check_free, write_selection
 from limner.data.formats import read_text
 from limner.data.preparing.duplicates import named
 from limner.data.tokens import TokenConfig
@@ -74,14 +74,15 @@ def subset(
             )
         drawn = np.random.default_rng([config.seed, *name.encode()]).permutation(rows[name])
         rows[name] = np.sort(drawn[:count])
-    rows = {name: chosen for name, chosen in rows.items() if len(chosen)}
-    if "train" not in rows:
+    if not len(rows["train"]):
         raise InputError(f"{dataset.path}: no picture to train on would be left in {out}")
-    references = {
+    selection = {
         name: {
-            image: dataset.references[name][image]
-            for image in (dataset.splits[name].image_ids[row] for row in chosen)
+            image: Chosen(dataset, name, row, dataset.references[name][image])
+            for row in chosen.tolist()
+            for image in [dataset.splits[name].image_ids[row]]
         }
         for name, chosen in rows.items()
+        if len(chosen)
     }
-    return write_picked(out, [Pick(dataset, rows)], references, words)
+    return write_selection(out, [dataset], selection, words)

@@ -1,10 +1,10 @@
-"""The look before the work: everything that is wrong with a source, or odd, while it costs nothing.
+"""The scan before the work: everything that is wrong with a source, or odd, while it costs nothing.
 
 limner check photos/        counts, what is missing, what cannot be read, leaks, words, cost
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -21,15 +21,13 @@ from limner.data.preparing.duplicates import (
     repeats,
     tell_same,
 )
-from limner.data.preparing.look import Seen, look
+from limner.data.preparing.scan import Progress, Seen, scan
 from limner.data.preparing.scripts import Mangled, mangled
 from limner.images.limits import USUAL_LIMITS, ImageLimits
 from limner.vocabulary import tokenize
 
 THRESHOLDS = (1, 2, 3, 5, 10, 20)
 """Values of --min-count that the vocabulary is shown for."""
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Findings:
     Attributes:
         source: what was looked at.
         splits: {split: ids of its pictures that have captions and can be read}.
-        seen: what every captioned picture's look told.
+        seen: what the scan told of every captioned picture; empty before it.
         without_captions: pictures that no caption is about.
         without_pictures: ids in captions or splits that no picture is there for.
         unreadable: {id: why it cannot be read}.
@@ -164,7 +162,7 @@ def find(
     progress: Progress,
     limits: ImageLimits = USUAL_LIMITS,
 ) -> Findings:
-    """Look at a source that is to be split so.
+    """Scan a source that is to be split so.
 
     Args:
         source: what somebody has.
@@ -172,12 +170,24 @@ def find(
         progress: takes a stage's name, how many pictures are done, and of how many.
         limits: pictures beyond them cannot be read.
     """
-    named = list(dict.fromkeys(image for images in splits.values() for image in images))
-    there = set(source.pictures) | set(source.feature_ids)
-    captioned = [image for image in named if image in source.captions]
-    pictures = {i: source.pictures[i] for i in captioned if i in source.pictures}
-    seen = look(pictures, partial(progress, "looking at pictures"), limits)
-    unreadable = {image: one.problem for image, one in seen.items() if one.problem}
+    pictures = {
+        image: source.pictures[image]
+        for images in splits.values()
+        for image in images
+        if image in source.captions and image in source.pictures
+    }
+    return findings_of(
+        source, splits, scan(pictures, partial(progress, "looking at pictures"), limits)
+    )
+
+
+def findings_of(
+    source: Source, splits: Mapping[str, Sequence[str]], seen: Mapping[str, Seen]
+) -> Findings:
+    """What is known of a source, with what was seen of its images so far."""
+    named = dict.fromkeys(image for images in splits.values() for image in images)
+    there = source.pictures.keys() | set(source.feature_ids)
+    unreadable = {i: seen[i].problem or "" for i in named if i in seen and seen[i].problem}
     kept = {
         name: [i for i in images if i in source.captions and i in there and i not in unreadable]
         for name, images in splits.items()
@@ -185,7 +195,7 @@ def find(
     return Findings(
         source,
         {name: images for name, images in kept.items() if images},
-        seen,
+        dict(seen),
         sorted(there - source.captions.keys()),
         [image for image in dict.fromkeys([*named, *source.captions]) if image not in there],
         unreadable,
@@ -212,10 +222,7 @@ def summary(findings: Findings) -> list[str]:
     lines += named("captions without pictures", findings.without_pictures)
     lines += named("pictures that are in no split, and left out", findings.unsplit)
     lines += named("pictures with captions in which no word is found", findings.wordless)
-    lines += [f"{reason} (left out)" for reason in list(findings.unreadable.values())[:NAMED]]
-    if len(findings.unreadable) > NAMED:
-        lines.append(f"and {len(findings.unreadable) - NAMED:,} more pictures that cannot be read")
-    lines += tell_same(findings.same)
+    lines += trouble(findings)
     if findings.lengths:
         lengths = np.array(sorted(findings.lengths.elements()))
         low, middle, high = np.percentile(lengths, [5, 50, 95]).astype(int)
@@ -224,6 +231,14 @@ def summary(findings: Findings) -> list[str]:
         )
         lines += _vocabulary(findings.vocabulary)
     return lines + [str(one) for one in findings.mangled]
+
+
+def trouble(findings: Findings) -> list[str]:
+    """Lines for a person on images that cannot be read, and on those that are the same."""
+    lines = [f"{reason} (left out)" for reason in list(findings.unreadable.values())[:NAMED]]
+    if len(findings.unreadable) > NAMED:
+        lines.append(f"and {len(findings.unreadable) - NAMED:,} more pictures that cannot be read")
+    return lines + tell_same(findings.same)
 
 
 def _vocabulary(words: Sequence[Words]) -> list[str]:

@@ -118,3 +118,11 @@ class PrepareConfig(CheckConfig, frozen=True, kw_only=True):
     """What `limner prepare` makes a dataset from, and how."""
 
     out: Annotated[Path, Meta(description="Folder of the dataset, created if missing.")]
+    reuse: Annotated[
+        tuple[Path, ...],
+        Meta(
+            description="Earlier dataset, whose features are taken for images of the same content; "
+            "repeat for others.",
+            extra={"metavar": "DATASET"},
+        ),
+    ] = ()

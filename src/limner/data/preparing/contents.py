@@ -16,7 +16,7 @@ KNOWN = {
     *("split", "ratio", "seed"),  # in the splits
     *("backbone", "weights", "size"),  # in the backbone's hash and preprocessing
     *("features", "dtype", "views", "pca", *TokenConfig.__struct_fields__),
-    "out",  # changes nothing
+    *("out", "reuse"),  # change nothing
 }
 """Options that the parts of `Contents` speak of; any other is one of its `options` where set."""
 

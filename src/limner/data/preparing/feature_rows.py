@@ -1,33 +1,35 @@
-"""Where a dataset's features come from: a backbone that looks at pictures, or a file with them.
+"""Where a dataset's features come from: a backbone that runs on images, or a file with them.
 
 L: places    D: length of a feature vector
 """
 
-import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 import numpy as np
 
 from limner.backbones.backbone import Backbone
 from limner.backbones.info import BackboneInfo
-from limner.data.preparing.check import Findings, Progress
-from limner.data.preparing.config import CheckConfig
+from limner.data.feature_store import FeatureStore, key_of
+from limner.data.formats import Source
+from limner.data.opening import open_dataset
+from limner.data.preparing.config import CheckConfig, PrepareConfig
 from limner.data.preparing.cost import Cost, cost_of
-from limner.data.preparing.extraction import Extraction, Key, View, key_of
+from limner.data.preparing.extraction import Extraction, Wanted
+from limner.data.preparing.scan import Progress, Seen
 from limner.data.writing import Features, Rows
 from limner.errors import InputError
 from limner.io import sha256_of
-from limner.typing import Array, Int
 
 Report = Callable[[str], None]
+Splits = Mapping[str, Sequence[str]]
+"""{split: image ids}"""
 
 
-class FeatureRows(Protocol):
-    """Features of a source's pictures.
+class FeatureRows(ABC):
+    """Features of a source's images; those that are there need no work.
 
     Attributes:
         info: of the backbone.
@@ -35,108 +37,100 @@ class FeatureRows(Protocol):
 
     info: BackboneInfo
 
-    def make(self, folder: Path, report: Report, progress: Progress) -> dict[str, str]:
-        """Do the work, into a folder of its own.
+    def make(
+        self, splits: Splits, folder: Path, report: Report, progress: Progress
+    ) -> dict[str, Seen]:
+        """Do the work for these images, into a folder of its own; say what they hold."""
+        return {}
 
-        Returns:
-            {image id: why its picture cannot be read any more}.
-        """
+    def unusable(self, splits: Splits) -> dict[str, str]:
+        """{image id: why it can be read, and has no features}."""
+        return {}
 
-    def rows(self, splits: Mapping[str, Sequence[str]]) -> Features:
-        """The features of these pictures."""
+    @abstractmethod
+    def rows(self, splits: Splits) -> Features:
+        """The features of these images."""
 
 
-class FromPictures:
-    """Features that a backbone gives of pictures; see `FeatureRows`."""
+class FromImages(FeatureRows):
+    """Features that a backbone gives of images; see `FeatureRows`."""
 
-    def __init__(self, config: CheckConfig, findings: Findings, backbone: Backbone) -> None:
+    def __init__(self, config: CheckConfig, source: Source, backbone: Backbone) -> None:
         self._config = config
-        self._findings = findings
+        self._source = source
         self._backbone = backbone
+        self._seen: dict[str, Seen] = {}
         self.info = backbone.describe()
 
-    def make(self, folder: Path, report: Report, progress: Progress) -> dict[str, str]:
-        """Extract what is missing; a picture that fails in any view is lost."""
-        wanted = self._wanted
-        self._extraction = Extraction(
-            folder, self._backbone, self._config.numbers, report, self._config.limits
+    def make(
+        self, splits: Splits, folder: Path, report: Report, progress: Progress
+    ) -> dict[str, Seen]:
+        """Extract what neither the folder nor an earlier dataset has."""
+        config = self._config
+        self._store = store = FeatureStore(folder, self._backbone, config.numbers)
+        if store:
+            report(f"going on: {len(store):,} rows of features are there")
+        for path in config.reuse if isinstance(config, PrepareConfig) else ():
+            store.add(open_dataset(path))
+        self.cost(splits, len(store)).check_room(folder)
+        extraction = Extraction(
+            self._backbone,
+            store,
+            report,
+            lambda *count: progress("extracting features", *count),
+            config.limits,
         )
-        missing = len(wanted) - len(self._extraction.rows_of(wanted))
-        if missing:
-            cost = self.cost(missing)
-            report(f"extracting features: {cost}")
-            cost.check_room(folder)
-        failed = self._extraction.run(wanted, lambda *n: progress("extracting features", *n))
-        lost = {}
-        for image, view in self._images_and_views():
-            if self._key(image, view) in failed:
-                lost[image] = failed[self._key(image, view)]
-        for reason in lost.values():
-            report(f"{reason} (left out)")
-        return lost
+        wanted: dict[str, Wanted] = {}
+        for split, images in splits.items():  # train comes first, and has the most views
+            for image in images:
+                wanted.setdefault(image, Wanted(self._source.pictures[image], self._views(split)))
+        self._seen = extraction.run(wanted)
+        return self._seen
 
-    def cost(self, missing: int | None = None) -> Cost:
-        """What the work takes, or what so many missing pictures of it take."""
-        return cost_of(self._config, self._findings, self._backbone, len(self._wanted), missing)
+    def cost(self, splits: Splits, known: int = 0) -> Cost:
+        """What the work takes, where so many rows are known."""
+        rows = sum(self._views(split) * len(images) for split, images in splits.items())
+        return cost_of(self._config, self._backbone, rows, known)
 
-    def rows(self, splits: Mapping[str, Sequence[str]]) -> Features:
-        """Parts of the extraction's rows."""
-        place, rows = self._extraction.rows_of(self._wanted), self._extraction.rows()
-        features: Features = {}
-        start = 0
-        for part, shape in self._backbone.shapes.items():
-            name = part if self._config.features == "both" else "features"
-            features[name] = {
-                split: [
-                    [Rows(rows, self._places(place, images, view), shape, start)]
-                    for view in self._views(split)
-                ]
-                for split, images in splits.items()
-            }
-            start += math.prod(shape)
-        return features
-
-    def _views(self, split: str) -> range:
-        return range(1 + (self._config.views if split == "train" else 0))
-
-    def _images_and_views(self) -> list[tuple[str, int]]:
-        """All pictures as they are, and then the training pictures in every view."""
-        splits = self._findings.splits
-        return [
-            (image, view)
-            for view in range(1 + self._config.views)
-            for split, images in splits.items()
-            if view in self._views(split)
-            for image in images
-        ]
-
-    @cached_property
-    def _wanted(self) -> dict[Key, View]:
-        pictures = self._findings.source.pictures
+    def unusable(self, splits: Splits) -> dict[str, str]:
+        """Those of which the backbone gives numbers that the dataset cannot hold."""
         return {
-            self._key(image, view): View(pictures[image], view)
-            for image, view in self._images_and_views()
+            image: f"{self._source.pictures[image]}: {self.info.name} gives numbers for it that "
+            f"{self._config.numbers.name} does not hold; take --dtype float32, or another backbone"
+            for split, images in splits.items()
+            for image in images
+            if any(self._store.unusable(key) for key in self._keys(split, image))
         }
 
-    def _key(self, image: str, view: int) -> Key:
-        name = self._findings.source.pictures[image].name
-        return key_of(self._findings.seen[image].sha256, view, name)
+    def rows(self, splits: Splits) -> Features:
+        """Rows of the store."""
+        features: Features = {}
+        for split, images in splits.items():
+            keys = [self._keys(split, image) for image in images]
+            for view in range(self._views(split)):
+                for part, pieces in self._store.pieces(one[view] for one in keys).items():
+                    name = part if self._config.features == "both" else "features"
+                    features.setdefault(name, {}).setdefault(split, []).append(pieces)
+        return features
 
-    def _places(
-        self, place: Mapping[Key, int], images: Sequence[str], view: int
-    ) -> Int[Array, " M"]:
-        return np.array([place[self._key(image, view)] for image in images], dtype=np.int64)
+    def _views(self, split: str) -> int:
+        """How many views there are of an image, itself among them."""
+        return 1 + (self._config.views if split == "train" else 0)
+
+    def _keys(self, split: str, image: str) -> list[str]:
+        """What its views are known by."""
+        sha256, name = self._seen[image].sha256, self._source.pictures[image].name
+        return [key_of(sha256, view, name) for view in range(self._views(split))]
 
 
-class FromFile:
+class FromFile(FeatureRows):
     """Features that somebody has made before; see `FeatureRows`.
 
     Raises:
         InputError: if they are not those that are asked for.
     """
 
-    def __init__(self, config: CheckConfig, findings: Findings, backbone: Backbone | None) -> None:
-        source = findings.source
+    def __init__(self, config: CheckConfig, source: Source, backbone: Backbone | None) -> None:
         features, file = source.features, source.feature_file
         assert features is not None
         self._features = features
@@ -148,7 +142,8 @@ class FromFile:
                 f"{file}: has {' x '.join(map(str, shape))} numbers a picture; say --features "
                 f"{kind}"
             )
-        idle = [f"--{name}" for name in ("views", "size", "max_pixels") if getattr(config, name)]
+        for_images = ("views", "size", "max_pixels", "reuse")
+        idle = [f"--{name}" for name in for_images if getattr(config, name, None)]
         if idle:
             raise InputError(
                 f"{file}: has features, and no pictures to make others of; leave "
@@ -164,11 +159,7 @@ class FromFile:
                     f"gives {backbone.dim}; name the backbone they were made with"
                 )
 
-    def make(self, folder: Path, report: Report, progress: Progress) -> dict[str, str]:
-        """Nothing: they are there."""
-        return {}
-
-    def rows(self, splits: Mapping[str, Sequence[str]]) -> Features:
+    def rows(self, splits: Splits) -> Features:
         """Rows of the file."""
         shape = self._features.shape[1:]
         return {

@@ -1,25 +1,25 @@
-"""From whatever somebody has to a dataset: a look at it, and then the work.
+"""From whatever somebody has to a dataset: the captions are checked, and then the work begins.
 
-The slow part is kept in `OUT/partial` (`limner.data.preparing.extraction`), so that a run that was
-stopped goes on where it was. The dataset's files follow (`limner.data.writing`).
+The slow part is kept in `OUT/partial` (`limner.data.feature_store`), so that a run that was stopped
+goes on where it was. The dataset's files follow (`limner.data.writing`).
 """
 
 import shutil
-from pathlib import Path
 
 import msgspec
 
-from limner.backbones.backbone import Backbone
+from limner.backbones.info import BackboneInfo
 from limner.backbones.open_backbone import open_backbone
 from limner.backbones.pca import check_dim
 from limner.config import sha256_of_json
 from limner.data.dataset import Dataset
 from limner.data.formats import Source, read_source, split_by_ratio
 from limner.data.opening import open_dataset
-from limner.data.preparing.check import Findings, Progress, find, summary
+from limner.data.preparing.check import Findings, find, findings_of, summary, trouble
 from limner.data.preparing.config import CheckConfig, PrepareConfig
 from limner.data.preparing.contents import contents_of
-from limner.data.preparing.feature_rows import FeatureRows, FromFile, FromPictures, Report
+from limner.data.preparing.feature_rows import FeatureRows, FromFile, FromImages, Report
+from limner.data.preparing.scan import Progress
 from limner.data.schema import DatasetInfo, SourceInfo, read_info
 from limner.data.writing import project, write_dataset
 from limner.errors import InputError
@@ -43,7 +43,11 @@ def look_before(
     Raises:
         InputError: if no captions can be found in it.
     """
-    return _look_at(_source_of(config, report), config, report, progress)
+    source = _source_of(config, report)
+    findings = find(source, _splits_of(config, source), progress, config.limits)
+    for line in summary(findings):
+        report(line)
+    return findings
 
 
 def _source_of(config: CheckConfig, report: Report) -> Source:
@@ -58,16 +62,13 @@ def _source_of(config: CheckConfig, report: Report) -> Source:
     return source
 
 
-def _look_at(source: Source, config: CheckConfig, report: Report, progress: Progress) -> Findings:
+def _splits_of(config: CheckConfig, source: Source) -> dict[str, list[str]]:
+    """The source's own splits, or those by ratio; `train` first."""
     there = source.pictures.keys() | set(source.feature_ids)
     captioned = [image for image in source.captions if image in there]
     shares = dict(zip(("train", "dev", "test"), config.ratio, strict=True))
     splits = source.splits or split_by_ratio(captioned, shares, config.seed)
-    ordered = dict(sorted(splits.items(), key=lambda split: split[0] != "train"))
-    findings = find(source, ordered, progress, config.limits)
-    for line in summary(findings):
-        report(line)
-    return findings
+    return dict(sorted(splits.items(), key=lambda split: split[0] != "train"))
 
 
 def prepare(config: PrepareConfig, report: Report = print, progress: Progress = nothing) -> Dataset:
@@ -88,47 +89,42 @@ def prepare(config: PrepareConfig, report: Report = print, progress: Progress = 
     if config.out.resolve() in [p.resolve() for p in (config.source, config.images) if p]:
         raise InputError(f"{config.out}: holds the pictures; name another folder by --out")
     source = _source_of(config, report)
-    backbone = backbone_of(config, source)  # what is wrong with it is told before the long look
-    findings = _look_at(source, config, report, progress)
-    check_training(findings)
-    config.vocabulary(findings.references)  # what cannot be is told now, not after an hour
-    features = feature_rows(config, findings, backbone)
-    if config.pca:
-        check_dim(config.pca, min(filter(None, (features.info.dim, features.info.grid_dim))))
-        pictures = len(findings.splits["train"])
-        if config.features != "grid" and config.pca >= pictures:
-            raise InputError(
-                f"--pca {config.pca}: {pictures} training pictures have {pictures - 1} principal "
-                "components at most; ask for fewer"
-            )
-    parts = contents_of(config, findings, features.info).hashes()
+    features = feature_rows(config, source)
+    splits = _splits_of(config, source)
+    before = findings_of(source, splits, {})  # what cannot be is told now, not after an hour
+    for line in summary(before):
+        report(line)
+    check_training(before)
+    config.vocabulary(before.references)
+    _check_components(config, before, features.info)
     partial = config.out / "partial"
-    if _is_done(config.out, parts, report):
+    if _is_done(config, before, features.info, report, progress):
         report(f"{config.out}: prepared already, nothing to do")
         shutil.rmtree(partial, ignore_errors=True)  # of a run that was stopped at its very end
-        return open_dataset(config.out)
-    with locked(partial / "lock"):
-        if not _is_done(config.out, parts, lambda line: None):  # by another process, meanwhile
-            lost = features.make(partial, report, progress)
-            _write(config, findings, features, lost, parts, report)
-        shutil.rmtree(partial, ignore_errors=True)
+    else:
+        with locked(partial / "lock"):
+            # by another process, meanwhile
+            if not _is_done(config, before, features.info, lambda line: None, progress):
+                seen = features.make(before.splits, partial, report, progress)
+                findings = findings_of(source, splits, seen)
+                for line in trouble(findings):
+                    report(line)
+                check_training(findings)
+                _write(config, findings, features, report)
+            shutil.rmtree(partial, ignore_errors=True)
     return open_dataset(config.out)
 
 
-def backbone_of(config: CheckConfig, source: Source) -> Backbone | None:
-    """The network that features come from; None where somebody has them, and does not say."""
-    if source.features is not None and not config.backbone:
-        return None
-    return open_backbone(
-        config.backbone, weights=config.weights, keep=config.features, size=config.size
-    )
-
-
-def feature_rows(config: CheckConfig, findings: Findings, backbone: Backbone | None) -> FeatureRows:
+def feature_rows(config: CheckConfig, source: Source) -> FeatureRows:
     """What the features of a source come from."""
-    if findings.source.features is None and backbone:
-        return FromPictures(config, findings, backbone)
-    return FromFile(config, findings, backbone)
+    backbone = None
+    if source.features is None or config.backbone:
+        backbone = open_backbone(
+            config.backbone, weights=config.weights, keep=config.features, size=config.size
+        )
+    if source.features is None and backbone:
+        return FromImages(config, source, backbone)
+    return FromFile(config, source, backbone)
 
 
 def check_training(findings: Findings) -> None:
@@ -151,20 +147,39 @@ def check_training(findings: Findings) -> None:
     )
 
 
-def _is_done(out: Path, parts: dict[str, str], report: Report) -> bool:
+def _check_components(config: CheckConfig, findings: Findings, info: BackboneInfo) -> None:
+    """Raise InputError where there are not so many principal components."""
+    if not config.pca:
+        return
+    check_dim(config.pca, min(filter(None, (info.dim, info.grid_dim))))
+    pictures = len(findings.splits["train"])
+    if config.features != "grid" and config.pca >= pictures:
+        raise InputError(
+            f"--pca {config.pca}: {pictures} training pictures have {pictures - 1} principal "
+            "components at most; ask for fewer"
+        )
+
+
+def _is_done(
+    config: PrepareConfig, before: Findings, info: BackboneInfo, report: Report, progress: Progress
+) -> bool:
     """Whether this very dataset stands there; raises if another one does."""
+    out = config.out
     if not (out / "dataset.json").exists():
         return False
+    findings = find(before.source, before.splits, progress, config.limits)
+    parts = contents_of(config, findings, info).hashes()
     try:
-        info = read_info(out / "dataset.json")
+        there = read_info(out / "dataset.json")
     except InputError:
-        info = DatasetInfo()
-    if info.fingerprint != sha256_of_json(parts):
-        there = info.made_of
-        other = [name for name, part in parts.items() if there and there.get(name) != part]
+        there = DatasetInfo()
+    if there.fingerprint != sha256_of_json(parts):
+        made_of = there.made_of
+        other = [name for name, part in parts.items() if made_of and made_of.get(name) != part]
         raise InputError(
             f"{out}: holds a dataset with other {', other '.join(other) or 'contents'}; choose "
-            "another --out, or delete it first"
+            f"another --out (with --reuse {out}, the network runs for new pictures alone), or "
+            "delete it first"
         )
     try:
         open_dataset(out)
@@ -175,14 +190,12 @@ def _is_done(out: Path, parts: dict[str, str], report: Report) -> bool:
 
 
 def _write(
-    config: PrepareConfig,
-    findings: Findings,
-    features: FeatureRows,
-    lost: dict[str, str],
-    parts: dict[str, str],
-    report: Report,
+    config: PrepareConfig, findings: Findings, features: FeatureRows, report: Report
 ) -> None:
     source = findings.source
+    lost = features.unusable(findings.splits)
+    for reason in lost.values():
+        report(f"{reason} (left out)")
     kept = {
         split: [image for image in images if image not in lost]
         for split, images in findings.splits.items()
@@ -200,6 +213,7 @@ def _write(
             report(
                 f"{part}: {one.dim} components explain {one.explained.sum():.1%} of the variance"
             )
+    parts = contents_of(config, findings, features.info).hashes()
     info = DatasetInfo(
         fingerprint=sha256_of_json(parts),
         made_of=parts,
@@ -215,4 +229,5 @@ def _write(
         skipped=findings.unreadable | lost,
     )
     references = {split: {i: source.captions[i] for i in images} for split, images in kept.items()}
-    write_dataset(config.out, references, config, rows, config.numbers, info, projections)
+    sha256s = {image: one.sha256 for image, one in findings.seen.items()}
+    write_dataset(config.out, references, config, rows, config.numbers, info, projections, sha256s)

@@ -1,4 +1,4 @@
-"""A look at pictures: what they hold, and what is wrong with them."""
+"""A scan of pictures: what they hold, and what is wrong with them."""
 
 import hashlib
 import io
@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from limner.data.formats import Member
-from limner.data.preparing.look import AT_ONCE, look, open_picture
+from limner.data.preparing.scan import AT_ONCE, open_picture, scan
 from limner.errors import InputError
 from limner.images.limits import ImageLimits
 
@@ -30,7 +30,7 @@ def three(tmp_path):
 
 
 def test_what_is_seen(three):
-    seen = look(three)
+    seen = scan(three)
     digest = hashlib.sha256(three["file"].read_bytes()).hexdigest()
     assert (seen["file"].sha256, seen["file"].problem) == (digest, None)
     assert (seen["member"].sha256, seen["member"].problem) == (digest, None)
@@ -49,18 +49,18 @@ def test_one_in_a_tar_file_is_named_with_it(three):
     with pytest.raises(InputError, match=r"a\.tar: in/a\.jpg: the picture is truncated"):
         open_picture(short, size_hint=100)
     member.archive.unlink()
-    for sight in (look({"": member})[""].problem, look({"": short})[""].problem):
+    for sight in (scan({"": member})[""].problem, scan({"": short})[""].problem):
         assert sight.startswith(f"{member}: cannot be read (No such file")
 
 
 def test_a_limit_on_pixels(three):
-    seen = look(three, limits=ImageLimits(max_pixels=19_999))
+    seen = scan(three, limits=ImageLimits(max_pixels=19_999))
     assert "200 x 100 pixels" in seen["file"].problem
-    assert look(three, limits=ImageLimits(max_pixels=20_000))["file"].problem is None
+    assert scan(three, limits=ImageLimits(max_pixels=20_000))["file"].problem is None
 
 
 def test_progress(three):
     counts = []
     many = {str(number): three["file"] for number in range(AT_ONCE + 5)}
-    look(many, lambda *count: counts.append(count))
+    scan(many, lambda *count: counts.append(count))
     assert counts == [(AT_ONCE, AT_ONCE + 5), (AT_ONCE + 5, AT_ONCE + 5)]

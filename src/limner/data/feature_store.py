@@ -1,0 +1,224 @@
+"""Features of images by what the images hold: rows that are there, and a file that grows.
+
+    FOLDER/plan.json       the backbone, and the type of the numbers
+    FOLDER/features.f32    rows of fixed size (.f16 for float16)
+    FOLDER/keys.jsonl      the keys of these rows, a line for each batch
+
+A key is an image's content and view, not its name: when captions, splits or some images change
+between two runs, the rows of all others stand. Both files only grow, by a batch at a time, the keys
+last; what a crash leaves is cut to whole batches.
+
+    N: rows    D: length of a feature vector
+"""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import accumulate, groupby
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from limner.backbones.backbone import Backbone
+from limner.backbones.features import BATCH, batches
+from limner.backbones.info import BackboneInfo, same_backbone
+from limner.data.dataset import Dataset
+from limner.data.facts import features_title
+from limner.data.writing import Rows
+from limner.errors import InputError
+from limner.io import read_typed, write_atomically, writing
+from limner.typing import Array, Float
+
+Key = str
+"""What a row is known by: `key_of` an image's content and view."""
+
+Source = dict[str, Rows]
+"""{"features" or "grid": arrays that have rows for some keys}."""
+
+NO_ROWS = np.zeros(0, np.int64)
+
+
+def key_of(sha256: str, view: int, name: str) -> Key:
+    """A crop depends on the image's name, too; see `limner.images.views`.
+
+    >>> key_of("ab", 0, "a.jpg"), key_of("ab", 2, "a.jpg")
+    ('ab:0', 'ab:2:a.jpg')
+    """
+    return f"{sha256}:{view}:{name}" if view > 1 else f"{sha256}:{view}"
+
+
+class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What plan.json holds: where the rows come from."""
+
+    backbone: BackboneInfo
+    dtype: str
+    rows: list[Key] = []  # written by limner 0.1 beforehand, in the place of keys.jsonl
+
+    def __str__(self) -> str:
+        return f"{self.backbone.title} in {self.dtype}"
+
+
+class FeatureStore:
+    """Features of images, a row each, in a folder.
+
+    Args:
+        folder: made if missing; may hold rows of an earlier run.
+        backbone: what the features come from.
+        dtype: of the numbers that are kept.
+
+    Raises:
+        InputError: if the folder holds something else, or rows of another backbone or dtype.
+    """
+
+    def __init__(self, folder: Path, backbone: Backbone, dtype: np.dtype[Any]) -> None:
+        self._folder = folder
+        self._shapes = backbone.shapes
+        self._dtype = dtype
+        self._plan = Plan(backbone.describe(), dtype.name)
+        self._file = folder / f"features.f{8 * dtype.itemsize}"
+        self._keys = folder / "keys.jsonl"
+        self._numbers = math.prod(backbone.shape)
+        self._earlier: dict[Key, tuple[Source, int]] = {}
+        keys = self._whole_batches()
+        self._places = {key: row for row, key in enumerate(keys)}
+        first = self._mapped()[:, 0] if keys else np.zeros(0)
+        self._unusable = {keys[row] for row in np.flatnonzero(np.isnan(first)).tolist()}
+
+    def __len__(self) -> int:
+        return len(self._places) + len(self._earlier)
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._places or key in self._earlier
+
+    def unusable(self, key: Key) -> bool:
+        """Whether a row holds numbers that its type does not, or that are none."""
+        return key in self._unusable
+
+    def append(self, keys: Sequence[Key], features: Float[Array, "N *_ D"]) -> None:
+        """Keep a batch.
+
+        Raises:
+            LimnerError: if the disk is full.
+        """
+        with np.errstate(over="ignore"):
+            rows = features.astype(self._dtype).reshape(len(keys), -1)
+        is_usable = np.isfinite(rows).all(axis=1)
+        rows[~is_usable] = np.nan
+        if not self._places:
+            write_atomically(self._folder / "plan.json", msgspec.json.encode(self._plan))
+        with writing(self._file):
+            with self._file.open("ab") as file:
+                file.write(rows.data)
+            with self._keys.open("a", encoding="ascii") as file:
+                file.write(_line(keys))
+        for key, good in zip(keys, is_usable.tolist(), strict=True):
+            self._places[key] = len(self._places)
+            if not good:
+                self._unusable.add(key)
+
+    def add(self, dataset: Dataset) -> None:
+        """Take the rows of an earlier dataset, too, without a copy.
+
+        Raises:
+            InputError: if its features are other ones, or it does not know its images by content.
+        """
+        parts = {part: dataset.reading(part == "grid") for part in self._shapes}
+        shapes = {part: one.splits["train"].features.shape[1:] for part, one in parts.items()}
+        backbone, dtype = dataset.info.backbone, dataset.splits["train"].features.dtype
+        is_same = backbone and not backbone.pca and same_backbone(backbone, self._plan.backbone)
+        if not is_same or (shapes, dtype) != (self._shapes, self._dtype):
+            raise InputError(
+                f"{dataset.path}: {features_title(dataset)}, which are other features than those "
+                f"of {self._plan}; leave it out"
+            )
+        if not any(any(split.sha256s) for split in dataset.splits.values()):
+            raise InputError(
+                f"{dataset.path}: does not say what its images hold, as datasets of limner 0.1 and "
+                "of features alone; leave it out"
+            )
+        for name, split in dataset.splits.items():
+            for view in range(len(split.arrays)):
+                source = {
+                    part: Rows(one.splits[name].arrays[view], NO_ROWS, self._shapes[part])
+                    for part, one in parts.items()
+                }
+                for row, sha256 in enumerate(split.sha256s):
+                    image = split.image_ids[row]
+                    file_name = dataset.picture(image).name if view > 1 else ""
+                    if sha256:
+                        self._earlier[key_of(sha256, view, file_name)] = source, row
+
+    def pieces(self, keys: Iterable[Key]) -> dict[str, list[Rows]]:
+        """{"features" or "grid": the rows of these keys}, mapped from their files."""
+        own = self._own()
+        places = [self._earlier.get(key) or (own, self._places[key]) for key in keys]
+        pieces: dict[str, list[Rows]] = {part: [] for part in self._shapes}
+        for _, run in groupby(places, key=lambda place: id(place[0])):
+            sources, rows = zip(*run, strict=True)
+            for part, source in sources[0].items():
+                pieces[part].append(replace(source, rows=np.array(rows)))
+        return pieces
+
+    def _own(self) -> Source:
+        """The parts of the rows in the file."""
+        if not self._places:
+            return {}
+        features = self._mapped()
+        starts = accumulate(map(math.prod, self._shapes.values()), initial=0)
+        return {
+            part: Rows(features, NO_ROWS, shape, start)
+            for (part, shape), start in zip(self._shapes.items(), starts, strict=False)
+        }
+
+    def _mapped(self) -> Float[Array, "N D"]:
+        return np.memmap(self._file, self._dtype, "r", shape=(len(self._places), self._numbers))
+
+    def _whole_batches(self) -> list[Key]:
+        """The keys of the batches that are there; what follows them in the files is cut off."""
+        written = self._written()
+        row_bytes = self._numbers * self._dtype.itemsize
+        size = self._file.stat().st_size if self._file.exists() else 0
+        ends = accumulate(map(len, written))
+        whole = [keys for keys, end in zip(written, ends, strict=True) if end * row_bytes <= size]
+        wanted = sum(map(len, whole)) * row_bytes
+        if size > wanted:
+            with writing(self._file), self._file.open("rb+") as file:
+                file.truncate(wanted)
+        lines = "".join(map(_line, whole)).encode()
+        if lines != (self._keys.read_bytes() if self._keys.exists() else b""):
+            write_atomically(self._keys, lines)
+        return [key for keys in whole for key in keys]
+
+    def _written(self) -> list[list[Key]]:
+        """The keys of each batch; raises where they are not this store's."""
+        file = self._folder / "plan.json"
+        if not file.exists():
+            if self._folder.exists() and not _is_ours(self._folder):
+                raise InputError(
+                    f"{self._folder}: holds files that are not limner's, or of an older limner; "
+                    "delete that folder, or choose another --out"
+                )
+            return []
+        again = f"delete {self._folder} to begin again"
+        plan = read_typed(file, again, Plan)
+        if msgspec.structs.replace(plan, rows=[]) != self._plan:
+            raise InputError(
+                f"{self._folder}: half of a preparation with {plan}, and this one is with "
+                f"{self._plan}; {again}, or choose another --out"
+            )
+        if not self._keys.exists():
+            return list(batches(plan.rows, BATCH))
+        lines = self._keys.read_bytes().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith(b"\n")]
+
+
+def _line(keys: Sequence[Key]) -> str:
+    return json.dumps(keys) + "\n"
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether nothing is in it but what a run leaves that was stopped before its plan stood."""
+    return all(file.name == "lock" or "plan.json" in file.name for file in folder.iterdir())

@@ -1,0 +1,111 @@
+"""The scan of a source's images: what each holds, and whether it can be read at all.
+
+It opens each file once and decodes it at the smallest size that its format gives, which for JPEG is
+an eighth: a small part of what the features will cost.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image
+
+from limner.backbones.backbone import cores
+from limner.backbones.features import ahead
+from limner.data.formats import Picture
+from limner.errors import InputError
+from limner.images.images import load_image, open_file
+from limner.images.limits import USUAL_LIMITS, ImageLimits
+
+AT_ONCE = 512
+"""Images that are scanned between two signs of progress."""
+
+Progress = Callable[[str, int, int], None]
+"""Takes a stage's name, how many images are done, and of how many."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was found out about an image.
+
+    Attributes:
+        sha256: of its bytes; empty where it cannot be read.
+        problem: why it cannot be read, in one line that names it; None where it can.
+    """
+
+    sha256: str
+    problem: str | None = None
+
+
+def scan(
+    pictures: Mapping[str, Picture],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    limits: ImageLimits = USUAL_LIMITS,
+) -> dict[str, Seen]:
+    """Scan images, by their ids; in threads, in bounded memory.
+
+    Args:
+        pictures: {id: image}.
+        progress: takes how many are done, and of how many.
+        limits: images beyond them cannot be read.
+
+    >>> seen = scan({"absent": Path("absent.jpg")})
+    >>> seen["absent"].problem
+    'absent.jpg: no such file; check the name and the folder'
+    """
+    seen: dict[str, Seen] = {}
+    found = ahead(partial(_scan_one, limits=limits), pictures.values(), cores())
+    for image, one in zip(pictures, found, strict=True):
+        seen[image] = one
+        if len(seen) % AT_ONCE == 0 or len(seen) == len(pictures):
+            progress(len(seen), len(pictures))
+    return seen
+
+
+def _scan_one(picture: Picture, limits: ImageLimits) -> Seen:
+    try:
+        with open_picture_file(picture) as file:
+            sha256 = sha256_of_open(file)
+            load_image(file, size_hint=1, limits=limits)
+            return Seen(sha256)
+    except InputError as error:
+        return Seen("", str(error))
+
+
+def open_picture(picture: Picture, *, size_hint: int) -> Image.Image:
+    """An upright RGB image, wherever it is.
+
+    Raises:
+        InputError: as `load_image` does.
+    """
+    with open_picture_file(picture) as file:
+        return load_image(file, size_hint=size_hint)
+
+
+def open_picture_file(picture: Picture) -> BinaryIO:
+    """The open file of an image, or its bytes out of a tar file.
+
+    Raises:
+        InputError: if it is gone, or no ordinary file.
+    """
+    if isinstance(picture, Path):
+        return open_file(picture)
+    try:
+        return picture.open()
+    except OSError as error:
+        raise InputError(f"{picture}: cannot be read ({error.strerror}); check the file") from None
+
+
+def sha256_of_open(file: BinaryIO) -> str:
+    """The SHA-256 of an open file's bytes, in hexadecimal; the file is then at its start again."""
+    try:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+        file.seek(0)
+    except OSError as error:
+        raise InputError(
+            f"{file.name}: cannot be read ({error.strerror}); check the file"
+        ) from None
+    return digest
