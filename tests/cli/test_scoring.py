@@ -286,3 +286,19 @@ def test_what_cannot_be_compared(run, rows, tiny_run, other_run, tiny_dataset, d
     assert status == 2
     assert "cannot be compared; name one dataset with --data" in err
     assert run("compare", tiny_run, other_run, "--data", tmp_path / "dataset")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--n-best", "2"], "--n-best 2 has no effect on scores: leave it out"),
+        (["--force", "zyzzyva"], "'zyzzyva': the model does not know this word; leave it out"),
+        (["--force", "<UNK>"], "'<UNK>': no caption has this word; leave it out"),
+        (["--forbid", "zyzzyva"], "'zyzzyva': the model does not know this word; leave it out"),
+    ],
+)
+@pytest.mark.parametrize("command", ["evaluate", "compare"])
+def test_decoding_options_that_cannot_be(tiny_run, capsys, command, options, message):
+    models = [str(tiny_run)] * (2 if command == "compare" else 1)
+    assert main([command, *models, *options]) == 2
+    assert message in capsys.readouterr().err

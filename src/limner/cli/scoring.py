@@ -61,6 +61,7 @@ def evaluate(
     decoding: DecodingConfig,
 ) -> None:
     """Caption a split and score it against the raw references, baselines beside it."""
+    _refuse_several(decoding)
     checkpoints, dataset = open_for(models, data)
     model = ensemble([checkpoint.model for checkpoint in checkpoints])
     found = assess(model, dataset, split, decoding, java=java)
@@ -114,6 +115,7 @@ def compare(
     decoding: DecodingConfig,
 ) -> None:
     """Say whether the second is really better than the first: the paired bootstrap."""
+    _refuse_several(decoding)
     if references:
         _refuse_models_options(data, split, decoding)
         both = [_joined(path, references)[0] for path in (first, second)]
@@ -151,6 +153,12 @@ def compare(
     if _write_json(as_json, result):
         print_differences((str(first), str(second)), (ours.table, theirs.table), found)
         print_facts(provenance)
+
+
+def _refuse_several(how: DecodingConfig) -> None:
+    """Raise InputError where several captions of an image are asked for: one is scored."""
+    if how.n_best > 1:
+        raise InputError(f"--n-best {how.n_best} has no effect on scores: leave it out")
 
 
 def _refuse_models_options(data: Path | None, split: str | None, how: DecodingConfig) -> None:
