@@ -11,24 +11,32 @@ import pytest
 import limner
 
 PUBLIC = [
+    "Assessment",
     "AttentionRNN",
     "Caption",
     "Captioner",
     "CaptioningRNN",
     "CaptioningSolver",
     "Checkpoint",
+    "Comparison",
     "Dataset",
     "Decoding",
     "DecodingConfig",
     "Evaluation",
     "InputError",
     "LimnerError",
+    "Run",
     "Vocabulary",
+    "check",
+    "compare",
     "evaluate",
     "load",
     "load_checkpoint",
     "open_dataset",
+    "prepare",
     "save_checkpoint",
+    "score",
+    "train",
 ]
 NEED = {"limner.backbones.torch_weights": "torch"}
 """Modules whose examples need an extra."""

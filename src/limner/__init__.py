@@ -4,57 +4,76 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from limner.api import Run, check, compare, evaluate, prepare, score, train
     from limner.captioner import Caption, Captioner, load
     from limner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
     from limner.data.dataset import Dataset
     from limner.data.opening import open_dataset
     from limner.decoding import Decoding, DecodingConfig
     from limner.errors import InputError, LimnerError
-    from limner.evaluation.evaluate import Evaluation, evaluate
+    from limner.evaluation.assessment import Assessment
+    from limner.evaluation.comparison import Comparison
+    from limner.evaluation.evaluate import Evaluation
     from limner.models import AttentionRNN, CaptioningRNN
     from limner.training.captioning_solver import CaptioningSolver
     from limner.vocabulary import Vocabulary
 
 __all__ = [
+    "Assessment",
     "AttentionRNN",
     "Caption",
     "Captioner",
     "CaptioningRNN",
     "CaptioningSolver",
     "Checkpoint",
+    "Comparison",
     "Dataset",
     "Decoding",
     "DecodingConfig",
     "Evaluation",
     "InputError",
     "LimnerError",
+    "Run",
     "Vocabulary",
+    "check",
+    "compare",
     "evaluate",
     "load",
     "load_checkpoint",
     "open_dataset",
+    "prepare",
     "save_checkpoint",
+    "score",
+    "train",
 ]
 
 HOMES = {
+    "Assessment": "limner.evaluation.assessment",
     "AttentionRNN": "limner.models",
     "Caption": "limner.captioner",
     "Captioner": "limner.captioner",
     "CaptioningRNN": "limner.models",
     "CaptioningSolver": "limner.training.captioning_solver",
     "Checkpoint": "limner.checkpoint",
+    "Comparison": "limner.evaluation.comparison",
     "Dataset": "limner.data.dataset",
     "Decoding": "limner.decoding",
     "DecodingConfig": "limner.decoding",
     "Evaluation": "limner.evaluation.evaluate",
     "InputError": "limner.errors",
     "LimnerError": "limner.errors",
+    "Run": "limner.api",
     "Vocabulary": "limner.vocabulary",
-    "evaluate": "limner.evaluation.evaluate",
+    "check": "limner.api",
+    "compare": "limner.api",
+    "evaluate": "limner.api",
     "load": "limner.captioner",
     "load_checkpoint": "limner.checkpoint",
     "open_dataset": "limner.data.opening",
+    "prepare": "limner.api",
     "save_checkpoint": "limner.checkpoint",
+    "score": "limner.api",
+    "train": "limner.api",
 }
 """The modules of the public names, imported when a name is first used: all of them take 0.5 s."""
 

@@ -104,7 +104,7 @@ class Checkpoint:
 
 
 def save_checkpoint(
-    path: Path,
+    path: Path | str,
     model: CaptioningModel,
     info: CheckpointInfo | None = None,
     state: Mapping[str, Array] | None = None,
@@ -134,7 +134,7 @@ def save_checkpoint(
     shape = {"input_dim": model.input_dim, **msgspec.to_builtins(model.config)}
     facts = msgspec.to_builtins(info or CheckpointInfo())
     header = {"schema_version": SCHEMA_VERSION, "model": shape, "vocabulary": words, **facts}
-    write_atomically(path, save(tensors, {"limner": json.dumps(header, ensure_ascii=False)}))
+    write_atomically(Path(path), save(tensors, {"limner": json.dumps(header, ensure_ascii=False)}))
 
 
 def load_checkpoint(path: Path | str) -> Checkpoint:

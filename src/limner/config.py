@@ -56,7 +56,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 continue  # checked when it was made
             plain = value.item() if hasattr(value, "item") else value  # of a NumPy scalar
             try:
-                msgspec.structs.force_setattr(self, name, msgspec.convert(plain, annotation))
+                msgspec.structs.force_setattr(
+                    self, name, msgspec.convert(plain, annotation, dec_hook=_path)
+                )
             except msgspec.ValidationError:
                 raise _misfit(name, value, annotation) from None
         changed = self.set_fields()
@@ -101,6 +103,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             if getattr(self, one.name) != (one.default_factory() if made else one.default):
                 found[one.name] = getattr(self, one.name)
         return found
+
+
+def _path(kind: type, value: object) -> object:
+    """A path, which may be given as text."""
+    if kind is Path and isinstance(value, str | Path):
+        return Path(value)
+    raise TypeError(kind)
 
 
 def _misfit(name: str, value: object, annotation: Any) -> ValueError:

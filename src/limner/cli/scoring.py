@@ -2,7 +2,6 @@
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,24 +10,21 @@ import typer
 from limner.captioner import checkpoint_path, ensemble
 from limner.cli.console import print_differences, print_facts, print_rows, warn
 from limner.cli.options import Given, struct_options
-from limner.cli.stages import open_for
 from limner.decoding import DecodingConfig
 from limner.errors import InputError
 from limner.evaluation.assessment import (
     MODEL,
     assess,
     assess_captions,
-    fingerprint,
-    score_provenance,
     text_fingerprint,
 )
-from limner.evaluation.evaluate import evaluate as evaluate_model
+from limner.evaluation.comparison import compare_captions, compare_models
 from limner.evaluation.evaluate import score as score_captions
-from limner.evaluation.evaluate import tokenize_all, training_tokens
-from limner.evaluation.result_files import read_candidates, read_references
+from limner.evaluation.evaluate import tokenize_all
+from limner.evaluation.opening import open_for
+from limner.evaluation.result_files import joined, read_references
 from limner.io import write_atomically
 from limner.metrics import DocumentFrequency
-from limner.metrics import compare as compare_scores
 
 FEW_PICTURES = 100
 """CIDEr's document frequencies are the references' own: with fewer pictures they say little."""
@@ -89,7 +85,8 @@ def score(
     java: JavaOption = True,
 ) -> None:
     """Score any file of captions against any references, without a model."""
-    said, wanted = _joined(candidates, references)
+    said, wanted = joined(candidates, references, _warn)
+    _warn_of_few(len(said))
     tokens = [tokenize_all(one) for one in read_references(training).values()] if training else []
     evaluation = score_captions(said, wanted, DocumentFrequency.of(tokens) if tokens else None)
     seen = [caption for several in tokens for caption in several]
@@ -116,43 +113,23 @@ def compare(
 ) -> None:
     """Say whether the second is really better than the first: the paired bootstrap."""
     _refuse_several(decoding)
+    names = str(first), str(second)
     if references:
         _refuse_models_options(data, split, decoding)
-        both = [_joined(path, references)[0] for path in (first, second)]
-        if both[0].keys() != both[1].keys():
-            raise InputError(
-                f"{first} and {second}: captions of different pictures, {len(both[0])} and "
-                f"{len(both[1])}; scores on different pictures cannot be compared"
-            )
-        wanted = read_references(references)
-        ours, theirs = (score_captions({i: said[i] for i in both[0]}, wanted) for said in both)
-        how = {"captions": " and ".join(map(text_fingerprint, both))}
+        said, others = (joined(path, references, _warn)[0] for path in (first, second))
+        _warn_of_few(len(said))
+        found = compare_captions(said, others, read_references(references), names)
     else:
         for path in (first, second):
             if path.is_file() and path.suffix != ".safetensors":
                 raise InputError(f"{path}: to compare files of captions, name the --references")
         checkpoints, dataset = open_for([first, second], data)
-        known = training_tokens(dataset)
-        frequency = DocumentFrequency.of(known) if known else None
-        ours, theirs = (
-            evaluate_model(one.model, dataset, split, decoding, frequency) for one in checkpoints
-        )
-        how = {
-            "decoding": str(decoding),
-            "models": " and ".join(fingerprint(one.model) for one in checkpoints),
-            "dataset": dataset.fingerprint[:12],
-        }
-    found = compare_scores(ours.table, theirs.table)
-    provenance = {**score_provenance(ours.references), **how}
-    result = {
-        "first": {"path": str(first), "scores": ours.scores},
-        "second": {"path": str(second), "scores": theirs.scores},
-        "differences": {name: {**asdict(one), "real": one.real} for name, one in found.items()},
-        "provenance": provenance,
-    }
-    if _write_json(as_json, result):
-        print_differences((str(first), str(second)), (ours.table, theirs.table), found)
-        print_facts(provenance)
+        models = [one.model for one in checkpoints]
+        found = compare_models(models, dataset, split, decoding, names)
+    if _write_json(as_json, found.as_dict()):
+        one, other = found.evaluations
+        print_differences(names, (one.table, other.table), found.differences)
+        print_facts(found.provenance)
 
 
 def _refuse_several(how: DecodingConfig) -> None:
@@ -180,24 +157,8 @@ def _write_json(out: Path | None, result: dict[str, Any]) -> bool:
     return str(out) != "-"
 
 
-def _joined(candidates: Path, references: Path) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Captions and references with the same ids; says which ids have no partner."""
-    said, wanted = read_candidates(candidates), read_references(references)
-    both = {image: caption for image, caption in said.items() if image in wanted}
-    if not both:
-        raise InputError(
-            f"{candidates}: none of its {len(said)} ids is in {references}; "
-            f"{next(iter(said))!r} here, {next(iter(wanted))!r} there"
-        )
-    for path, ids, lack in (
-        (candidates, [i for i in said if i not in wanted], "have no references and are left out"),
-        (references, [i for i in wanted if i not in said], "have no caption and are left out"),
-    ):
-        if ids:
-            named = ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")
-            warn([f"{path}: {len(ids)} ids {lack}: {named}"])
-    _warn_of_few(len(both))
-    return both, wanted
+def _warn(line: str) -> None:
+    warn([line])
 
 
 def _warn_of_few(pictures: int) -> None:

@@ -80,9 +80,19 @@ class Assessment:
     problems: list[str] = field(default_factory=list)
 
     @property
+    def scores(self) -> dict[str, float]:
+        """The model's scores, from 0 to 100."""
+        return self.rows[MODEL].scores
+
+    def __repr__(self) -> str:
+        scores = ", ".join(f"{name} {value:.1f}" for name, value in self.scores.items())
+        return f"Assessment({self.title}: {scores})"
+
+    @property
     def title(self) -> str:
         """What was captioned."""
-        return f"{self.split}, {len(self.evaluation.captions):,} pictures"
+        split = f"{self.split}, " if self.split else ""
+        return f"{split}{len(self.evaluation.captions):,} pictures"
 
     def result(self) -> dict[str, Any]:
         """Scores, by set and by image, with the captions: what `limner score --json` writes."""

@@ -10,6 +10,7 @@
 Ids are text: 1 and "1" are the same picture.
 """
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from limner.data.formats import Columns, read_captions
@@ -46,3 +47,40 @@ def read_references(path: Path) -> Captions:
     if found.problems:
         raise InputError(found.problems[0])
     return found.captions
+
+
+def joined(
+    candidates: Path | Mapping[str, str],
+    references: Path | Mapping[str, list[str]],
+    warn: Callable[[str], None] = lambda line: None,
+) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """The captions that have references, and all references.
+
+    Args:
+        candidates: a file of captions, or {image id: caption}.
+        references: a file of references, or {image id: references}.
+        warn: takes a line about ids that only one of them has.
+
+    Raises:
+        InputError: as `read_references`; or if they have no id in common.
+    """
+    said = read_candidates(candidates) if isinstance(candidates, Path) else dict(candidates)
+    wanted = read_references(references) if isinstance(references, Path) else dict(references)
+    names = (
+        candidates if isinstance(candidates, Path) else "candidates",
+        references if isinstance(references, Path) else "references",
+    )
+    both = {image: caption for image, caption in said.items() if image in wanted}
+    if not both:
+        raise InputError(
+            f"{names[0]}: none of its {len(said)} ids is in {names[1]}; "
+            f"{next(iter(said), None)!r} here, {next(iter(wanted), None)!r} there"
+        )
+    for name, ids, lack in (
+        (names[0], [i for i in said if i not in wanted], "have no references and are left out"),
+        (names[1], [i for i in wanted if i not in said], "have no caption and are left out"),
+    ):
+        if ids:
+            named = ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")
+            warn(f"{name}: {len(ids)} ids {lack}: {named}")
+    return both, wanted

@@ -1,0 +1,251 @@
+"""The package's functions: what the commands do, with the same defaults and the same numbers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from limner.captioner import Captioner, checkpoint_path, ensemble
+from limner.checkpoint import Checkpoint, load_checkpoint
+from limner.data.dataset import Dataset
+from limner.data.opening import open_dataset
+from limner.data.preparing.check import Findings
+from limner.data.preparing.config import CheckConfig, PrepareConfig
+from limner.data.preparing.prepare import look_before
+from limner.data.preparing.prepare import prepare as prepare_dataset
+from limner.decoding import DecodingConfig
+from limner.errors import InputError
+from limner.evaluation.assessment import Assessment, assess, assess_captions, text_fingerprint
+from limner.evaluation.comparison import Comparison, compare_captions, compare_models
+from limner.evaluation.evaluate import score as score_captions
+from limner.evaluation.evaluate import tokenize_all
+from limner.evaluation.opening import open_for
+from limner.evaluation.result_files import joined, read_references
+from limner.metrics import DocumentFrequency
+from limner.models import WordModel
+from limner.training.config import TrainConfig, read_config
+from limner.training.history import HistoryLine, read_history
+from limner.training.run import TrainingRun
+
+Report = Callable[[str], None]
+Captions = str | Path | Mapping[str, str]
+References = str | Path | Mapping[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of a training.
+
+    Attributes:
+        path: of the folder.
+    """
+
+    path: Path
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """Its best model, or the last before there is a best."""
+        return load_checkpoint(checkpoint_path(self.path))
+
+    @property
+    def history(self) -> list[HistoryLine]:
+        """Losses and validation scores."""
+        return read_history(self.path)
+
+    def captioner(self) -> Captioner:
+        """A captioner with its best model."""
+        return Captioner.load(self.path)
+
+
+Model = WordModel | Captioner | Run | str | Path
+
+
+def prepare(
+    source: str | Path, out: str | Path, *, report: Report = print, **options: Any
+) -> Dataset:
+    """Make a dataset from images and captions, as `limner prepare`.
+
+    Args:
+        source: a folder, or a file.
+        out: the folder of the dataset; what is there already is continued or opened.
+        report: takes a line for the user.
+        options: the fields of `PrepareConfig`: captions, images, min_count, features, ...
+
+    Raises:
+        ValueError: for an option that does not exist, does not fit or has no effect.
+        InputError: if the source cannot be used; see `limner.data.preparing.prepare.prepare`.
+
+    >>> from limner.shapes import write_folder
+    >>> _ = write_folder(Path("drawn"), 100, seed=0)
+    >>> dataset = prepare("drawn", "dataset", report=lambda line: None)
+    >>> dataset.splits["train"].captions.shape[0] > 300
+    True
+    """
+    config = PrepareConfig.from_values({"source": source, "out": out, **options})
+    return prepare_dataset(config, report)
+
+
+def check(source: str | Path, **options: Any) -> Findings:
+    """Find what is wrong with images and captions, as `limner check`; nothing is written.
+
+    Args:
+        source: a folder, or a file.
+        options: the fields of `CheckConfig`.
+
+    Returns:
+        What was found; `to_json()` gives all of it.
+
+    Raises:
+        ValueError, InputError: as `prepare`.
+    """
+    config = CheckConfig.from_values({"source": source, **options})
+    return look_before(config, lambda line: None)
+
+
+def train(
+    dataset: Dataset | str | Path,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    report: Report = print,
+    **settings: Any,
+) -> Run:
+    """Train a model on a dataset, as `limner train`.
+
+    Args:
+        dataset: or its folder.
+        out: the folder of the run.
+        resume: continue the run in `out` with its own settings, of which `epochs` may grow.
+        report: takes a line for the user.
+        settings: the fields of `TrainConfig`, `model` being the name of a kind of model, and of
+            that kind's configuration: model, hidden_dim, epochs, learning_rate, ...
+
+    Raises:
+        ValueError: for a setting that does not exist, does not fit or has no effect.
+        InputError: if the folder or the dataset cannot be used.
+
+    Example:
+        >>> run = train("dataset", "run", epochs=1, report=lambda line: None)  # doctest: +SKIP
+        >>> run.captioner().caption("holiday.jpg").text  # doctest: +SKIP
+    """
+    folder = Path(out)
+    config = (
+        read_config(folder / "config.toml", settings) if resume else TrainConfig.from_flat(settings)
+    )
+    TrainingRun(_opened(dataset), folder, config, resume, report=report).train()
+    return Run(folder)
+
+
+def evaluate(
+    model: Model | Sequence[Model],
+    dataset: Dataset | str | Path | None = None,
+    split: str | None = None,
+    **decoding: Any,
+) -> Assessment:
+    """Caption a split and score the captions, baselines beside them, as `limner evaluate`.
+
+    Args:
+        model: a model, a captioner, a run or the path of a checkpoint; several form an ensemble.
+        dataset: or its folder; None takes the one that a run or checkpoint was trained on.
+        split: None takes dev, val or test.
+        decoding: the fields of `DecodingConfig`.
+
+    Returns:
+        Its `scores` are from 0 to 100.
+
+    Raises:
+        ValueError: for an option that does not exist, does not fit or has no effect.
+        InputError: if the dataset does not fit the model, or has no references.
+    """
+    how = DecodingConfig.from_values(decoding)
+    several = list(model) if isinstance(model, Sequence) and not isinstance(model, str) else [model]
+    models, data = _models(several, dataset)
+    return assess(ensemble(models), data, split, how)
+
+
+def score(
+    candidates: Captions, references: References, training: References | None = None
+) -> Assessment:
+    """Score captions against references, as `limner score`.
+
+    Args:
+        candidates: a file, or {image id: caption}.
+        references: a file, or {image id: references}.
+        training: the captions of the training set, for CIDEr-D and the share seen before.
+
+    Raises:
+        InputError: if a file cannot be read, or no id has both.
+
+    >>> references = {"a.jpg": ["A red dog.", "A dog."], "b.jpg": ["Two cats."]}
+    >>> round(score({"a.jpg": "a red dog", "b.jpg": "two cats"}, references).scores["BLEU-2"], 1)
+    100.0
+    """
+    said, wanted = joined(_named(candidates), _named(references))
+    tokens: list[list[list[str]]] = []
+    if training is not None:
+        known = training if isinstance(training, Mapping) else read_references(Path(training))
+        tokens = [tokenize_all(several) for several in known.values()]
+    evaluation = score_captions(said, wanted, DocumentFrequency.of(tokens) if tokens else None)
+    seen = [caption for several in tokens for caption in several]
+    return assess_captions(evaluation, {"captions": text_fingerprint(said)}, seen)
+
+
+def compare(
+    first: Model | Mapping[str, str],
+    second: Model | Mapping[str, str],
+    *,
+    references: References | None = None,
+    dataset: Dataset | str | Path | None = None,
+    split: str | None = None,
+    **decoding: Any,
+) -> Comparison:
+    """Compare two models, or two sets of captions, as `limner compare`.
+
+    Args:
+        first, second: models as for `evaluate`; with references, captions as for `score`.
+        references: a file, or {image id: references}.
+        dataset, split, decoding: as for `evaluate`; with references, they have no effect and are
+            refused.
+
+    Raises:
+        ValueError, InputError: as `evaluate` and `score`.
+    """
+    if references is None:
+        how = DecodingConfig.from_values(decoding)
+        models, data = _models([first, second], dataset)
+        return compare_models(models, data, split, how)
+    given = {"dataset": dataset, "split": split, **decoding}
+    for name in (name for name, value in given.items() if value is not None):
+        raise ValueError(f"{name} has no effect with references: leave it out")
+    wanted = references if isinstance(references, Mapping) else read_references(Path(references))
+    ours, theirs = (joined(_named(one), wanted)[0] for one in (first, second))
+    return compare_captions(ours, theirs, dict(wanted))
+
+
+def _opened(dataset: Dataset | str | Path) -> Dataset:
+    return dataset if isinstance(dataset, Dataset) else open_dataset(Path(dataset))
+
+
+def _named(captions: Any) -> Any:
+    """A file's path, or captions in memory."""
+    return captions if isinstance(captions, Mapping) else Path(captions)
+
+
+def _models(
+    models: Sequence[Any], dataset: Dataset | str | Path | None
+) -> tuple[list[Any], Dataset]:
+    """Models of runs, checkpoints and captioners, and the dataset to evaluate them on."""
+    paths = {i: Path(getattr(one, "path", one)) for i, one in enumerate(models) if _is_file(one)}
+    data = _opened(dataset) if dataset is not None else None
+    found = [one.model if isinstance(one, Captioner) else one for one in models]
+    if paths:
+        checkpoints, data = open_for(list(paths.values()), data)
+        for i, checkpoint in zip(paths, checkpoints, strict=True):
+            found[i] = checkpoint.model
+    if data is None:
+        raise InputError("dataset: a model in memory does not name one; give it")
+    return found, data
+
+
+def _is_file(model: Any) -> bool:
+    return isinstance(model, Run | str | Path)

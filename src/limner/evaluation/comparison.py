@@ -1,0 +1,101 @@
+"""Whether one model's captions score higher than another's, on the same images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from limner.data.dataset import Dataset
+from limner.decoding import DecodingConfig
+from limner.errors import InputError
+from limner.evaluation.assessment import fingerprint, score_provenance, text_fingerprint
+from limner.evaluation.evaluate import Evaluation, evaluate, score, training_tokens
+from limner.metrics import Difference, DocumentFrequency
+from limner.metrics import compare as compare_scores
+from limner.models import WordModel
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two evaluations on the same images.
+
+    Attributes:
+        names: of the two.
+        evaluations: captions and scores of each.
+        differences: of every score, the second's less the first's, by the paired bootstrap.
+        provenance: what the numbers depend on.
+    """
+
+    names: tuple[str, str]
+    evaluations: tuple[Evaluation, Evaluation] = field(repr=False)
+    differences: dict[str, Difference]
+    provenance: dict[str, str] = field(repr=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `limner compare --json` writes."""
+        first, second = (
+            {"path": name, "scores": one.scores}
+            for name, one in zip(self.names, self.evaluations, strict=True)
+        )
+        differences = {n: {**asdict(one), "real": one.real} for n, one in self.differences.items()}
+        return {
+            "first": first,
+            "second": second,
+            "differences": differences,
+            "provenance": self.provenance,
+        }
+
+
+def compare_models(
+    models: Sequence[WordModel],
+    dataset: Dataset,
+    split: str | None = None,
+    how: DecodingConfig = DecodingConfig(),
+    names: tuple[str, str] = ("first", "second"),
+) -> Comparison:
+    """Compare the captions of two models.
+
+    Args:
+        models: two.
+        dataset, split, how: see `limner.evaluation.evaluate.evaluate`.
+        names: of the models.
+
+    Raises:
+        InputError: as `evaluate`.
+    """
+    known = training_tokens(dataset)
+    frequency = DocumentFrequency.of(known) if known else None
+    first, second = (evaluate(model, dataset, split, how, frequency) for model in models)
+    provenance = {
+        "decoding": str(how),
+        "models": " and ".join(map(fingerprint, models)),
+        "dataset": dataset.fingerprint[:12],
+    }
+    return _compared(names, (first, second), provenance)
+
+
+def compare_captions(
+    first: Mapping[str, str],
+    second: Mapping[str, str],
+    references: dict[str, list[str]],
+    names: tuple[str, str] = ("first", "second"),
+) -> Comparison:
+    """Compare two sets of captions, {image id: caption}, against {image id: references}.
+
+    Raises:
+        InputError: if they are of different images.
+    """
+    if first.keys() != second.keys():
+        raise InputError(
+            f"{names[0]} and {names[1]}: captions of different images, {len(first)} and "
+            f"{len(second)}; scores on different images cannot be compared"
+        )
+    ours, theirs = (score({i: one[i] for i in first}, references) for one in (first, second))
+    provenance = {"captions": " and ".join(map(text_fingerprint, (first, second)))}
+    return _compared(names, (ours, theirs), provenance)
+
+
+def _compared(
+    names: tuple[str, str], both: tuple[Evaluation, Evaluation], provenance: dict[str, str]
+) -> Comparison:
+    found = compare_scores(both[0].table, both[1].table)
+    return Comparison(names, both, found, {**score_provenance(both[0].references), **provenance})
