@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from limner.cli.inputs import find_pictures
+from limner.cli.inputs import find_images
 from limner.images.limits import ImageLimits
 
 
@@ -22,7 +22,7 @@ def folder(tmp_path):
 
 
 def test_a_folder_stands_for_its_pictures_in_order(folder):
-    found, failed = find_pictures([str(folder)])
+    found, failed = find_images([str(folder)])
     assert [name for name, _ in found] == [
         str(folder / n) for n in ("a.png", "b.JPG", "below/c.webp")
     ]
@@ -30,13 +30,13 @@ def test_a_folder_stands_for_its_pictures_in_order(folder):
 
 
 def test_a_file_is_taken_as_it_comes(folder):
-    found, failed = find_pictures([str(folder / "notes.txt"), "absent.jpg"])
+    found, failed = find_images([str(folder / "notes.txt"), "absent.jpg"])
     assert [name for name, _ in found] == [str(folder / "notes.txt"), "absent.jpg"]
     assert failed == []
 
 
 def test_a_folder_without_pictures(tmp_path):
-    found, failed = find_pictures([str(tmp_path)])
+    found, failed = find_images([str(tmp_path)])
     assert found == []
     assert failed[0].startswith(f"{tmp_path}: no picture in it")
 
@@ -47,7 +47,7 @@ def test_addresses(folder, monkeypatch, tmp_path):
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         base = f"http://127.0.0.1:{server.server_port}"
-        found, failed = find_pictures(
+        found, failed = find_images(
             [f"{base}/a.png", f"{base}/gone.png", f"{base}/notes.txt"],
             ImageLimits(allow_private=True),
         )
@@ -65,7 +65,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 
 def names(folder, *patterns):
-    found, failed = find_pictures([str(folder / pattern) for pattern in patterns])
+    found, failed = find_images([str(folder / pattern) for pattern in patterns])
     assert [name for name, path in found] == [str(path) for _, path in found]
     return [str(path.relative_to(folder)) for _, path in found], failed
 
@@ -79,7 +79,7 @@ def test_patterns(folder):
 
 def test_patterns_from_where_we_are(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    found, failed = find_pictures(["*/?.webp"])
+    found, failed = find_images(["*/?.webp"])
     assert (found, failed) == ([("below/c.webp", Path("below/c.webp"))], [])
 
 
@@ -110,7 +110,7 @@ def test_links_in_circles_come_to_an_end(folder):
 
 def read_from(monkeypatch, content, **how):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
-    return find_pictures(["-"], **how)
+    return find_images(["-"], **how)
 
 
 def test_standard_input(folder, monkeypatch):

@@ -1,4 +1,4 @@
-"""The commands for what people have: prepare, check."""
+"""The commands prepare and check."""
 
 import json
 from dataclasses import asdict
@@ -18,8 +18,8 @@ from limner.report.page import refuse_other_files
 
 @struct_options
 def prepare(*, config: PrepareConfig) -> None:
-    """Make a dataset from pictures and captions. Stopped half-way, run it again: it goes on."""
-    with staged_bar("pictures") as update:
+    """Prepare a dataset from images and captions. An interrupted run continues when repeated."""
+    with staged_bar("images") as update:
         dataset = work.prepare(config, say, update)
     print_counts(dataset)
 
@@ -27,21 +27,21 @@ def prepare(*, config: PrepareConfig) -> None:
 @struct_options
 def check(
     html: Annotated[
-        Path | None, typer.Option(help="Write a page of all findings, with pictures.")
+        Path | None, typer.Option(help="Write an HTML page of all findings, with images.")
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="All findings as JSON, every name in it.")
+        bool, typer.Option("--json", help="Print all findings as JSON, with all names.")
     ] = False,
     *,
     config: CheckConfig,
 ) -> None:
-    """Say what is wrong with pictures and captions, and what preparing them would take.
+    """Report problems of images and captions, and estimate the cost of `prepare`.
 
-    The exit status is 2 where nothing to train on is left.
+    The exit status is 2 if no training images are left.
     """
     if html:
         refuse_other_files(html)
-    with staged_bar("pictures") as update:
+    with staged_bar("images") as update:
         findings = work.look_before(config, (lambda line: None) if as_json else tell, update)
     cost = None
     if "train" in findings.splits:

@@ -30,21 +30,21 @@ from limner.io import write_atomically
 from limner.metrics import DocumentFrequency
 from limner.metrics import compare as compare_scores
 
-FEW_PICTURES = 100
-"""CIDEr's document frequencies are the references' own: with fewer pictures they say little."""
+FEW_IMAGES = 100
+"""With fewer images CIDEr, whose document frequencies come from the references, is unreliable."""
 
 DataOption = Annotated[
-    Path | None, typer.Option(help="Dataset, in place of the one it was trained on.")
+    Path | None, typer.Option(help="Dataset to evaluate on [the training dataset].")
 ]
 SplitOption = Annotated[
-    str | None, typer.Option(help="Split to caption; otherwise dev, val or test.")
+    str | None, typer.Option(help="Split to caption [the first of dev, val, test].")
 ]
 JsonOption = Annotated[
     Path | None,
-    typer.Option("--json", metavar="OUT", help="Write the results as JSON; - is stdout."),
+    typer.Option("--json", metavar="OUT", help="Write the results as JSON; - writes to stdout."),
 ]
 JavaOption = Annotated[
-    bool, typer.Option("--java/--no-java", help="Compute METEOR and SPICE where Java is.")
+    bool, typer.Option("--java/--no-java", help="Compute METEOR and SPICE if Java is installed.")
 ]
 
 
@@ -60,7 +60,7 @@ def evaluate(
     *,
     decoding: DecodingConfig,
 ) -> None:
-    """Caption a split and score it against the raw references, baselines beside it."""
+    """Caption a split and score it against the raw references, with baselines."""
     _refuse_several(decoding)
     checkpoints, dataset = open_for(models, data)
     model = ensemble([checkpoint.model for checkpoint in checkpoints])
@@ -76,37 +76,37 @@ def evaluate(
 def score(
     candidates: Annotated[
         Path,
-        typer.Argument(help="A caption of each picture: COCO's JSON, {id: caption}, ...; or -"),
+        typer.Argument(help="Captions, one per image: COCO's JSON, {id: caption}, ...; or -"),
     ],
     references: Annotated[
-        Path, typer.Argument(help="The references: COCO's JSON, {id: [captions]}, CSV, ...")
+        Path, typer.Argument(help="References: COCO's JSON, {id: [captions]}, CSV, ...")
     ],
     training: Annotated[
         Path | None,
-        typer.Option(help="Captions of the training set, for CIDEr-D and the share seen before."),
+        typer.Option(help="Training captions, for CIDEr-D and the share seen in training."),
     ] = None,
     as_json: JsonOption = None,
     java: JavaOption = True,
 ) -> None:
     """Score any file of captions against any references, without a model."""
-    said, wanted = _joined(candidates, references)
+    captions, wanted = _joined(candidates, references)
     tokens = [tokenize_all(one) for one in read_references(training).values()] if training else []
-    evaluation = score_captions(said, wanted, DocumentFrequency.of(tokens) if tokens else None)
+    evaluation = score_captions(captions, wanted, DocumentFrequency.of(tokens) if tokens else None)
     seen = [caption for several in tokens for caption in several]
-    found = assess_captions(evaluation, {"captions": text_fingerprint(said)}, seen, java=java)
+    found = assess_captions(evaluation, {"captions": text_fingerprint(captions)}, seen, java=java)
     warn(found.problems)
     if _write_json(as_json, found.result()):
         rows = {candidates.name: found.rows[MODEL]}
-        print_rows(f"{len(said):,} pictures", rows, found.provenance)
+        print_rows(f"{len(captions):,} images", rows, found.provenance)
 
 
 @struct_options
 def compare(
-    first: Annotated[Path, typer.Argument(help="A run or checkpoint.")],
-    second: Annotated[Path, typer.Argument(help="Another.")],
+    first: Annotated[Path, typer.Argument(help="First run or checkpoint.")],
+    second: Annotated[Path, typer.Argument(help="Second run or checkpoint.")],
     references: Annotated[
         Path | None,
-        typer.Option(help="Compare two files of captions, as `limner score` reads them."),
+        typer.Option(help="Compare two caption files against these references."),
     ] = None,
     data: DataOption = None,
     split: SplitOption = None,
@@ -114,23 +114,23 @@ def compare(
     *,
     decoding: DecodingConfig,
 ) -> None:
-    """Say whether the second is really better than the first: the paired bootstrap."""
+    """Test whether the second model is better than the first (paired bootstrap)."""
     _refuse_several(decoding)
     if references:
         _refuse_models_options(data, split, decoding)
         both = [_joined(path, references)[0] for path in (first, second)]
         if both[0].keys() != both[1].keys():
             raise InputError(
-                f"{first} and {second}: captions of different pictures, {len(both[0])} and "
-                f"{len(both[1])}; scores on different pictures cannot be compared"
+                f"{first} and {second}: captions of different images, {len(both[0])} and "
+                f"{len(both[1])}; scores on different images cannot be compared"
             )
         wanted = read_references(references)
-        ours, theirs = (score_captions({i: said[i] for i in both[0]}, wanted) for said in both)
+        ours, theirs = (score_captions({i: one[i] for i in both[0]}, wanted) for one in both)
         how = {"captions": " and ".join(map(text_fingerprint, both))}
     else:
         for path in (first, second):
             if path.is_file() and path.suffix != ".safetensors":
-                raise InputError(f"{path}: to compare files of captions, name the --references")
+                raise InputError(f"{path}: to compare caption files, give --references")
         checkpoints, dataset = open_for([first, second], data)
         known = training_tokens(dataset)
         frequency = DocumentFrequency.of(known) if known else None
@@ -156,13 +156,13 @@ def compare(
 
 
 def _refuse_several(how: DecodingConfig) -> None:
-    """Raise InputError where several captions of an image are asked for: one is scored."""
+    """Raise InputError if n_best is set: one caption per image is scored."""
     if how.n_best > 1:
         raise InputError(f"--n-best {how.n_best} has no effect on scores: leave it out")
 
 
 def _refuse_models_options(data: Path | None, split: str | None, how: DecodingConfig) -> None:
-    """Raise InputError for an option that has no effect on files of captions."""
+    """Raise InputError for an option that has no effect on caption files."""
     given = ["--data"] * (data is not None) + ["--split"] * (split is not None)
     decoding = Given(DecodingConfig).fields
     given += [one.option for one in decoding if getattr(how, one.name) != one.default]
@@ -171,7 +171,7 @@ def _refuse_models_options(data: Path | None, split: str | None, how: DecodingCo
 
 
 def _write_json(out: Path | None, result: dict[str, Any]) -> bool:
-    """Write a result where it was asked for; whether stdout is still free for people."""
+    """Write the JSON if requested; returns whether to print tables on stdout."""
     text = json.dumps(result, ensure_ascii=False, indent=2) + "\n"
     if str(out) == "-":
         sys.stdout.write(text)
@@ -181,17 +181,17 @@ def _write_json(out: Path | None, result: dict[str, Any]) -> bool:
 
 
 def _joined(candidates: Path, references: Path) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Captions and references with the same ids; says which ids have no partner."""
-    said, wanted = read_candidates(candidates), read_references(references)
-    both = {image: caption for image, caption in said.items() if image in wanted}
+    """Captions and references of the ids in both; warns about the others."""
+    captions, wanted = read_candidates(candidates), read_references(references)
+    both = {image: caption for image, caption in captions.items() if image in wanted}
     if not both:
         raise InputError(
-            f"{candidates}: none of its {len(said)} ids is in {references}; "
-            f"{next(iter(said))!r} here, {next(iter(wanted))!r} there"
+            f"{candidates}: none of its {len(captions)} ids is in {references}; "
+            f"{next(iter(captions))!r} here, {next(iter(wanted))!r} there"
         )
     for path, ids, lack in (
-        (candidates, [i for i in said if i not in wanted], "have no references and are left out"),
-        (references, [i for i in wanted if i not in said], "have no caption and are left out"),
+        (candidates, [i for i in captions if i not in wanted], "without references skipped"),
+        (references, [i for i in wanted if i not in captions], "without caption skipped"),
     ):
         if ids:
             named = ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")
@@ -200,6 +200,6 @@ def _joined(candidates: Path, references: Path) -> tuple[dict[str, str], dict[st
     return both, wanted
 
 
-def _warn_of_few(pictures: int) -> None:
-    if pictures < FEW_PICTURES:
-        warn([f"CIDEr means little below {FEW_PICTURES} pictures, and here are {pictures}"])
+def _warn_of_few(count: int) -> None:
+    if count < FEW_IMAGES:
+        warn([f"CIDEr is unreliable below {FEW_IMAGES} images; this set has {count}"])

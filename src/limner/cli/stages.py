@@ -1,4 +1,4 @@
-"""What several commands share: training with a bar, scoring with a report, opening models."""
+"""Shared by commands: training with a progress bar, scoring with a report, opening models."""
 
 import shlex
 import signal
@@ -23,7 +23,7 @@ from limner.training.run import StoppedError, TrainingRun
 def train_with_progress(
     dataset: Dataset, folder: Path, config: TrainConfig, resume: bool = False
 ) -> None:
-    """Train into a run's folder, with a progress bar on stderr."""
+    """Train a run, with a progress bar on stderr."""
     with progress_bar("training", "steps") as update:
 
         def show(run: TrainingRun) -> None:
@@ -41,21 +41,21 @@ def train_with_progress(
                 ["limner", "train", str(dataset.path), "--out", str(folder), "--resume"]
             )
             raise LimnerError(
-                f"{folder}: stopped and saved at step {run.solver.iteration}; go on with: {again}"
+                f"{folder}: stopped and saved at step {run.solver.iteration}; resume with: {again}"
             ) from None
 
 
 @contextmanager
 def _stopping(run: TrainingRun) -> Iterator[None]:
-    """The first SIGINT or SIGTERM saves and stops; a second one finds the usual handlers."""
+    """The first SIGINT or SIGTERM saves and stops; a second one gets the default handler."""
     usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def stop(*_: object) -> None:
-        put_back()
+        restore()
         say("stopping after this step")
         run.stop()
 
-    def put_back() -> None:
+    def restore() -> None:
         for number, handler in usual.items():
             signal.signal(number, handler)
 
@@ -64,7 +64,7 @@ def _stopping(run: TrainingRun) -> Iterator[None]:
     try:
         yield
     finally:
-        put_back()
+        restore()
 
 
 def report_run(dataset: Dataset, folder: Path, split: str | None = None) -> None:
@@ -79,30 +79,29 @@ def report_run(dataset: Dataset, folder: Path, split: str | None = None) -> None
 
 
 def open_for(models: Sequence[Path], data: Path | None) -> tuple[list[Checkpoint], Dataset]:
-    """Models, and the dataset to evaluate them on: the one given, or the one they were trained on.
+    """Load models, and open the dataset given or the one they were trained on.
 
     Raises:
-        InputError: if no dataset is known, they were trained on different ones, or its features are
-            another backbone's.
+        InputError: if no dataset is known, the models were trained on different ones, or the
+            features are of another backbone.
     """
     paths = [checkpoint_path(model) for model in models]
     checkpoints = [load_checkpoint(path) for path in paths]
     known = [checkpoint.info.dataset for checkpoint in checkpoints]
     for path, trained_on in zip(paths, known, strict=True):
         if data is None and not trained_on.path:
-            raise InputError(f"{path}: does not say what it was trained on; name it with --data")
+            raise InputError(f"{path}: its training dataset is unknown; give it with --data")
         if data is None and trained_on.fingerprint != known[0].fingerprint:
             raise InputError(
                 f"{paths[0]} was trained on {known[0].path}, {path} on {trained_on.path}: "
-                "scores on different pictures cannot be compared; name one dataset with --data"
+                "scores on different images cannot be compared; give one dataset with --data"
             )
     dataset = open_dataset(data or Path(known[0].path))
     for path, checkpoint in zip(paths, checkpoints, strict=True):
         ours, theirs = checkpoint.backbone, dataset.info.backbone
         if ours and not same_features(ours, theirs):
             raise InputError(
-                f"{dataset.path}: features of {title_of(theirs)}, and {path} was trained on "
-                f"those of {ours.title}: another backbone; prepare the dataset with the "
-                "model's"
+                f"{dataset.path}: features of {title_of(theirs)}, but {path} was trained on "
+                f"those of {ours.title}; prepare the dataset with the model's backbone"
             )
     return checkpoints, dataset
