@@ -222,7 +222,7 @@ def test_where_it_looked(run, tmp_path, tiny_run):
     assert len(list((tmp_path / "maps").iterdir())) == 2
     status, _, err = run("caption", path, "--model", tiny_run, "--attention", tmp_path / "none")
     assert status == 2
-    assert "this model does not attend to places" in err
+    assert "this model has no attention weights" in err
 
 
 def test_several_models_speak_as_one(run, tmp_path, tiny_run):
@@ -242,7 +242,7 @@ def test_several_models_speak_as_one(run, tmp_path, tiny_run):
         (["--force", "zyzzyva"], "'zyzzyva': the model does not know this word; leave it out"),
         (["--forbid", "zyzzyva"], "'zyzzyva': the model does not know this word; leave it out"),
         (["--forbid", "<END>"], "'<END>' cannot be forbidden: leave it out"),
-        (["--forbid", ""], "--forbid: an empty text follows; give a value, or leave it out"),
+        (["--forbid", ""], "--forbid: followed by an empty argument; give a value"),
         (["--force", "dog", "--forbid", "dog"], "'dog': --force and --forbid"),
         (["--min-length", "40"], "--min-length 40: expected 0 to 29 words"),
         (["--top-k", "3"], "--top-k has no effect with --temperature unset: leave it out"),
@@ -255,8 +255,8 @@ def test_several_models_speak_as_one(run, tmp_path, tiny_run):
             ["--max-length", "20000"],
             "--max-length 20000: expected a whole number from 1 to 10,000",
         ),
-        (["--attention", f"{__file__}/maps"], "test_cli.py: a file; name a folder"),
-        (["--attention", __file__], "test_cli.py: a file; name a folder for the pictures"),
+        (["--attention", f"{__file__}/maps"], "test_cli.py: a file; give a folder"),
+        (["--attention", __file__], "test_cli.py: a file; give a folder"),
     ],
 )
 def test_options_that_do_not_go_together(run, tmp_path, options, message):

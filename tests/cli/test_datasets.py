@@ -121,7 +121,7 @@ def test_cut_merged_and_exported(run, tiny_dataset, tmp_path):
         command = ("--split", "train=12", "--seed", number, "--min-count", 1)
         status, printed, _ = run("dataset", "subset", tiny_dataset, "--out", out, *command)
         assert status == 0
-        assert printed.splitlines()[0].startswith("train: 12 pictures")
+        assert printed.splitlines()[0].startswith("train: 12 images")
         halves.append(out)
     status, printed, said = run("dataset", "merge", *halves, "--out", tmp_path / "whole")
     assert status == 0
@@ -147,7 +147,7 @@ def test_pictures_in_several_places_are_said(run, tiny_dataset, tmp_path):
     info["sources"] = [{"source": info["source"], "pictures": some} for some in counts]
     (moved / "dataset.json").write_text(json.dumps(info))
     for format, line in {
-        "coco": f"{moved}: its pictures are in 2 places, and coco only names them; ",
+        "coco": f"{moved}: its images are in 2 folders, and coco stores only their names; ",
         "webdataset": "",
     }.items():
         out = tmp_path / format
@@ -168,7 +168,7 @@ def test_exported_without_the_pictures_that_are_gone(run, drawn, tiny_dataset, t
     out = tmp_path / "shards"
     status, printed, said = run("dataset", "export", moved, "--format", "webdataset", "--out", out)
     assert status == 0
-    assert said == f"pictures that are gone, left out: 1: {gone}\n"
+    assert said == f"images not found, skipped: 1: {gone}\n"
     assert printed.splitlines() == [f"{out}/{name}-000000.tar" for name in ("train", "dev", "test")]
 
 

@@ -48,4 +48,4 @@ def test_with_the_pictures_shuffled_the_score_collapses(demo):
 
 def test_a_second_demo_in_the_same_folder_is_refused(demo, capsys):
     assert main(["demo", "--out", str(demo), "--pictures", "100"]) == 2
-    assert "a demo has run there" in capsys.readouterr().err
+    assert "contains an earlier demo" in capsys.readouterr().err

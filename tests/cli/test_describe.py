@@ -20,8 +20,8 @@ def test_a_checkpoint():
 
 def test_a_dataset(tiny_dataset):
     facts = describe(tiny_dataset)
-    assert facts["train"].startswith("20 pictures, 100 captions of 6 to 13 words, mostly; ")
-    assert facts["features"] == "1280 numbers from efficientnet_lite0, pictures of 224 x 224"
+    assert facts["train"].startswith("20 images, 100 captions, 90 % of 6 to 13 words; ")
+    assert facts["features"] == "1280 per image from efficientnet_lite0, images of 224 x 224"
 
 
 def test_a_run(tiny_run):

@@ -134,7 +134,7 @@ def test_what_is_there_is_not_downloaded_again(server, download, tmp_path):
     download()
     status, out, err = download()
     assert (status, err) == (0, "")
-    assert f"{tmp_path}/got: all of it is there already\nnext: limner prepare" in out
+    assert f"{tmp_path}/got: already complete\nnext: limner prepare" in out
     assert paths(server) == ["/list.txt", "/cats.zip"]
 
 
@@ -164,7 +164,7 @@ def test_gigabytes_without_anybody_to_ask(server, download, catalog, tmp_path, f
     status, _, err = download()
     assert status == 2
     (line,) = err.splitlines()
-    assert "to download; add --yes where nobody can be asked" in line
+    assert "to download; add --yes to confirm" in line
     assert not server.asked
     assert not (tmp_path / "got").exists()
 
@@ -180,7 +180,7 @@ def test_it_asks_at_a_terminal(server, catalog, tmp_path, answer, status):
     os.close(keyboard)
     os.close(terminal)
     assert running.returncode == status
-    assert error.startswith("Go on? [y/N]:")
+    assert error.startswith("Continue? [y/N]:")
     assert (tmp_path / "got" / "cats" / "tom.jpg").exists() is (answer == "y")
     assert bool(server.asked) is (answer == "y")
 
@@ -244,7 +244,7 @@ def test_ctrl_c_keeps_what_came(server, catalog, tmp_path):
         running.send_signal(signal.SIGINT)
         error = running.stderr.read()
     assert running.returncode == 130
-    assert error == "cats: stopped; what came is kept, run the same command again to go on\n"
+    assert error == "cats: interrupted; run the same command again to continue\n"
     assert (tmp_path / "got" / "cats.zip.part").stat().st_size == 70_000
 
 

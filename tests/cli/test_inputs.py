@@ -38,7 +38,7 @@ def test_a_file_is_taken_as_it_comes(folder):
 def test_a_folder_without_pictures(tmp_path):
     found, failed = find_images([str(tmp_path)])
     assert found == []
-    assert failed[0].startswith(f"{tmp_path}: no picture in it")
+    assert failed[0].startswith(f"{tmp_path}: no image in it")
 
 
 def test_addresses(folder, monkeypatch, tmp_path):
@@ -94,9 +94,9 @@ def test_a_file_with_that_very_name_comes_first(folder, name):
 def test_patterns_that_match_nothing_or_are_none(folder):
     found, (nothing, wrong) = names(folder, "*.tiff", "a**b")
     assert found == []
-    assert nothing.startswith(f"{folder / '*.tiff'}: no picture matches (")
+    assert nothing.startswith(f"{folder / '*.tiff'}: no image matches (")
     assert wrong.startswith(f"{folder / 'a**b'}: ")
-    assert ";" in wrong or "no picture matches" in wrong
+    assert ";" in wrong or "no image matches" in wrong
 
 
 def test_links_in_circles_come_to_an_end(folder):
@@ -123,7 +123,7 @@ def test_standard_input(folder, monkeypatch):
     monkeypatch.setattr("limner.cli.inputs.MAX_BYTES", 10)
     assert read_from(monkeypatch, content) == (
         [],
-        ["standard input: more than 10 bytes; save it to a file and name that"],
+        ["standard input: more than 10 bytes; save it to a file instead"],
     )
 
 

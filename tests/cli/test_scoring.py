@@ -16,7 +16,7 @@ from limner.models import Ensemble, RNNConfig
 from limner.training.config import TrainConfig
 from limner.training.run import TrainingRun
 
-FEW = "limner: CIDEr means little below 100 pictures, and here are {}\n"
+FEW = "limner: CIDEr is unreliable below 100 images; this set has {}\n"
 
 
 @pytest.fixture
@@ -195,11 +195,11 @@ def test_ids_that_do_not_join_are_counted_and_named(run, rows, tmp_path):
     references = write(tmp_path / "r.json", wanted)
     status, out, err = run("score", candidates, references)
     assert status == 0
-    assert "119 pictures" in out
+    assert "119 images" in out
     assert err.splitlines() == [
-        f"limner: {candidates}: 7 ids have no references and are left out: "
+        f"limner: {candidates}: 7 ids without references skipped: "
         "new0, new1, new2, new3, new4, ...",
-        f"limner: {references}: 1 ids have no caption and are left out: 3",
+        f"limner: {references}: 1 ids without caption skipped: 3",
     ]
 
 
@@ -251,7 +251,8 @@ def test_compare_two_files(run, rows, tmp_path):
     references = write(tmp_path / "r.json", wanted)
     status, out, err = run("compare", first, second, "--references", references)
     assert (status, err) == (0, "")
-    assert all(line.endswith("real") for line in out.splitlines() if line.startswith("BLEU"))
+    rows = [line for line in out.splitlines() if line.startswith("BLEU")]
+    assert all(r.endswith("significant") and "not significant" not in r for r in rows)
     found = json.loads(run("compare", first, first, "--references", references, "--json", "-")[1])
     assert not any(one["real"] for one in found["differences"].values())
 
@@ -268,7 +269,7 @@ def test_files_without_references(run, rows, tmp_path):
     path = write(tmp_path / "c.json", rows[0])
     status, _, err = run("compare", path, path)
     assert status == 2
-    assert err == f"limner: {path}: to compare files of captions, name the --references\n"
+    assert err == f"limner: {path}: to compare caption files, give --references\n"
 
 
 def test_what_cannot_be_compared(run, rows, tiny_run, other_run, tiny_dataset, drawn, tmp_path):
@@ -277,14 +278,14 @@ def test_what_cannot_be_compared(run, rows, tiny_run, other_run, tiny_dataset, d
     references = write(tmp_path / "r.json", wanted)
     status, _, err = run("compare", *fewer, "--references", references)
     assert status == 2
-    assert "scores on different pictures cannot be compared" in err
+    assert "scores on different images cannot be compared" in err
 
     table, data = drawn / "captions.csv", tmp_path / "dataset"
     run("prepare", drawn / "images", "--captions", table, "--out", data, "--min-count", 1)
     run("train", data, "--out", tmp_path / "run", "--epochs", 1, "--hidden-dim", 8)
     status, _, err = run("compare", tiny_run, tmp_path / "run")
     assert status == 2
-    assert "cannot be compared; name one dataset with --data" in err
+    assert "cannot be compared; give one dataset with --data" in err
     assert run("compare", tiny_run, other_run, "--data", tmp_path / "dataset")[0] == 0
 
 

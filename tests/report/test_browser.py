@@ -106,10 +106,10 @@ def test_it_filters_by_words(browser):
     assert len(shown) == sum(word in text for text in texts)
     assert all(word in card.get_attribute("textContent").lower() for card in shown)
     [found] = find(browser, ".found")
-    assert found.text.startswith(f"{len(shown)} of {total} pictures")
+    assert found.text.startswith(f"{len(shown)} of {total} images")
     write_words(browser, f"{word} zebra")
     assert scores(browser) == []
-    assert found.text.startswith("None of the pictures")
+    assert found.text.startswith("None of the images")
     write_words(browser, "")
     assert len(scores(browser)) == total
 

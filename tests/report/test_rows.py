@@ -19,7 +19,7 @@ def data(tiny_dataset):
 def test_every_row_with_its_picture_and_captions(data, tmp_path):
     write_rows(tmp_path / "rows.html", data, "train", range(3, 8))
     text = (tmp_path / "rows.html").read_text("utf-8")
-    assert "5 of the 20 pictures of the split train" in text
+    assert "5 of the 20 images of the split train" in text
     assert text.count('src="data:image/jpeg;base64,') == 5
     plain = re.sub("</?mark>", "", text)
     for row, image in enumerate(data.splits["train"].image_ids):
@@ -39,9 +39,9 @@ def test_text_is_text_and_unknown_words_are_marked(data, tmp_path):
     assert "<script" not in text
     assert "&lt;<mark>script</mark>&gt;" in text
     assert "&amp; $<mark>title</mark> <mark>zyzzyva</mark></li>" in text
-    assert "The picture is gone." in text
+    assert "Image not found." in text
 
 
 def test_a_page_has_an_end(data, tmp_path):
-    with pytest.raises(InputError, match=f"a page has {MOST} pictures at most"):
+    with pytest.raises(InputError, match=f"expected at most {MOST} images for a page"):
         write_rows(tmp_path / "rows.html", data, "train", range(MOST + 1))

@@ -88,11 +88,11 @@ def test_pictures_that_are_gone_are_shown_as_gone(page, tiny_dataset, tmp_path):
     data = replace(open_dataset(tiny_dataset), info=DatasetInfo(source=nowhere))
     text = page(dataset=data)
     assert "data:image/jpeg" not in text
-    assert text.count("The picture is gone.") == len(data.splits["train"].image_ids)
+    assert text.count("Image not found.") == len(data.splits["train"].image_ids)
 
 
 def test_a_history_that_is_old_or_missing(page):
-    assert "No history of this run was kept" in page(history=[])
+    assert "This run has no history" in page(history=[])
     old = [
         HistoryLine(iteration=e, epoch=e, mean_loss=9 - e, validation={"BLEU-4": e})
         for e in (1, 2, 3)
@@ -144,9 +144,9 @@ def test_words_that_are_not_used_are_on_the_page(page, tiny_dataset):
         return score(dict.fromkeys(evaluation.captions, "a"), evaluation.references)
 
     text = page(change)
-    assert "The model uses 1 words, people" in text
+    assert "The model uses 1 words, the references" in text
     assert re.search(r"never does: (<i>[^<]+</i>, ){23}<i>[^<]+</i>\.\s*</p>", text)
     assert "<i>a</i>" not in text
     everything = {i: [one] for i in open_dataset(tiny_dataset).references["train"] for one in ["a"]}
     text = page(lambda evaluation: score(dict.fromkeys(everything, "a"), everything))
-    assert "The model uses every word that people use here." in text
+    assert "The model uses every word of the references." in text

@@ -41,7 +41,7 @@ COMMANDS = {
     "score": ("scoring", "Score any file of captions against any references."),
     "compare": ("scoring", "Test whether the second model is better than the first."),
     "caption": ("using", "Caption images."),
-    "demo": ("demo", "Train on generated images and caption unseen ones."),
+    "demo": ("demo", "Train on generated images, caption unseen ones."),
     "info": ("using", "Describe a dataset, run or checkpoint."),
     "dataset": ("datasets", "Inspect, merge, subset and export datasets."),
 }

@@ -81,7 +81,9 @@ def _features(dataset: Dataset) -> str:
     """Feature shapes, input size and backbone."""
     train, backbone = dataset.splits["train"], dataset.info.backbone
     both = [" for each of ".join(map(str, reversed(s))) for s in shapes_of(dataset).values()]
-    numbers = ", and ".join(f"{one} regions" if " for " in one else f"{one} per image" for one in both)
+    numbers = ", and ".join(
+        f"{one} regions" if " for " in one else f"{one} per image" for one in both
+    )
     size = backbone.size if backbone else None
     input_size = f", images of {size} x {size}" if size else ""
     views = f", {len(train.views)} augmented views of each training image" if train.views else ""
