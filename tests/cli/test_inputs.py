@@ -21,7 +21,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_a_folder_stands_for_its_pictures_in_order(folder):
+def test_find_images_in_folder_sorted(folder):
     found, failed = find_images([str(folder)])
     assert [name for name, _ in found] == [
         str(folder / n) for n in ("a.png", "b.JPG", "below/c.webp")
@@ -29,19 +29,19 @@ def test_a_folder_stands_for_its_pictures_in_order(folder):
     assert failed == []
 
 
-def test_a_file_is_taken_as_it_comes(folder):
+def test_find_images_returns_files_unchecked(folder):
     found, failed = find_images([str(folder / "notes.txt"), "absent.jpg"])
     assert [name for name, _ in found] == [str(folder / "notes.txt"), "absent.jpg"]
     assert failed == []
 
 
-def test_a_folder_without_pictures(tmp_path):
+def test_find_images_refuses_folder_without_images(tmp_path):
     found, failed = find_images([str(tmp_path)])
     assert found == []
     assert failed[0].startswith(f"{tmp_path}: no image in it")
 
 
-def test_addresses(folder, monkeypatch, tmp_path):
+def test_find_images_fetches_addresses(folder, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     handler = partial(QuietHandler, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -70,28 +70,28 @@ def names(folder, *patterns):
     return [str(path.relative_to(folder)) for _, path in found], failed
 
 
-def test_patterns(folder):
+def test_find_images_matches_patterns(folder):
     assert names(folder, "*.png") == (["a.png"], [])
     assert names(folder, "[ab].*", "**/*.webp") == (["a.png", "b.JPG", "below/c.webp"], [])
     assert names(folder, "*") == (["a.png", "b.JPG", "below/c.webp"], [])  # and no notes.txt
     assert names(folder, "**") == (["a.png", "b.JPG", "below/c.webp"], [])  # each once
 
 
-def test_patterns_from_where_we_are(folder, monkeypatch):
+def test_find_images_matches_relative_patterns(folder, monkeypatch):
     monkeypatch.chdir(folder)
     found, failed = find_images(["*/?.webp"])
     assert (found, failed) == ([("below/c.webp", Path("below/c.webp"))], [])
 
 
 @pytest.mark.parametrize("name", ["what?.png", "[1].png", "a*b.png"])
-def test_a_file_with_that_very_name_comes_first(folder, name):
+def test_find_images_prefers_exact_file_name(folder, name):
     (folder / "what1.png").write_bytes((folder / "a.png").read_bytes())
     (folder / "1.png").write_bytes((folder / "a.png").read_bytes())
     (folder / name).write_bytes((folder / "a.png").read_bytes())
     assert names(folder, name) == ([name], [])
 
 
-def test_patterns_that_match_nothing_or_are_none(folder):
+def test_find_images_refuses_patterns_without_match(folder):
     found, (nothing, wrong) = names(folder, "*.tiff", "a**b")
     assert found == []
     assert nothing.startswith(f"{folder / '*.tiff'}: no image matches (")
@@ -99,7 +99,7 @@ def test_patterns_that_match_nothing_or_are_none(folder):
     assert ";" in wrong or "no image matches" in wrong
 
 
-def test_links_in_circles_come_to_an_end(folder):
+def test_find_images_terminates_with_cyclic_links(folder):
     for name in ("x", "y", "below/z"):
         (folder / name).symlink_to(folder, target_is_directory=True)
     found, failed = names(folder, "**/*.webp")
@@ -113,7 +113,7 @@ def read_from(monkeypatch, content, **how):
     return find_images(["-"], **how)
 
 
-def test_standard_input(folder, monkeypatch):
+def test_find_images_reads_standard_input(folder, monkeypatch):
     content = (folder / "a.png").read_bytes()
     assert read_from(monkeypatch, content) == ([("-", content)], [])
     for wrong, message in ((b"", "empty, 0 bytes"), (b"text", "not a picture")):
@@ -127,7 +127,7 @@ def test_standard_input(folder, monkeypatch):
     )
 
 
-def test_the_pixel_limit_is_the_one_asked_for(folder, monkeypatch):
+def test_find_images_applies_pixel_limit(folder, monkeypatch):
     found, (line,) = read_from(
         monkeypatch, (folder / "a.png").read_bytes(), limits=ImageLimits(max_pixels=63)
     )

@@ -96,7 +96,7 @@ def test_every_problem_is_on_the_page(messy, tmp_path):
     assert pictures["Sample images"] == 24
 
 
-def test_words_are_counted(messy, tmp_path):
+def test_check_page_vocabulary(messy, tmp_path):
     texts = sections_of(messy, tmp_path).texts
     table = texts["Caption lengths"].split("in the other splits\n")[1].split("\n")
     for row, one in enumerate(messy.vocabulary):
@@ -168,7 +168,7 @@ def test_summary_numbers_are_those_of_the_json(messy):
     ]
 
 
-def test_nothing_wrong(drawn, tmp_path):
+def test_check_page_without_problems(drawn, tmp_path):
     source = read_source(drawn / "images", captions=drawn / "captions.csv")
     findings = find(source, {"train": list(source.pictures)}, nothing)
     texts = sections_of(findings, tmp_path).texts
@@ -176,7 +176,7 @@ def test_nothing_wrong(drawn, tmp_path):
     assert "–" in texts["Caption lengths"]
 
 
-def test_nothing_to_train_on(drawn, tmp_path):
+def test_check_page_without_training_images(drawn, tmp_path):
     source = read_source(drawn / "images", captions=drawn / "captions.csv")
     findings = find(source, {"train": ["a.jpg", "b.jpg"]}, nothing)
     page = sections_of(findings, tmp_path)
@@ -184,7 +184,7 @@ def test_nothing_to_train_on(drawn, tmp_path):
     assert "Words" not in page.texts
 
 
-def test_features_without_pictures(tmp_path, rng):
+def test_check_page_of_features_without_images(tmp_path, rng):
     captions = {f"{number}": ["a dog", "a cat"] for number in range(5)}
     source = Source(
         tmp_path / "f.npy",

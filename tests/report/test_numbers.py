@@ -160,7 +160,7 @@ def test_page_explains_the_baselines(page, assessment, dataset, checkpoint, tmp_
     assert "the model is significantly better" in " ".join(texts[ROWS[2]].split())
 
 
-def test_page_wall_of_pictures(page, assessment):
+def test_page_images(page, assessment):
     evaluation = assessment.evaluation
     images = {caption: image for image, caption in evaluation.captions.items()}
     place = {image: i for i, image in enumerate(evaluation.captions)}
