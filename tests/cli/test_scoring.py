@@ -272,7 +272,9 @@ def test_compare_refuses_files_without_references(run, rows, tmp_path):
     assert err == f"limner: {path}: to compare caption files, give --references\n"
 
 
-def test_compare_refuses_different_images(run, rows, tiny_run, other_run, tiny_dataset, drawn, tmp_path):
+def test_compare_refuses_different_images(
+    run, rows, tiny_run, other_run, tiny_dataset, drawn, tmp_path
+):
     said, wanted = rows
     fewer = write(tmp_path / "1.json", {"5": said["5"]}), write(tmp_path / "2.json", said)
     references = write(tmp_path / "r.json", wanted)

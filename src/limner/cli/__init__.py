@@ -102,7 +102,7 @@ def _discard_stdout() -> None:
 
 def _explain(error: Exception) -> int:
     """Print one line for an exception; returns the exit status."""
-    from limner.cli.console import say  # noqa: PLC0415 (slow import, not needed for --help)
+    from limner.cli.console import log  # noqa: PLC0415 (slow import, not needed for --help)
 
     status = LimnerError.exit_status
     if hasattr(error, "format_message"):  # typer's usage errors
@@ -120,5 +120,5 @@ def _explain(error: Exception) -> int:
     else:
         line = f"{type(error).__name__}: {' '.join(str(error).split())}"
         line += " (a bug in limner; --debug shows the traceback)"
-    say(f"limner: {line}")
+    log(f"limner: {line}")
     return status

@@ -31,12 +31,12 @@ stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 stdout = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
-def say(message: str) -> None:
+def log(message: str) -> None:
     """Print a line on stderr."""
     stderr.print(printable(message), markup=False, emoji=False)
 
 
-def tell(message: str) -> None:
+def print_line(message: str) -> None:
     """Print a line with untrusted names and words on stdout."""
     print(printable(message))
 
@@ -53,7 +53,7 @@ def printable(text: str) -> str:
 def warn(messages: Iterable[str]) -> None:
     """Print each warning as a line on stderr."""
     for message in messages:
-        say(f"limner: {message}")
+        log(f"limner: {message}")
 
 
 def print_facts(facts: Mapping[str, object]) -> None:

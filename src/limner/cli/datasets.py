@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from msgspec import Meta
 
-from limner.cli.console import print_counts, print_facts, print_row, say
+from limner.cli.console import log, print_counts, print_facts, print_row
 from limner.cli.describe import describe_dataset
 from limner.cli.options import Given, struct_options
 from limner.config import MANY, Config, Positive, annotations
@@ -104,7 +104,7 @@ def merge(
         raise InputError(f"{datasets[0]}: only one dataset; give two or more to merge")
     opened = [open_captioned(path) for path in datasets]
     tokens = same_tokens(opened[0]).changed(**words)
-    print_counts(merge_datasets(opened, out, tokens, say))
+    print_counts(merge_datasets(opened, out, tokens, log))
 
 
 @app.command()
@@ -122,7 +122,7 @@ def subset(
     """
     opened = open_captioned(dataset)
     tokens = same_tokens(opened).changed(**words)
-    print_counts(cut_dataset(opened, out, tokens, config, say))
+    print_counts(cut_dataset(opened, out, tokens, config, log))
 
 
 @app.command()
@@ -138,10 +138,10 @@ def export(
     if config.format == "webdataset":
         files, gone = export_webdataset(opened, out, config.shard_size)
         for line in named("images not found, skipped", list(gone)):
-            say(line)
+            log(line)
     else:
         if len(opened.origins.all) > 1:
-            say(
+            log(
                 f"{dataset}: its images are in {len(opened.origins.all)} folders, and "
                 f"{config.format} stores only their names; --format webdataset includes them"
             )

@@ -8,7 +8,7 @@ import typer
 from msgspec import Meta
 
 from limner.captioner import Captioner
-from limner.cli.console import progress_bar, say, staged_bar
+from limner.cli.console import log, progress_bar, staged_bar
 from limner.cli.options import struct_options
 from limner.cli.stages import report_run, train_with_progress
 from limner.config import MANY, Config, Seed
@@ -45,7 +45,7 @@ def demo(
         raise InputError(f"{out}: contains an earlier demo; delete it, or choose another --out")
     started = time.monotonic()
     count, shapes = config.num_pictures, out / "pictures"
-    say(f"drawing {count} images, five captions each")
+    log(f"drawing {count} images, five captions each")
     with progress_bar("drawing", "images") as update:
         write_folder(shapes, count, seed=config.seed, progress=lambda done: update(done, count))
     preparing = PrepareConfig(
@@ -55,8 +55,8 @@ def demo(
         min_count=2,
     )
     with staged_bar("images") as update:
-        dataset = prepare(preparing, say, update)
-    say(f"{len(dataset.splits['train'].captions)} captions, {len(dataset.vocabulary)} words")
+        dataset = prepare(preparing, log, update)
+    log(f"{len(dataset.splits['train'].captions)} captions, {len(dataset.vocabulary)} words")
     training = TrainConfig(
         model=RNNConfig(wordvec_dim=128, hidden_dim=256),
         learning_rate=2e-3,
@@ -66,11 +66,11 @@ def demo(
     )
     train_with_progress(dataset, run, training)
 
-    say("captioning unseen images")
+    log("captioning unseen images")
     name, unseen = dataset.split("test")
     captioner = Captioner.load(run)
     paths = [preparing.source / image for image in unseen.image_ids[:6]]
     for path, (_, found) in zip(paths, captioner.caption_all(paths), strict=True):
         print(f"{path}\t{found if isinstance(found, InputError) else found[0]}")
     report_run(dataset, run, name)
-    say(f"total time: {time.monotonic() - started:.0f} s")
+    log(f"total time: {time.monotonic() - started:.0f} s")

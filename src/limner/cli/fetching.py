@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from limner.cli.console import progress_bar, say
+from limner.cli.console import log, progress_bar
 from limner.download.catalog import RemoteFile, read_catalog
 from limner.download.download import bytes_there, fetch_file
 from limner.download.unpack import unpack
@@ -66,7 +66,7 @@ def _announce(name: str, missing: Sequence[RemoteFile], folder: Path, yes: bool)
     if not sys.stdin.isatty():
         raise InputError(f"{name}: {total} to download; add --yes to confirm")
     if not typer.confirm("Continue?", err=True):
-        say("nothing was downloaded")
+        log("nothing was downloaded")
         raise typer.Exit(1)
 
 
@@ -84,7 +84,7 @@ def _fetch(name: str, missing: Sequence[RemoteFile], folder: Path, keep_archives
             if not keep_archives:
                 archive.unlink()
     except KeyboardInterrupt:
-        say(f"{name}: interrupted; run the same command again to continue")
+        log(f"{name}: interrupted; run the same command again to continue")
         raise typer.Exit(130) from None
 
 

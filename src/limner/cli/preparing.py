@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import limner.data.preparing.prepare as work
-from limner.cli.console import print_counts, say, staged_bar, tell
+from limner.cli.console import log, print_counts, print_line, staged_bar
 from limner.cli.options import struct_options
 from limner.data.preparing.config import CheckConfig, PrepareConfig
 from limner.data.preparing.feature_rows import FromImages
@@ -20,7 +20,7 @@ from limner.report.page import refuse_other_files
 def prepare(*, config: PrepareConfig) -> None:
     """Prepare a dataset from images and captions. An interrupted run continues when repeated."""
     with staged_bar("images") as update:
-        dataset = work.prepare(config, say, update)
+        dataset = work.prepare(config, log, update)
     print_counts(dataset)
 
 
@@ -42,7 +42,7 @@ def check(
     if html:
         refuse_other_files(html)
     with staged_bar("images") as update:
-        findings = work.look_before(config, (lambda line: None) if as_json else tell, update)
+        findings = work.look_before(config, (lambda line: None) if as_json else print_line, update)
     cost = None
     if "train" in findings.splits:
         rows = work.feature_rows(config, findings.source)

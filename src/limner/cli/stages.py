@@ -9,7 +9,7 @@ from pathlib import Path
 from limner.backbones.info import same_features, title_of
 from limner.captioner import checkpoint_path
 from limner.checkpoint import Checkpoint, load_checkpoint
-from limner.cli.console import print_rows, progress_bar, say
+from limner.cli.console import log, print_rows, progress_bar
 from limner.data.dataset import Dataset
 from limner.data.opening import open_dataset
 from limner.errors import InputError, LimnerError
@@ -32,7 +32,7 @@ def train_with_progress(
             now = f"reward {-last:.3f}" if run.is_critical else f"loss {last:.3f}"
             update(solver.iteration, solver.num_iterations, now)
 
-        run = TrainingRun(dataset, folder, config, resume, show, say)
+        run = TrainingRun(dataset, folder, config, resume, show, log)
         try:
             with _stopping(run):
                 run.train()
@@ -52,7 +52,7 @@ def _stopping(run: TrainingRun) -> Iterator[None]:
 
     def stop(*_: object) -> None:
         restore()
-        say("stopping after this step")
+        log("stopping after this step")
         run.stop()
 
     def restore() -> None:
