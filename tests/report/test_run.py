@@ -99,7 +99,7 @@ def test_report_with_old_or_missing_history(page):
     ]
     text = page(history=old)
     assert "nan" not in text.lower().split("<style>")[0]
-    assert "Scores while it learnt" in text
+    assert "Validation scores" in text
 
 
 def test_choose_takes_best_worst_and_random_images(rng):
@@ -145,7 +145,7 @@ def test_report_lists_unused_words(page, tiny_dataset):
 
     text = page(change)
     assert "The model uses 1 words, the references" in text
-    assert re.search(r"never does: (<i>[^<]+</i>, ){23}<i>[^<]+</i>\.\s*</p>", text)
+    assert re.search(r"never uses: (<i>[^<]+</i>, ){23}<i>[^<]+</i>\.\s*</p>", text)
     assert "<i>a</i>" not in text
     everything = {i: [one] for i in open_dataset(tiny_dataset).references["train"] for one in ["a"]}
     text = page(lambda evaluation: score(dict.fromkeys(everything, "a"), everything))
