@@ -159,7 +159,7 @@ REFUSED = {
     "picture empty": (picture("a.jpg", lambda path: path.write_bytes(b"")), "empty, 0 bytes"),
     "not a picture": (picture("a.jpg", a_text), "not a picture"),
     "no picture": (picture("a.jpg", lambda path: None), "no such file"),
-    "a folder without pictures": (picture("empty", Path.mkdir), "no picture in it"),
+    "a folder without pictures": (picture("empty", Path.mkdir), "no image in it"),
     "50,000 pixels wide and high": (
         picture("a.png", header_alone),
         "more than 178,956,970 pixels",
@@ -225,7 +225,7 @@ REFUSED = {
     ),
     "an unknown download": (
         lambda place: (["download", "flickr9k"], "flickr9k"),
-        "there are coco-captioning, coco2014, flickr30k, flickr8k",
+        "available: coco-captioning, coco2014, flickr30k, flickr8k",
     ),
     "an unknown command": (lambda place: (["trian"], "trian"), "limner --help"),
     "a ratio of two": (
@@ -268,7 +268,7 @@ REFUSED |= {
     ),
     "one dataset to merge": (
         to_dataset("merge", "{place}/dataset", *NEW),
-        "one dataset alone",
+        "only one dataset",
     ),
     "merged into one of them": (
         to_dataset("merge", "{place}/dataset", "{place}/dataset", "--out", "{place}/dataset"),
@@ -472,5 +472,6 @@ def test_a_mistake_of_our_own_is_one_line_too(capsys, monkeypatch):
     monkeypatch.setattr("limner.cli.using.describe", fail)
     assert main(["info"]) == 1
     assert capsys.readouterr().err == (
-        "limner: ZeroDivisionError: division by zero (a mistake in limner; --debug shows where)\n"
+        "limner: ZeroDivisionError: division by zero "
+        "(a bug in limner; --debug shows the traceback)\n"
     )

@@ -58,7 +58,7 @@ def test_prepare_train_evaluate_caption(run, drawn, tmp_path):
     assert len(out.splitlines()) == 1
 
 
-def test_caption_prints_names_where_there_are_several(run, tmp_path):
+def test_caption_prints_names_of_several_images(run, tmp_path):
     paths = [picture(tmp_path / "a.png"), picture(tmp_path / "b.jpg")]
     status, out, err = run("caption", tmp_path)
     assert (status, err) == (0, "")
@@ -81,7 +81,7 @@ def test_info_and_version(run, tiny_run, tiny_dataset):
     assert "onnxruntime: " in run("info")[1]
 
 
-def test_a_reader_that_leaves_early_is_no_error(tmp_path):
+def test_main_ignores_broken_pipe(tmp_path):
     for number in range(40):
         picture(tmp_path / f"{number:02}.png")
     command = " ".join(f"'{word}'" for word in [*LIMNER, "caption", str(tmp_path)])
@@ -92,7 +92,7 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     assert done.stderr == ""
 
 
-def test_one_bad_picture_stops_no_other(run, tmp_path):
+def test_caption_continues_after_unreadable_image(run, tmp_path):
     good, bad = picture(tmp_path / "good.png"), tmp_path / "bad.jpg"
     bad.write_bytes(b"")
     status, out, err = run("caption", bad, good)
@@ -101,7 +101,7 @@ def test_one_bad_picture_stops_no_other(run, tmp_path):
     assert len(err.splitlines()) == 1
 
 
-def test_no_command_is_help(run):
+def test_main_without_command_prints_help(run):
     status, out, err = run()
     assert (status, err) == (0, "")
     assert out.startswith("Usage: limner [OPTIONS] COMMAND")
@@ -116,7 +116,7 @@ def sentences(model, pictures):
     return [found[0].text for _, found in Captioner.load(model).caption_all(pictures)]
 
 
-def test_captions_are_the_models(run, tiny_run, drawn):
+def test_caption_uses_given_model(run, tiny_run, drawn):
     pictures = sorted((drawn / "images").iterdir())
     texts = sentences(tiny_run, pictures)
     assert len(set(texts)) > 1
@@ -130,7 +130,7 @@ def test_captions_are_the_models(run, tiny_run, drawn):
     assert err == ""
 
 
-def test_an_option_comes_before_the_file_of_settings(run, tiny_dataset, tmp_path):
+def test_train_options_override_config_file(run, tiny_dataset, tmp_path):
     (tmp_path / "settings.toml").write_text("warmup = 0.5\nhidden_dim = 8\n")
     begin = ["train", tiny_dataset, "--config", tmp_path / "settings.toml", "--epochs", 1]
     assert run(*begin, "--out", tmp_path / "cosine", "--schedule", "cosine")[0] == 0
@@ -153,7 +153,7 @@ def test_an_option_comes_before_the_file_of_settings(run, tiny_dataset, tmp_path
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
-def test_results_to_a_full_disk(tiny_run):
+def test_main_reports_full_disk(tiny_run):
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [*LIMNER, "info", str(tiny_run)], stdout=full, stderr=subprocess.PIPE, check=False
@@ -163,7 +163,7 @@ def test_results_to_a_full_disk(tiny_run):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names that are no text are Linux's")
-def test_a_name_that_is_no_text(run, tiny_run, tmp_path):
+def test_caption_accepts_undecodable_file_name(run, tiny_run, tmp_path):
     name = tmp_path / "caf\udce9.png"  # as Python gives a name in Latin-1
     picture(name)
     status, out, err = run("caption", "--json", "--model", tiny_run, name)
@@ -171,7 +171,7 @@ def test_a_name_that_is_no_text(run, tiny_run, tmp_path):
     assert json.loads(out)["image"] == str(name)
 
 
-def test_captions_explained_and_several(run, tmp_path):
+def test_caption_explain_with_n_best(run, tmp_path):
     path = picture(tmp_path / "noise.png")
     status, out, err = run("caption", path, "--beam-size", "4", "--n-best", "2", "--explain")
     assert (status, err) == (0, "")
@@ -185,14 +185,14 @@ def test_captions_explained_and_several(run, tmp_path):
     assert run("caption", path, "--json", "--temperature", "1", "--seed", 4)[1] != ""
 
 
-def test_a_caption_that_was_cut_has_no_end(run, tmp_path):
+def test_caption_explain_of_truncated_caption(run, tmp_path):
     path = picture(tmp_path / "noise.png")
     _, out, _ = run("caption", path, "--max-length", 2, "--explain")
     sentence, *words = out.splitlines()
     assert [line.split()[0] for line in words] == sentence.split()
 
 
-def test_words_that_must_not_be_said(run, tmp_path):
+def test_caption_forbid(run, tmp_path):
     path = picture(tmp_path / "noise.png")
     first = run("caption", path)[1].split()
     assert first[0] not in run("caption", path, "--forbid", first[0])[1].split()
@@ -200,7 +200,7 @@ def test_words_that_must_not_be_said(run, tmp_path):
     assert len(run("caption", path, "--min-length", 15)[1].split()) >= 15
 
 
-def test_words_that_must_be_said_and_groups(run, tmp_path):
+def test_caption_force_and_groups(run, tmp_path):
     path = picture(tmp_path / "noise.png")
     forced = run("caption", path, "--force", "snow", "--force", "dog")[1].split()
     assert {"snow", "dog"} <= set(forced)
@@ -209,7 +209,7 @@ def test_words_that_must_be_said_and_groups(run, tmp_path):
     assert len(set(lines)) == 3
 
 
-def test_where_it_looked(run, tmp_path, tiny_run):
+def test_caption_attention_writes_maps(run, tmp_path, tiny_run):
     path = picture(tmp_path / "noise.png")
     status, _, err = run("caption", path, "--attention", tmp_path / "maps")
     assert (status, err) == (0, "")
@@ -222,10 +222,10 @@ def test_where_it_looked(run, tmp_path, tiny_run):
     assert len(list((tmp_path / "maps").iterdir())) == 2
     status, _, err = run("caption", path, "--model", tiny_run, "--attention", tmp_path / "none")
     assert status == 2
-    assert "this model does not attend to places" in err
+    assert "this model has no attention weights" in err
 
 
-def test_several_models_speak_as_one(run, tmp_path, tiny_run):
+def test_caption_with_ensemble(run, tmp_path, tiny_run):
     path = picture(tmp_path / "noise.png")
     one = run("caption", path, "--model", tiny_run)
     assert one[0] == 0
@@ -242,7 +242,7 @@ def test_several_models_speak_as_one(run, tmp_path, tiny_run):
         (["--force", "zyzzyva"], "'zyzzyva': the model does not know this word; leave it out"),
         (["--forbid", "zyzzyva"], "'zyzzyva': the model does not know this word; leave it out"),
         (["--forbid", "<END>"], "'<END>' cannot be forbidden: leave it out"),
-        (["--forbid", ""], "--forbid: an empty text follows; give a value, or leave it out"),
+        (["--forbid", ""], "--forbid: followed by an empty argument; give a value"),
         (["--force", "dog", "--forbid", "dog"], "'dog': --force and --forbid"),
         (["--min-length", "40"], "--min-length 40: expected 0 to 29 words"),
         (["--top-k", "3"], "--top-k has no effect with --temperature unset: leave it out"),
@@ -255,11 +255,11 @@ def test_several_models_speak_as_one(run, tmp_path, tiny_run):
             ["--max-length", "20000"],
             "--max-length 20000: expected a whole number from 1 to 10,000",
         ),
-        (["--attention", f"{__file__}/maps"], "test_cli.py: a file; name a folder"),
-        (["--attention", __file__], "test_cli.py: a file; name a folder for the pictures"),
+        (["--attention", f"{__file__}/maps"], "test_cli.py: a file; give a folder"),
+        (["--attention", __file__], "test_cli.py: a file; give a folder"),
     ],
 )
-def test_options_that_do_not_go_together(run, tmp_path, options, message):
+def test_caption_refuses_conflicting_options(run, tmp_path, options, message):
     status, out, err = run("caption", picture(tmp_path / "noise.png"), *options)
     assert (status, out) == (2, "")
     assert message in err

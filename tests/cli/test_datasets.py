@@ -53,7 +53,7 @@ def at_a_terminal(*arguments, **variables):
     return written.decode()
 
 
-def test_info_says_in_json_what_it_says_in_words(run, tiny_dataset):
+def test_dataset_info_json_equals_text(run, tiny_dataset):
     status, out, _ = run("dataset", "info", tiny_dataset)
     assert status == 0
     assert out == run("info", tiny_dataset)[1]
@@ -70,7 +70,7 @@ def test_info_says_in_json_what_it_says_in_words(run, tiny_dataset):
     assert facts["features"]["shapes"] == {"features": [1280]}
 
 
-def test_head_has_captions_as_people_wrote_them(run, tiny_dataset):
+def test_head_prints_raw_captions(run, tiny_dataset):
     data = open_dataset(tiny_dataset)
     status, out, err = run("dataset", "head", tiny_dataset, "--number", 3, "--start", 2)
     assert (status, err) == (0, "")
@@ -87,7 +87,7 @@ def test_head_has_captions_as_people_wrote_them(run, tiny_dataset):
     assert "[" in everything
 
 
-def test_head_draws_where_there_are_colours(tiny_dataset):
+def test_head_draws_images_in_color_terminal(tiny_dataset):
     head = ("dataset", "head", tiny_dataset, "--number", 1)
     drawn = at_a_terminal(*head)
     assert drawn.count("▀") == 36 * 18
@@ -96,7 +96,7 @@ def test_head_draws_where_there_are_colours(tiny_dataset):
     assert "\x1b[" not in at_a_terminal(*head, TERM="dumb")
 
 
-def test_head_says_what_is_gone(run, tiny_dataset, tmp_path):
+def test_head_reports_missing_images(run, tiny_dataset, tmp_path):
     moved = shutil.copytree(tiny_dataset, tmp_path / "moved")
     info = json.loads((moved / "dataset.json").read_text())
     info["source"]["images"] = str(tmp_path / "nowhere")
@@ -107,21 +107,21 @@ def test_head_says_what_is_gone(run, tiny_dataset, tmp_path):
     assert "no such file" in out
 
 
-def test_head_as_a_page(run, tiny_dataset, tmp_path):
+def test_head_writes_html(run, tiny_dataset, tmp_path):
     page = tmp_path / "rows.html"
     status, out, _ = run("dataset", "head", tiny_dataset, "--split", "dev", "--html", page)
     assert (status, out) == (0, f"page: {page}\n")
     assert page.read_text("utf-8").count('class="card"') == 2
 
 
-def test_cut_merged_and_exported(run, tiny_dataset, tmp_path):
+def test_subset_merge_export(run, tiny_dataset, tmp_path):
     halves = []
     for number in (0, 1):
         out = tmp_path / f"half{number}"
         command = ("--split", "train=12", "--seed", number, "--min-count", 1)
         status, printed, _ = run("dataset", "subset", tiny_dataset, "--out", out, *command)
         assert status == 0
-        assert printed.splitlines()[0].startswith("train: 12 pictures")
+        assert printed.splitlines()[0].startswith("train: 12 images")
         halves.append(out)
     status, printed, said = run("dataset", "merge", *halves, "--out", tmp_path / "whole")
     assert status == 0
@@ -139,7 +139,7 @@ def test_cut_merged_and_exported(run, tiny_dataset, tmp_path):
     assert read_references(file) == expected
 
 
-def test_pictures_in_several_places_are_said(run, tiny_dataset, tmp_path):
+def test_export_reports_several_image_folders(run, tiny_dataset, tmp_path):
     """COCO's JSON names files below one folder."""
     moved = shutil.copytree(tiny_dataset, tmp_path / "moved")
     info = json.loads((moved / "dataset.json").read_text())
@@ -147,7 +147,7 @@ def test_pictures_in_several_places_are_said(run, tiny_dataset, tmp_path):
     info["sources"] = [{"source": info["source"], "pictures": some} for some in counts]
     (moved / "dataset.json").write_text(json.dumps(info))
     for format, line in {
-        "coco": f"{moved}: its pictures are in 2 places, and coco only names them; ",
+        "coco": f"{moved}: its images are in 2 folders, and coco stores only their names; ",
         "webdataset": "",
     }.items():
         out = tmp_path / format
@@ -157,7 +157,7 @@ def test_pictures_in_several_places_are_said(run, tiny_dataset, tmp_path):
         assert bool(said) == bool(line)
 
 
-def test_exported_without_the_pictures_that_are_gone(run, drawn, tiny_dataset, tmp_path):
+def test_export_skips_missing_images(run, drawn, tiny_dataset, tmp_path):
     moved = shutil.copytree(tiny_dataset, tmp_path / "moved")
     images = shutil.copytree(drawn / "images", tmp_path / "images")
     gone = open_dataset(tiny_dataset).splits["dev"].image_ids[0]
@@ -168,11 +168,11 @@ def test_exported_without_the_pictures_that_are_gone(run, drawn, tiny_dataset, t
     out = tmp_path / "shards"
     status, printed, said = run("dataset", "export", moved, "--format", "webdataset", "--out", out)
     assert status == 0
-    assert said == f"pictures that are gone, left out: 1: {gone}\n"
+    assert said == f"images not found, skipped: 1: {gone}\n"
     assert printed.splitlines() == [f"{out}/{name}-000000.tar" for name in ("train", "dev", "test")]
 
 
-def test_check_writes_a_page(run, drawn, tmp_path):
+def test_check_writes_html(run, drawn, tmp_path):
     page = tmp_path / "check.html"
     source = (drawn / "images", "--captions", drawn / "captions.csv")
     status, out, _ = run("check", *source, "--html", page)
@@ -183,7 +183,7 @@ def test_check_writes_a_page(run, drawn, tmp_path):
     assert json.loads(out)["can_be_prepared"] is True
 
 
-def test_check_fails_where_nothing_can_be_prepared(run, drawn, tmp_path):
+def test_check_fails_without_training_images(run, drawn, tmp_path):
     images = tmp_path / "images"
     images.mkdir()
     (images / "a.jpg").write_bytes(b"")

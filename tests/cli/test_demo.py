@@ -19,7 +19,7 @@ def demo(tmp_path_factory):
     return folder
 
 
-def test_it_leaves_what_it_promises(demo):
+def test_demo_writes_dataset_run_and_report(demo):
     assert len(list((demo / "pictures" / "images").glob("*.jpg"))) == 1000
     assert (demo / "run" / "best.safetensors").exists()
     page = (demo / "run" / "report.html").read_text("utf-8")
@@ -32,7 +32,7 @@ def test_it_leaves_what_it_promises(demo):
     }
 
 
-def test_with_the_pictures_shuffled_the_score_collapses(demo):
+def test_demo_score_depends_on_images(demo):
     """A captioner that does not look would score the same."""
     dataset = open_dataset(demo / "dataset")
     model = load_checkpoint(checkpoint_path(demo / "run")).model
@@ -46,6 +46,6 @@ def test_with_the_pictures_shuffled_the_score_collapses(demo):
     assert len(set(seen.captions.values())) > 50
 
 
-def test_a_second_demo_in_the_same_folder_is_refused(demo, capsys):
+def test_demo_refuses_used_folder(demo, capsys):
     assert main(["demo", "--out", str(demo), "--pictures", "100"]) == 2
-    assert "a demo has run there" in capsys.readouterr().err
+    assert "contains an earlier demo" in capsys.readouterr().err

@@ -111,7 +111,7 @@ def wait_for(path, size):
         time.sleep(0.02)
 
 
-def test_all_of_it(server, download, tmp_path):
+def test_download_fetches_and_unpacks(server, download, tmp_path):
     size = len(server.files["/cats.zip"]) / 1e6
     assert download() == (
         0,
@@ -130,27 +130,27 @@ next: limner prepare {tmp_path}/got --out dataset
     assert contents(tmp_path / "got") == {"cats/tom.jpg": PICTURE, "list.txt": LIST}
 
 
-def test_what_is_there_is_not_downloaded_again(server, download, tmp_path):
+def test_download_skips_complete_files(server, download, tmp_path):
     download()
     status, out, err = download()
     assert (status, err) == (0, "")
-    assert f"{tmp_path}/got: all of it is there already\nnext: limner prepare" in out
+    assert f"{tmp_path}/got: already complete\nnext: limner prepare" in out
     assert paths(server) == ["/list.txt", "/cats.zip"]
 
 
-def test_archives_are_kept_where_asked_for(server, download, tmp_path):
+def test_download_keep_archives(server, download, tmp_path):
     download("--keep-archives")
     assert contents(tmp_path / "got")["cats.zip"] == server.files["/cats.zip"]
 
 
-def test_what_is_missing_is_brought_back(server, download, tmp_path):
+def test_download_restores_missing_files(server, download, tmp_path):
     download()
     (tmp_path / "got" / "list.txt").unlink()
     assert download()[0] == 0
     assert paths(server) == ["/list.txt", "/cats.zip", "/list.txt"]
 
 
-def test_without_a_checksum_it_says_how_to_pin_one(server, download, catalog):
+def test_download_without_checksum_prints_sha256(server, download, catalog):
     catalog(sha256=None)
     status, out, _ = download("--yes")
     assert status == 0
@@ -159,19 +159,19 @@ def test_without_a_checksum_it_says_how_to_pin_one(server, download, catalog):
 
 
 @pytest.mark.parametrize("facts", [{"bytes": 2_000_000_000}, {"bytes": None}])
-def test_gigabytes_without_anybody_to_ask(server, download, catalog, tmp_path, facts):
+def test_download_needs_yes_without_terminal(server, download, catalog, tmp_path, facts):
     catalog(**facts)
     status, _, err = download()
     assert status == 2
     (line,) = err.splitlines()
-    assert "to download; add --yes where nobody can be asked" in line
+    assert "to download; add --yes to confirm" in line
     assert not server.asked
     assert not (tmp_path / "got").exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a terminal as POSIX has it")
 @pytest.mark.parametrize(("answer", "status"), [("n", 1), ("y", 0)])
-def test_it_asks_at_a_terminal(server, catalog, tmp_path, answer, status):
+def test_download_asks_at_terminal(server, catalog, tmp_path, answer, status):
     catalog(bytes=None)  # nobody knows how much it is
     keyboard, terminal = os.openpty()
     with process(tmp_path, stdin=terminal, stderr=subprocess.PIPE) as running:
@@ -180,12 +180,12 @@ def test_it_asks_at_a_terminal(server, catalog, tmp_path, answer, status):
     os.close(keyboard)
     os.close(terminal)
     assert running.returncode == status
-    assert error.startswith("Go on? [y/N]:")
+    assert error.startswith("Continue? [y/N]:")
     assert (tmp_path / "got" / "cats" / "tom.jpg").exists() is (answer == "y")
     assert bool(server.asked) is (answer == "y")
 
 
-def test_more_than_the_disk_holds(server, download, catalog):
+def test_download_refuses_insufficient_disk_space(server, download, catalog):
     catalog(bytes=10**15)
     status, _, err = download("--yes")
     assert status == 1
@@ -193,7 +193,7 @@ def test_more_than_the_disk_holds(server, download, catalog):
     assert not server.asked
 
 
-def test_a_wrong_file(server, download, catalog, tmp_path):
+def test_download_refuses_wrong_checksum(server, download, catalog, tmp_path):
     catalog(sha256=f'"{"0" * 64}"')
     status, out, err = download()
     assert status == 1
@@ -204,7 +204,7 @@ def test_a_wrong_file(server, download, catalog, tmp_path):
     assert contents(tmp_path / "got") == {"list.txt": LIST}
 
 
-def test_an_archive_that_leads_out(server, download, catalog, tmp_path):
+def test_download_refuses_path_traversal(server, download, catalog, tmp_path):
     with zipfile.ZipFile(tmp_path / "evil.zip", "w") as file:
         file.writestr("cats/tom.jpg", PICTURE)
         file.writestr("../../mine.toml", b"evil")
@@ -219,7 +219,7 @@ def test_an_archive_that_leads_out(server, download, catalog, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")
-def test_killed_it_goes_on_and_gets_only_what_is_missing(server, catalog, tmp_path):
+def test_download_resumes_after_kill(server, catalog, tmp_path):
     server.behaviours["/cats.zip"] = [does.hangs_after(70_000)]
     with process(tmp_path, stdout=subprocess.DEVNULL) as running:
         wait_for(tmp_path / "got" / "cats.zip.part", 70_000)
@@ -237,14 +237,14 @@ def test_killed_it_goes_on_and_gets_only_what_is_missing(server, catalog, tmp_pa
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent as POSIX has it")
-def test_ctrl_c_keeps_what_came(server, catalog, tmp_path):
+def test_download_interrupt_keeps_partial_file(server, catalog, tmp_path):
     server.behaviours["/cats.zip"] = [does.hangs_after(70_000)]
     with process(tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as running:
         wait_for(tmp_path / "got" / "cats.zip.part", 70_000)
         running.send_signal(signal.SIGINT)
         error = running.stderr.read()
     assert running.returncode == 130
-    assert error == "cats: stopped; what came is kept, run the same command again to go on\n"
+    assert error == "cats: interrupted; run the same command again to continue\n"
     assert (tmp_path / "got" / "cats.zip.part").stat().st_size == 70_000
 
 
@@ -259,7 +259,7 @@ sys.exit(main(["download", "cats", "--catalog", "mine.toml", "--out", "got"]))
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits on the size of a file are POSIX's")
 @pytest.mark.parametrize("stage", ["cats.zip.part", ".cats.zip.unpacking/cats/tom.jpg"])
-def test_a_full_disk(server, catalog, tmp_path, stage):
+def test_download_reports_full_disk(server, catalog, tmp_path, stage):
     limit = 100_000
     if "unpacking" in stage:  # the archive shrinks to less than what is in it
         with zipfile.ZipFile(tmp_path / "made.zip", "w", zipfile.ZIP_DEFLATED) as file:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from limner.cli.inputs import find_pictures
+from limner.cli.inputs import find_images
 from limner.images.limits import ImageLimits
 
 
@@ -21,33 +21,33 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_a_folder_stands_for_its_pictures_in_order(folder):
-    found, failed = find_pictures([str(folder)])
+def test_find_images_in_folder_sorted(folder):
+    found, failed = find_images([str(folder)])
     assert [name for name, _ in found] == [
         str(folder / n) for n in ("a.png", "b.JPG", "below/c.webp")
     ]
     assert failed == []
 
 
-def test_a_file_is_taken_as_it_comes(folder):
-    found, failed = find_pictures([str(folder / "notes.txt"), "absent.jpg"])
+def test_find_images_returns_files_unchecked(folder):
+    found, failed = find_images([str(folder / "notes.txt"), "absent.jpg"])
     assert [name for name, _ in found] == [str(folder / "notes.txt"), "absent.jpg"]
     assert failed == []
 
 
-def test_a_folder_without_pictures(tmp_path):
-    found, failed = find_pictures([str(tmp_path)])
+def test_find_images_refuses_folder_without_images(tmp_path):
+    found, failed = find_images([str(tmp_path)])
     assert found == []
-    assert failed[0].startswith(f"{tmp_path}: no picture in it")
+    assert failed[0].startswith(f"{tmp_path}: no image in it")
 
 
-def test_addresses(folder, monkeypatch, tmp_path):
+def test_find_images_fetches_addresses(folder, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     handler = partial(QuietHandler, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         base = f"http://127.0.0.1:{server.server_port}"
-        found, failed = find_pictures(
+        found, failed = find_images(
             [f"{base}/a.png", f"{base}/gone.png", f"{base}/notes.txt"],
             ImageLimits(allow_private=True),
         )
@@ -65,41 +65,41 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 
 def names(folder, *patterns):
-    found, failed = find_pictures([str(folder / pattern) for pattern in patterns])
+    found, failed = find_images([str(folder / pattern) for pattern in patterns])
     assert [name for name, path in found] == [str(path) for _, path in found]
     return [str(path.relative_to(folder)) for _, path in found], failed
 
 
-def test_patterns(folder):
+def test_find_images_matches_patterns(folder):
     assert names(folder, "*.png") == (["a.png"], [])
     assert names(folder, "[ab].*", "**/*.webp") == (["a.png", "b.JPG", "below/c.webp"], [])
     assert names(folder, "*") == (["a.png", "b.JPG", "below/c.webp"], [])  # and no notes.txt
     assert names(folder, "**") == (["a.png", "b.JPG", "below/c.webp"], [])  # each once
 
 
-def test_patterns_from_where_we_are(folder, monkeypatch):
+def test_find_images_matches_relative_patterns(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    found, failed = find_pictures(["*/?.webp"])
+    found, failed = find_images(["*/?.webp"])
     assert (found, failed) == ([("below/c.webp", Path("below/c.webp"))], [])
 
 
 @pytest.mark.parametrize("name", ["what?.png", "[1].png", "a*b.png"])
-def test_a_file_with_that_very_name_comes_first(folder, name):
+def test_find_images_prefers_exact_file_name(folder, name):
     (folder / "what1.png").write_bytes((folder / "a.png").read_bytes())
     (folder / "1.png").write_bytes((folder / "a.png").read_bytes())
     (folder / name).write_bytes((folder / "a.png").read_bytes())
     assert names(folder, name) == ([name], [])
 
 
-def test_patterns_that_match_nothing_or_are_none(folder):
+def test_find_images_refuses_patterns_without_match(folder):
     found, (nothing, wrong) = names(folder, "*.tiff", "a**b")
     assert found == []
-    assert nothing.startswith(f"{folder / '*.tiff'}: no picture matches (")
+    assert nothing.startswith(f"{folder / '*.tiff'}: no image matches (")
     assert wrong.startswith(f"{folder / 'a**b'}: ")
-    assert ";" in wrong or "no picture matches" in wrong
+    assert ";" in wrong or "no image matches" in wrong
 
 
-def test_links_in_circles_come_to_an_end(folder):
+def test_find_images_terminates_with_cyclic_links(folder):
     for name in ("x", "y", "below/z"):
         (folder / name).symlink_to(folder, target_is_directory=True)
     found, failed = names(folder, "**/*.webp")
@@ -110,10 +110,10 @@ def test_links_in_circles_come_to_an_end(folder):
 
 def read_from(monkeypatch, content, **how):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
-    return find_pictures(["-"], **how)
+    return find_images(["-"], **how)
 
 
-def test_standard_input(folder, monkeypatch):
+def test_find_images_reads_standard_input(folder, monkeypatch):
     content = (folder / "a.png").read_bytes()
     assert read_from(monkeypatch, content) == ([("-", content)], [])
     for wrong, message in ((b"", "empty, 0 bytes"), (b"text", "not a picture")):
@@ -123,11 +123,11 @@ def test_standard_input(folder, monkeypatch):
     monkeypatch.setattr("limner.cli.inputs.MAX_BYTES", 10)
     assert read_from(monkeypatch, content) == (
         [],
-        ["standard input: more than 10 bytes; save it to a file and name that"],
+        ["standard input: more than 10 bytes; save it to a file instead"],
     )
 
 
-def test_the_pixel_limit_is_the_one_asked_for(folder, monkeypatch):
+def test_find_images_applies_pixel_limit(folder, monkeypatch):
     found, (line,) = read_from(
         monkeypatch, (folder / "a.png").read_bytes(), limits=ImageLimits(max_pixels=63)
     )

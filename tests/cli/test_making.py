@@ -9,7 +9,7 @@ from limner.models import MODELS
 from limner.training.config import TrainConfig
 
 
-def test_every_setting_is_an_option_of_train():
+def test_train_has_option_for_every_setting():
     app = typer.Typer(rich_markup_mode=None, add_completion=False)
     app.command()(train)
     text = CliRunner().invoke(app, ["--help"], terminal_width=500).output
@@ -39,6 +39,6 @@ def test_every_setting_is_an_option_of_train():
         (["--dropout-output", "1"], "--dropout-output 1: expected a number from 0, below 1"),
     ],
 )
-def test_settings_that_make_no_sense(tmp_path, capsys, options, message):
+def test_train_refuses_invalid_settings(tmp_path, capsys, options, message):
     assert main(["train", str(tmp_path), "--out", str(tmp_path / "run"), *options]) == 2
     assert capsys.readouterr().err == f"limner: {message}\n"

@@ -91,7 +91,7 @@ STRUCTS = [
 
 
 @pytest.mark.parametrize("struct", STRUCTS)
-def test_every_field_is_an_option_with_help_limits_and_default(struct):
+def test_fields_become_options_with_help_limits_and_default(struct):
     text = help_of(struct)
     for field in msgspec.structs.fields(struct):
         kind, meta = meta_of(annotations(struct)[field.name])
@@ -114,13 +114,13 @@ def test_every_field_is_an_option_with_help_limits_and_default(struct):
             assert "|".join(get_args(kind)) in part, field.name
 
 
-def test_a_new_field_is_a_new_option():
+def test_new_field_becomes_option():
     assert "--added" not in help_of(Small)
     assert "--added INT Added later. [from 0 to 5; default: 0]" in help_of(Larger)
     assert built(Larger, "--added", "4")[1].added == 4
 
 
-def test_structs_are_built_from_what_was_given():
+def test_structs_are_built_from_given_options():
     assert built(Small) == ("x", Small())
     options = "--size 5 --mean 2 --kind b --night --word one --word two --file a/b --name y"
     name, how = built(Small, *options.split())
@@ -150,7 +150,7 @@ class Odd(Config, frozen=True, kw_only=True):
     ] = msgspec.field(default_factory=dict)
 
 
-def test_arguments_values_with_commas_and_pairs():
+def test_options_parse_lists_and_pairs():
     assert built(Odd, "here")[1] == Odd(place=Path("here"))
     options = "here --shares 1,0.5 --counts a=1 --counts b=2"
     _, how = built(Odd, *options.split())
@@ -158,7 +158,7 @@ def test_arguments_values_with_commas_and_pairs():
     assert "--shares TEXT Shares. [default: 8,2]" in help_of(Odd)
 
 
-def test_what_is_required_must_be_given():
+def test_required_options():
     @struct_options
     def command(*, how: Odd) -> None:
         pass
@@ -177,13 +177,13 @@ def test_what_is_required_must_be_given():
         (["--counts", "a=1", "--counts", "b=10"], "--counts a=1 b=10: expected NAME=COUNT"),
     ],
 )
-def test_pairs_and_lists_that_are_none(options, message):
+def test_options_refuse_malformed_pairs_and_lists(options, message):
     with pytest.raises(InputError) as error:
         built(Odd, "here", *options)
     assert str(error.value) == message
 
 
-def test_unset_options_are_left_out():
+def test_given_omits_unset_options():
     assert given(Small) == {}
     assert given(Small, "--size", "3", "--no-night", "--word", "a") == {
         "size": 3,
@@ -192,7 +192,7 @@ def test_unset_options_are_left_out():
     }
 
 
-def test_fields_are_replaced_and_left_out():
+def test_given_overrides_and_removes_fields():
     options = {"kind": Annotated[Literal["c", "d"], Meta(description="Other.")], "size": None}
     assert given(Small, "--kind", "d", **options) == {"kind": "d"}
     assert [one.name for one in Given(Larger, Small, size=None).fields] == [
@@ -211,7 +211,7 @@ def test_fields_are_replaced_and_left_out():
         (["--size", "7"], "--size 7 does not go with --word"),
     ],
 )
-def test_errors_speak_of_options(options, message):
+def test_errors_name_options(options, message):
     with pytest.raises(InputError) as error:
         built(Small, *options)
     assert str(error.value) == message

@@ -29,15 +29,15 @@ def test_check_then_prepare(mine, tmp_path, capsys):
     written = capsys.readouterr()
     assert out[0] in written.err
     assert written.out.splitlines() == [
-        "train: 20 pictures, 100 captions",
-        "dev: 2 pictures, 10 captions",
-        "test: 2 pictures, 10 captions",
+        "train: 20 images, 100 captions",
+        "dev: 2 images, 10 captions",
+        "test: 2 images, 10 captions",
         f"vocabulary: {len(open_dataset(tmp_path / 'out').vocabulary)} words",
         f"dataset: {tmp_path / 'out'}",
     ]
 
 
-def test_check_for_machines(mine, capsys):
+def test_check_json(mine, capsys):
     (mine / "images" / "shapes-000003.jpg").write_bytes(b"GIF89a")
     assert main(["check", str(mine), "--json", "--features", "grid", "--views", "1"]) == 0
     written = capsys.readouterr()
@@ -51,14 +51,14 @@ def test_check_for_machines(mine, capsys):
     assert written.err == ""
 
 
-def test_check_of_what_cannot_be_prepared(mine, capsys):
+def test_check_without_readable_images(mine, capsys):
     for picture in (mine / "images").iterdir():
         picture.write_bytes(b"")
     assert main(["check", str(mine)]) == 2
     assert "none of its 24 pictures can be read" in capsys.readouterr().err
 
 
-def test_the_format_can_be_told(mine, tmp_path, capsys):
+def test_prepare_with_format(mine, tmp_path, capsys):
     for picture in (mine / "images").glob("*.jpg"):
         picture.with_suffix(".txt").write_text("a caption beside\n")
     assert main(["check", str(mine), "--format", "text"]) == 0
@@ -68,7 +68,7 @@ def test_the_format_can_be_told(mine, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("change", ["--dtype float16", "--pca 5 --features both", "--size 64"])
-def test_the_same_command_twice(mine, tmp_path, capsys, change):
+def test_prepare_twice(mine, tmp_path, capsys, change):
     command = ["prepare", str(mine), "--out", str(tmp_path / "out"), "--min-count", "2"]
     command += change.split()
     assert main(command) == 0
@@ -79,17 +79,17 @@ def test_the_same_command_twice(mine, tmp_path, capsys, change):
     assert {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()} == before
 
 
-def test_a_page_is_not_written_over_something_else(mine, tmp_path, capsys):
+def test_check_html_refuses_other_files(mine, tmp_path, capsys):
     captions = mine / "captions.csv"
     before = captions.read_bytes()
     assert main(["check", str(mine), "--html", str(captions)]) == 2
-    assert "captions.csv: is there, and no page of limner's" in capsys.readouterr().err
+    assert "captions.csv: exists and is not a limner report" in capsys.readouterr().err
     assert captions.read_bytes() == before
     for _ in range(2):  # its own it may replace
         assert main(["check", str(mine), "--html", str(tmp_path / "page.html")]) == 0
 
 
-def test_an_option_without_effect_is_named(mine, tmp_path, capsys):
+def test_prepare_refuses_option_without_effect(mine, tmp_path, capsys):
     options = ["--weights", "w.pth", "--out", str(tmp_path / "out")]
     assert main(["prepare", str(mine), *options]) == 2
     message = "limner: --weights has no effect with --backbone unset: leave it out\n"

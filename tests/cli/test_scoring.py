@@ -16,7 +16,7 @@ from limner.models import Ensemble, RNNConfig
 from limner.training.config import TrainConfig
 from limner.training.run import TrainingRun
 
-FEW = "limner: CIDEr means little below 100 pictures, and here are {}\n"
+FEW = "limner: CIDEr is unreliable below 100 images; this set has {}\n"
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_evaluate_with_beams(run, tiny_run, tiny_dataset):
     assert run(*given, "--beam-size", 0)[0] == 2
 
 
-def test_evaluate_several_as_one(run, tiny_run, other_run, tiny_dataset):
+def test_evaluate_ensemble(run, tiny_run, other_run, tiny_dataset):
     members = [load_checkpoint(checkpoint_path(one)).model for one in (tiny_run, other_run)]
     captions = evaluate(
         Ensemble(members), open_dataset(tiny_dataset), "train", DecodingConfig()
@@ -107,7 +107,7 @@ def test_evaluate_several_as_one(run, tiny_run, other_run, tiny_dataset):
     assert " with " in found["provenance"]["model"]
 
 
-def test_a_run_is_scored_from_any_folder(run, tiny_dataset, tmp_path, monkeypatch):
+def test_evaluate_from_any_folder(run, tiny_dataset, tmp_path, monkeypatch):
     shutil.copytree(tiny_dataset, tmp_path / "dataset")
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -155,7 +155,7 @@ def reference_files(folder, wanted):
     }
 
 
-def test_every_format_against_every_other(run, rows, tmp_path):
+def test_score_formats_in_all_combinations(run, rows, tmp_path):
     said, wanted = rows
     expected = score(said, wanted).scores
     for candidates in candidate_files(tmp_path, said).values():
@@ -167,7 +167,7 @@ def test_every_format_against_every_other(run, rows, tmp_path):
             assert list(found["per_image"]) == list(said)
 
 
-def test_score_prints_what_the_numbers_depend_on(run, rows, tmp_path):
+def test_score_prints_provenance(run, rows, tmp_path):
     said, wanted = rows
     files = write(tmp_path / "c.json", said), write(tmp_path / "r.json", wanted)
     status, out, err = run("score", *files)
@@ -179,7 +179,7 @@ def test_score_prints_what_the_numbers_depend_on(run, rows, tmp_path):
     assert "references: 3 a picture, " in out
 
 
-def test_a_training_set_gives_cider_d_and_what_was_seen(run, rows, tmp_path):
+def test_score_training_adds_cider_d_and_seen(run, rows, tmp_path):
     said, wanted = rows
     files = write(tmp_path / "c.json", said), write(tmp_path / "r.json", wanted)
     found = json.loads(run("score", *files, "--training", files[1], "--json", "-")[1])
@@ -187,7 +187,7 @@ def test_a_training_set_gives_cider_d_and_what_was_seen(run, rows, tmp_path):
     assert found["diversity"]["seen"] == 100
 
 
-def test_ids_that_do_not_join_are_counted_and_named(run, rows, tmp_path):
+def test_score_reports_unmatched_ids(run, rows, tmp_path):
     said, wanted = rows
     said |= {f"new{i}": "a dog" for i in range(7)}
     del said["3"]
@@ -195,15 +195,15 @@ def test_ids_that_do_not_join_are_counted_and_named(run, rows, tmp_path):
     references = write(tmp_path / "r.json", wanted)
     status, out, err = run("score", candidates, references)
     assert status == 0
-    assert "119 pictures" in out
+    assert "119 images" in out
     assert err.splitlines() == [
-        f"limner: {candidates}: 7 ids have no references and are left out: "
+        f"limner: {candidates}: 7 ids without references skipped: "
         "new0, new1, new2, new3, new4, ...",
-        f"limner: {references}: 1 ids have no caption and are left out: 3",
+        f"limner: {references}: 1 ids without caption skipped: 3",
     ]
 
 
-def test_captions_from_standard_input(run, rows, tmp_path, monkeypatch):
+def test_score_reads_standard_input(run, rows, tmp_path, monkeypatch):
     said, wanted = rows
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps(said).encode())))
     status, out, _ = run("score", "-", write(tmp_path / "r.json", wanted), "--json", "-")
@@ -211,7 +211,7 @@ def test_captions_from_standard_input(run, rows, tmp_path, monkeypatch):
     assert json.loads(out)["captions"] == said
 
 
-def test_a_small_set_warns(run, tmp_path):
+def test_score_warns_about_few_images(run, tmp_path):
     files = write(tmp_path / "c.json", {"1": ""}), write(tmp_path / "r.json", {"1": ["a dog"]})
     status, out, err = run("score", *files)
     assert (status, err) == (0, FEW.format(1))
@@ -251,40 +251,43 @@ def test_compare_two_files(run, rows, tmp_path):
     references = write(tmp_path / "r.json", wanted)
     status, out, err = run("compare", first, second, "--references", references)
     assert (status, err) == (0, "")
-    assert all(line.endswith("real") for line in out.splitlines() if line.startswith("BLEU"))
+    rows = [line for line in out.splitlines() if line.startswith("BLEU")]
+    assert all(r.endswith("significant") and "not significant" not in r for r in rows)
     found = json.loads(run("compare", first, first, "--references", references, "--json", "-")[1])
     assert not any(one["real"] for one in found["differences"].values())
 
 
 @pytest.mark.parametrize("option", [("--beam-size", 5), ("--split", "dev"), ("--data", "x")])
-def test_options_of_models_have_no_effect_on_files(run, rows, tmp_path, option):
+def test_compare_refuses_model_options_for_files(run, rows, tmp_path, option):
     path, references = write(tmp_path / "c.json", rows[0]), write(tmp_path / "r.json", rows[1])
     status, out, err = run("compare", path, path, "--references", references, *option)
     assert (status, out) == (2, "")
     assert err == f"limner: {option[0]} has no effect with --references: leave it out\n"
 
 
-def test_files_without_references(run, rows, tmp_path):
+def test_compare_refuses_files_without_references(run, rows, tmp_path):
     path = write(tmp_path / "c.json", rows[0])
     status, _, err = run("compare", path, path)
     assert status == 2
-    assert err == f"limner: {path}: to compare files of captions, name the --references\n"
+    assert err == f"limner: {path}: to compare caption files, give --references\n"
 
 
-def test_what_cannot_be_compared(run, rows, tiny_run, other_run, tiny_dataset, drawn, tmp_path):
+def test_compare_refuses_different_images(
+    run, rows, tiny_run, other_run, tiny_dataset, drawn, tmp_path
+):
     said, wanted = rows
     fewer = write(tmp_path / "1.json", {"5": said["5"]}), write(tmp_path / "2.json", said)
     references = write(tmp_path / "r.json", wanted)
     status, _, err = run("compare", *fewer, "--references", references)
     assert status == 2
-    assert "cannot be compared" in err
+    assert "scores on different images cannot be compared" in err
 
     table, data = drawn / "captions.csv", tmp_path / "dataset"
     run("prepare", drawn / "images", "--captions", table, "--out", data, "--min-count", 1)
     run("train", data, "--out", tmp_path / "run", "--epochs", 1, "--hidden-dim", 8)
     status, _, err = run("compare", tiny_run, tmp_path / "run")
     assert status == 2
-    assert "cannot be compared; name one dataset with --data" in err
+    assert "cannot be compared; give one dataset with --data" in err
     assert run("compare", tiny_run, other_run, "--data", tmp_path / "dataset")[0] == 0
 
 
@@ -298,7 +301,7 @@ def test_what_cannot_be_compared(run, rows, tiny_run, other_run, tiny_dataset, d
     ],
 )
 @pytest.mark.parametrize("command", ["evaluate", "compare"])
-def test_decoding_options_that_cannot_be(tiny_run, capsys, command, options, message):
+def test_evaluate_refuses_invalid_decoding_options(tiny_run, capsys, command, options, message):
     models = [str(tiny_run)] * (2 if command == "compare" else 1)
     assert main([command, *models, *options]) == 2
     assert message in capsys.readouterr().err

@@ -17,7 +17,7 @@ def colours(text):
     return lines
 
 
-def test_two_pixels_a_character():
+def test_draw_two_pixels_per_character():
     pixels = np.arange(4 * 3 * 3, dtype=np.uint8).reshape(4, 3, 3) * 5
     drawn = colours(draw(Image.fromarray(pixels), 3, 4))
     assert len(drawn) == 2
@@ -26,7 +26,7 @@ def test_two_pixels_a_character():
         assert [below for _, below in line] == [tuple(p) for p in pixels[2 * row + 1].tolist()]
 
 
-def test_it_fits_and_keeps_its_proportions():
+def test_draw_keeps_aspect_ratio():
     for size, (columns, rows) in {
         (640, 480): (40, 15),
         (480, 640): (22, 15),

@@ -64,7 +64,7 @@ def write_words(driver, text):
     field.send_keys(CONTROL + "a", RELEASE, BACKSPACE, text)
 
 
-def test_it_renders_without_errors_and_asks_nobody(browser, page):
+def test_page_renders_without_errors_and_requests(browser, page):
     assert "limner" in browser.title
     cards = find(browser, ".card")
     assert len(cards) > 10
@@ -84,7 +84,7 @@ def test_it_renders_without_errors_and_asks_nobody(browser, page):
     assert [url for url in asked if not url.startswith((page, "data:", "about:"))] == []
 
 
-def test_it_sorts(browser):
+def test_report_sorts(browser):
     by_chance = scores(browser)
     choose(browser, "best")
     assert scores(browser) == sorted(by_chance, reverse=True)
@@ -95,7 +95,7 @@ def test_it_sorts(browser):
     assert by_chance not in (sorted(by_chance), sorted(by_chance, reverse=True))
 
 
-def test_it_filters_by_words(browser):
+def test_report_filters_by_words(browser):
     total = len(scores(browser))
     script = "return [...arguments[0].querySelectorAll('.caption, li')].map(e => e.textContent)"
     texts = [" ".join(browser.execute_script(script, c)).split() for c in find(browser, ".card")]
@@ -106,15 +106,15 @@ def test_it_filters_by_words(browser):
     assert len(shown) == sum(word in text for text in texts)
     assert all(word in card.get_attribute("textContent").lower() for card in shown)
     [found] = find(browser, ".found")
-    assert found.text.startswith(f"{len(shown)} of {total} pictures")
+    assert found.text.startswith(f"{len(shown)} of {total} images")
     write_words(browser, f"{word} zebra")
     assert scores(browser) == []
-    assert found.text.startswith("None of the pictures")
+    assert found.text.startswith("None of the images")
     write_words(browser, "")
     assert len(scores(browser)) == total
 
 
-def test_a_link_holds_order_and_words(browser):
+def test_report_link_keeps_order_and_words(browser):
     choose(browser, "best")
     write_words(browser, "a")
     address, before = browser.current_url, scores(browser)
@@ -123,7 +123,7 @@ def test_a_link_holds_order_and_words(browser):
     assert scores(browser) == before == sorted(before, reverse=True)
 
 
-def test_keys_are_enough(browser):
+def test_report_works_with_keyboard(browser):
     [first] = find(browser, 'input[value="random"]')
     browser.execute_script("arguments[0].focus()", first)
     browser.switch_to.active_element.send_keys(RIGHT)
@@ -131,7 +131,7 @@ def test_keys_are_enough(browser):
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280, 2560])
-def test_it_is_as_wide_as_the_screen(browser, width):
+def test_page_fits_screen_width(browser, width):
     screen(browser, width)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
@@ -145,7 +145,7 @@ def brightness(driver):
     return sum(int(part) for part in color[color.index("(") + 1 : -1].split(",")[:3])
 
 
-def test_it_is_dark_where_dark_is_asked_for(browser):
+def test_report_dark_mode(browser):
     light = brightness(browser)
     features = [{"name": "prefers-color-scheme", "value": "dark"}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
@@ -153,7 +153,7 @@ def test_it_is_dark_where_dark_is_asked_for(browser):
     assert brightness(browser) < 150
 
 
-def test_on_paper_there_are_no_controls(browser):
+def test_report_print_hides_controls(browser):
     [form] = find(browser, "form.controls")
     assert form.is_displayed()
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
@@ -161,7 +161,7 @@ def test_on_paper_there_are_no_controls(browser):
     assert brightness(browser) > 600
 
 
-def test_without_javascript_the_wall_stands(start, page):
+def test_report_without_javascript(start, page):
     off = {"profile.managed_default_content_settings.javascript": 2}
     with start(**off) as driver:
         driver.get(page)

@@ -16,7 +16,7 @@ def svg(chart):
 
 
 @given(NUMBER, NUMBER)
-def test_ticks_hold_both_ends_and_are_few(one, other):
+def test_ticks_include_both_ends(one, other):
     low, high = min(one, other), max(one, other)
     found = ticks(low, high)
     slack = 1e-3 * max(abs(low), abs(high))
@@ -26,23 +26,23 @@ def test_ticks_hold_both_ends_and_are_few(one, other):
 
 
 @pytest.mark.parametrize("points", [[(0, 2.0), (1, 2.0)], [(1, 0.0), (2, 0.0), (3, 1e-9)]])
-def test_a_line_that_hardly_moves(points):
+def test_line_chart_of_nearly_constant_values(points):
     chart = svg(line_chart("heading", [Series("name", "model", points)], "x", "y"))
     assert "nan" not in chart
     assert chart.count("<path") == 1
 
 
-def test_one_point_is_no_line():
+def test_line_chart_omits_single_points():
     assert line_chart("heading", [Series("name", "model", [(0, 1.0)])], "x", "y") is None
 
 
-def test_bars_are_as_high_as_their_values():
+def test_bar_heights_equal_values():
     chart = svg(length_chart([Series("a", "model", [1, 2, 2])]))
     heights = [float(h) for h in re.findall(r'<rect[^>]* height="([\d.]+)"', chart)]
     assert heights[-1] == pytest.approx(2 * heights[-2], rel=0.01)
 
 
-def test_long_captions_share_the_last_bar():
+def test_length_chart_groups_long_captions():
     lengths = Series("captions", "people", [*[3] * 150, *[5] * 49, 40])
     tips = [mark.tip for mark in length_chart([lengths]).marks if mark.tip]
     assert tips == [
@@ -52,7 +52,7 @@ def test_long_captions_share_the_last_bar():
     ]
 
 
-def test_names_are_text():
+def test_charts_escape_names():
     chart = svg(interval_chart("<b>", [Series("a < b & c", "model", (0.0, 0.0, 0.0))]))
     assert "&lt;b&gt;" in chart
     assert "a &lt; b &amp; c" in chart

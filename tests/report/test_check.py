@@ -1,4 +1,4 @@
-"""What was found, on a page: every trouble with its names, its reasons and its pictures."""
+"""What was found, on a page: each problem with its names, reasons and images."""
 
 import shutil
 from html.parser import HTMLParser
@@ -75,30 +75,30 @@ def messy(drawn, tmp_path_factory):
     return find(source, splits, nothing)
 
 
-def test_every_trouble_has_its_part(messy, tmp_path):
+def test_every_problem_is_on_the_page(messy, tmp_path):
     page = sections_of(messy, tmp_path, Cost(2_000_000, 0))
     texts, pictures = page.texts, page.pictures
-    assert "2 MB" in texts["What it is"]
-    assert "a blank caption for shapes-000005.jpg" in texts["Noted while reading"]
-    unreadable = texts["Pictures that cannot be read: 2"]
+    assert "2 MB" in texts["Source"]
+    assert "a blank caption for shapes-000005.jpg" in texts["Problems while reading"]
+    unreadable = texts["Unreadable images: 2"]
     assert "shapes-000000.jpg: empty, 0 bytes" in unreadable
     assert "shapes-000001.jpg: not a picture" in unreadable
-    leak = "The same picture in several splits: 1"
+    leak = "The same image in several splits: 1"
     assert pictures[leak] == 2
     assert "shapes-000002.jpg (train)\nleak.jpg (dev)\n" in texts[leak]
-    assert pictures["The same picture twice in a split: 1"] == 2
-    gone = texts["Captions without pictures: 40"]
+    assert pictures["The same image twice in a split: 1"] == 2
+    gone = texts["Captions without images: 40"]
     assert all(f"gone{number}.jpg\n" in gone for number in range(40))
     assert "30 more" in gone
-    assert pictures["Pictures without captions: 1"] == 1
-    assert "一只狗在跑" in texts["Writing whose words are not found: 1"]
-    assert f"{EVIL}\n" in texts["Some pictures"]
-    assert pictures["Some pictures"] == 24
+    assert pictures["Images without captions: 1"] == 1
+    assert "一只狗在跑" in texts["Scripts that are not tokenized correctly: 1"]
+    assert f"{EVIL}\n" in texts["Sample images"]
+    assert pictures["Sample images"] == 24
 
 
-def test_words_are_counted(messy, tmp_path):
+def test_check_page_vocabulary(messy, tmp_path):
     texts = sections_of(messy, tmp_path).texts
-    table = texts["How long the captions are"].split("in the other splits\n")[1].split("\n")
+    table = texts["Caption lengths"].split("in the other splits\n")[1].split("\n")
     for row, one in enumerate(messy.vocabulary):
         assert table[4 * row : 4 * row + 4] == [
             str(one.min_count),
@@ -114,7 +114,7 @@ def test_page_numbers_are_those_of_the_json(messy, tmp_path):
     page = parse((tmp_path / "page.html").read_text("utf-8"))
     splits, vocabulary = map(table_of, page.all("table"))
     assert texts_of(splits) == {
-        split: {name: f"{number:,}" for name, number in counts.items()}
+        split: {"images": f"{counts['pictures']:,}", "captions": f"{counts['captions']:,}"}
         for split, counts in found["splits"].items()
     }
     assert texts_of(vocabulary) == {
@@ -136,12 +136,12 @@ def test_page_numbers_are_those_of_the_json(messy, tmp_path):
     )
     counted = dict(h3.text.rsplit(": ", 1) for h3 in page.all("h3") if ": " in h3.text)
     assert {heading: int(number) for heading, number in counted.items()} == {
-        "Pictures that cannot be read": len(found["unreadable"]),
-        "The same picture in several splits": len(found["same_picture_across_splits"]),
-        "The same picture twice in a split": len(found["same_picture_within_a_split"]),
-        "Captions without pictures": len(found["captions_without_pictures"]),
-        "Pictures without captions": len(found["pictures_without_captions"]),
-        "Writing whose words are not found": len(found["mangled"]),
+        "Unreadable images": len(found["unreadable"]),
+        "The same image in several splits": len(found["same_picture_across_splits"]),
+        "The same image twice in a split": len(found["same_picture_within_a_split"]),
+        "Captions without images": len(found["captions_without_pictures"]),
+        "Images without captions": len(found["pictures_without_captions"]),
+        "Scripts that are not tokenized correctly": len(found["mangled"]),
     }
 
 
@@ -168,23 +168,23 @@ def test_summary_numbers_are_those_of_the_json(messy):
     ]
 
 
-def test_nothing_wrong(drawn, tmp_path):
+def test_check_page_without_problems(drawn, tmp_path):
     source = read_source(drawn / "images", captions=drawn / "captions.csv")
     findings = find(source, {"train": list(source.pictures)}, nothing)
     texts = sections_of(findings, tmp_path).texts
-    assert texts["What is wrong"] == "Nothing.\n"
-    assert "–" in texts["How long the captions are"]
+    assert texts["Problems"] == "None.\n"
+    assert "–" in texts["Caption lengths"]
 
 
-def test_nothing_to_train_on(drawn, tmp_path):
+def test_check_page_without_training_images(drawn, tmp_path):
     source = read_source(drawn / "images", captions=drawn / "captions.csv")
     findings = find(source, {"train": ["a.jpg", "b.jpg"]}, nothing)
     page = sections_of(findings, tmp_path)
-    assert "It cannot be prepared: nothing to train on is left." in page.texts["images"]
+    assert "It cannot be prepared: no training images are left." in page.texts["images"]
     assert "Words" not in page.texts
 
 
-def test_features_without_pictures(tmp_path, rng):
+def test_check_page_of_features_without_images(tmp_path, rng):
     captions = {f"{number}": ["a dog", "a cat"] for number in range(5)}
     source = Source(
         tmp_path / "f.npy",
@@ -196,12 +196,12 @@ def test_features_without_pictures(tmp_path, rng):
     )
     page = sections_of(find(source, {"train": list("012345")}, nothing), tmp_path)
     assert page.pictures == {}
-    assert "The picture is gone" not in str(page.texts)
+    assert "Image not found" not in str(page.texts)
     assert page.texts["Features without captions: 1"].endswith("5\n")
-    assert page.texts["Some pictures"].count("a dog") == 5
+    assert page.texts["Sample images"].count("a dog") == 5
 
 
-def test_thousands_of_troubles_are_a_page_still(drawn, tmp_path):
+def test_page_size_is_bounded(drawn, tmp_path):
     """Sizes are bounded: the rest are names."""
     name = min(path.name for path in (drawn / "images").iterdir())
     source = Source(drawn, "table", "a table", root=drawn)
@@ -210,8 +210,8 @@ def test_thousands_of_troubles_are_a_page_still(drawn, tmp_path):
     source.captions = {i: ["a dog"] for i in (*ids[:10], name)}
     findings = find(source, {"train": [*ids[:10], name]}, nothing)
     page = sections_of(findings, tmp_path)
-    assert page.pictures["Pictures without captions: 2,990"] == SHOWN
-    assert page.texts["Pictures without captions: 2,990"].count(".jpg") == 2990
-    assert page.pictures["The same picture twice in a split: 1"] == ABREAST
-    assert " = ".join([*ids[:10], name]) in page.texts["The same picture twice in a split: 1"]
+    assert page.pictures["Images without captions: 2,990"] == SHOWN
+    assert page.texts["Images without captions: 2,990"].count(".jpg") == 2990
+    assert page.pictures["The same image twice in a split: 1"] == ABREAST
+    assert " = ".join([*ids[:10], name]) in page.texts["The same image twice in a split: 1"]
     assert (tmp_path / "page.html").stat().st_size < 1_500_000

@@ -29,7 +29,7 @@ SCORES = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr", "CIDEr-D")
 PARTS = {  # of `Diversity`, by the columns' names on the page and on the terminal
     "distinct": ("distinct captions, %", "distinct captions, %"),
     "vocabulary": ("words used", "different words"),
-    "mean_length": ("mean length", "words a caption"),
+    "mean_length": ("mean length", "words per caption"),
     "seen": ("seen in training, %", "seen in training, %"),
 }
 HISTORY = [
@@ -148,7 +148,7 @@ def test_page_explains_the_baselines(page, assessment, dataset, checkpoint, tmp_
     texts = facts_of(page["scores"].one("dl"))
     assert list(texts) == list(ROWS[1:])
     assert f"CIDEr is {low:.1f} before and {high:.1f} after" in texts[ROWS[1]]
-    assert "the model is not clearly better" in " ".join(texts[ROWS[2]].split())
+    assert "the model is not significantly better" in " ".join(texts[ROWS[2]].split())
     rows = dict(zip(ROWS, (human, model, nearest, shuffled), strict=True))
     write_report(tmp_path / "page.html", replace(assessment, rows=rows), dataset, checkpoint, [])
     [texts] = [
@@ -157,10 +157,10 @@ def test_page_explains_the_baselines(page, assessment, dataset, checkpoint, tmp_
         if section.attrs["id"] == "scores"
     ]
     assert f"falls from {human.scores['CIDEr']:.1f} to {low:.1f}:" in texts[ROWS[1]]
-    assert "the model is clearly better" in " ".join(texts[ROWS[2]].split())
+    assert "the model is significantly better" in " ".join(texts[ROWS[2]].split())
 
 
-def test_page_wall_of_pictures(page, assessment):
+def test_page_images(page, assessment):
     evaluation = assessment.evaluation
     images = {caption: image for image, caption in evaluation.captions.items()}
     place = {image: i for i, image in enumerate(evaluation.captions)}
@@ -186,7 +186,7 @@ def test_page_curves_of_training(page):
             "10 steps": [(0.5, 30.5), (1, 21), (2, 12)],
             "mean of the epoch": [(1, 26.25), (2, 15.5)],
         },
-        "Scores while it learnt": {"CIDEr": [(1, 10), (2, 20)], "BLEU-4": [(1, 3), (2, 9)]},
+        "Validation scores": {"CIDEr": [(1, 10), (2, 20)], "BLEU-4": [(1, 3), (2, 9)]},
     }
     assert list(charts) == list(expected)
     for heading, curves in expected.items():
@@ -194,7 +194,7 @@ def test_page_curves_of_training(page):
             name: pytest.approx(np.ravel(points), abs=0.1) for name, points in curves.items()
         }
     ends = "CIDEr from 10.0 to 20.0; BLEU-4 from 3.0 to 9.0"
-    assert charts["Scores while it learnt"].one("title").text.endswith(f": {ends}")
+    assert charts["Validation scores"].one("title").text.endswith(f": {ends}")
 
 
 def curves_of(figure):
@@ -231,7 +231,7 @@ def test_page_provenance_and_settings(page, assessment, checkpoint, dataset):
 
 def test_page_words(page, assessment):
     """How many captions have how many words, in per cent of the model's and of people's."""
-    figure = charts_of(page["words"])["How long the captions are"]
+    figure = charts_of(page["words"])["Caption lengths"]
     evaluation = assessment.evaluation
     references = [tokens for several in evaluation.reference_tokens for tokens in several]
     for who, captions in (("the model", evaluation.candidate_tokens), ("people", references)):
@@ -292,7 +292,7 @@ def test_terminal_differences(capsys, wide):
 
 
 def difference_row(name, first, second, value, low, high, one):
-    verdict = "real" if one.real else "may be chance"
+    verdict = "significant" if one.real else "not significant"
     numbers = f"{first:.2f}", f"{second:.2f}", f"{value:+.2f}"
     return [name, *numbers, f"{low:+.2f} to {high:+.2f}", f"{one.p_value:.3f}", verdict]
 

@@ -20,7 +20,7 @@ def test_thumbnail_of_noise_keeps_a_page_of_200_images_under_5_megabytes(tmp_pat
     assert MOST * len(found.data) < 4_500_000
 
 
-def test_thumbnail_of_an_image_that_is_gone_is_none(tmp_path):
+def test_thumbnail_of_missing_image_is_none(tmp_path):
     def refuse(image):
         raise InputError(f"{image} is in no folder")
 

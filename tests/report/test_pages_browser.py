@@ -43,7 +43,7 @@ def elements(driver, selector):
     return driver.find_elements("css selector", selector)
 
 
-def test_it_renders_without_errors_and_asks_nobody(browser, pages):
+def test_page_renders_without_errors_and_requests(browser, pages):
     pictures = elements(browser, "img")
     assert len(pictures) >= 8
     for picture in pictures:
@@ -61,13 +61,13 @@ def test_it_renders_without_errors_and_asks_nobody(browser, pages):
 
 
 @pytest.mark.parametrize("width", [320, 768, 1280, 2560])
-def test_it_is_as_wide_as_the_screen(browser, width):
+def test_page_fits_screen_width(browser, width):
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
 
-def test_what_is_folded_opens(shared, pages):
+def test_collapsed_lists_open(shared, pages):
     shared.get(pages["check"])
     [summary] = elements(shared, "summary")
     assert summary.text == "30 more"
@@ -79,7 +79,7 @@ def test_what_is_folded_opens(shared, pages):
     assert last.text.endswith("-39.jpg")
 
 
-def test_headings_are_in_order_and_links_lead_to_sections(shared, pages):
+def test_page_headings_and_links(shared, pages):
     shared.get(pages["check"])
     levels = [int(one.tag_name[1]) for one in elements(shared, "h1, h2, h3")]
     assert levels[0] == 1

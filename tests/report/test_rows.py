@@ -16,10 +16,10 @@ def data(tiny_dataset):
     return open_dataset(tiny_dataset)
 
 
-def test_every_row_with_its_picture_and_captions(data, tmp_path):
+def test_rows_page_has_images_and_captions(data, tmp_path):
     write_rows(tmp_path / "rows.html", data, "train", range(3, 8))
     text = (tmp_path / "rows.html").read_text("utf-8")
-    assert "5 of the 20 pictures of the split train" in text
+    assert "5 of the 20 images of the split train" in text
     assert text.count('src="data:image/jpeg;base64,') == 5
     plain = re.sub("</?mark>", "", text)
     for row, image in enumerate(data.splits["train"].image_ids):
@@ -30,7 +30,7 @@ def test_every_row_with_its_picture_and_captions(data, tmp_path):
     assert "default-src 'none'; img-src data:" in text
 
 
-def test_text_is_text_and_unknown_words_are_marked(data, tmp_path):
+def test_rows_page_escapes_text_and_marks_unknown_words(data, tmp_path):
     image = data.splits["train"].image_ids[0]
     data.references["train"][image] = [EVIL]
     data = replace(data, info=DatasetInfo(source=SourceInfo(images=str(tmp_path / "nowhere"))))
@@ -39,9 +39,9 @@ def test_text_is_text_and_unknown_words_are_marked(data, tmp_path):
     assert "<script" not in text
     assert "&lt;<mark>script</mark>&gt;" in text
     assert "&amp; $<mark>title</mark> <mark>zyzzyva</mark></li>" in text
-    assert "The picture is gone." in text
+    assert "Image not found." in text
 
 
-def test_a_page_has_an_end(data, tmp_path):
-    with pytest.raises(InputError, match=f"a page has {MOST} pictures at most"):
+def test_rows_page_refuses_too_many_images(data, tmp_path):
+    with pytest.raises(InputError, match=f"expected at most {MOST} images for a page"):
         write_rows(tmp_path / "rows.html", data, "train", range(MOST + 1))

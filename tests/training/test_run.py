@@ -239,9 +239,9 @@ def test_a_signal_saves_and_says_how_to_go_on(number, undisturbed, tiny_dataset,
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     step = load_checkpoint(folder / "last.safetensors").info.training["iteration"]
-    assert f"stopped and saved at step {step}; go on with: limner train" in errors
+    assert f"stopped and saved at step {step}; resume with: limner train" in errors
     assert "Traceback" not in errors
-    again = errors.strip().splitlines()[-1].partition("go on with: ")[2]
+    again = errors.strip().splitlines()[-1].partition("resume with: ")[2]
     assert main([*shlex.split(again)[1:], "--checkpoint-seconds", "0"]) in (0, 2)
     resumed, _ = start(
         open_dataset(tiny_dataset),

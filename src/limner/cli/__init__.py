@@ -18,13 +18,13 @@ from limner.errors import InputError, LimnerError
 def root(
     context: typer.Context,
     show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-    debug: Annotated[  # read by main() from the arguments, wherever it stands
-        bool, typer.Option("--debug", help="Show a traceback where something fails.")
+    debug: Annotated[  # main() reads it at any position
+        bool, typer.Option("--debug", help="Show the traceback of an error.")
     ] = False,
 ) -> None:
-    """What comes before the command."""
+    """Global options."""
     if show_version:
-        from importlib.metadata import version  # noqa: PLC0415 (slow, and rarely asked for)
+        from importlib.metadata import version  # noqa: PLC0415 (slow, rarely used)
 
         print(f"limner {version('limner')}")
         raise typer.Exit
@@ -34,25 +34,25 @@ def root(
 
 COMMANDS = {
     "download": ("fetching", "Download a dataset and unpack it."),
-    "check": ("preparing", "Say what is wrong with pictures and captions."),
-    "prepare": ("preparing", "Make a dataset from pictures and captions."),
+    "check": ("preparing", "Report problems of images and captions."),
+    "prepare": ("preparing", "Prepare a dataset from images and captions."),
     "train": ("making", "Train a captioner."),
     "evaluate": ("scoring", "Caption a split and score it against the raw references."),
     "score": ("scoring", "Score any file of captions against any references."),
-    "compare": ("scoring", "Say whether the second is really better than the first."),
-    "caption": ("using", "Describe pictures, a sentence each."),
-    "demo": ("demo", "Draw pictures, train on them, caption unseen ones."),
-    "info": ("using", "Say what a dataset, run or checkpoint is."),
-    "dataset": ("datasets", "Look at prepared datasets, merge, cut and export them."),
+    "compare": ("scoring", "Test whether the second model is better than the first."),
+    "caption": ("using", "Caption images."),
+    "demo": ("demo", "Train on generated images, caption unseen ones."),
+    "info": ("using", "Describe a dataset, run or checkpoint."),
+    "dataset": ("datasets", "Inspect, merge, subset and export datasets."),
 }
-"""Modules of the commands, and what each does."""
+"""The module and summary of each command."""
 
 
 def app_for(arguments: Sequence[str]) -> typer.Typer:
-    """All commands; the modules of those alone that the arguments name are imported."""
+    """All commands; only the modules of commands named in the arguments are imported."""
     app = typer.Typer(
         name="limner",
-        help="Describe pictures with recurrent networks, and train them.",
+        help="Train recurrent networks to caption images.",
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
@@ -60,7 +60,7 @@ def app_for(arguments: Sequence[str]) -> typer.Typer:
     app.callback(invoke_without_command=True)(root)
     for name, (home, summary) in COMMANDS.items():
         if name not in arguments:
-            app.command(name, help=summary)(lambda: None)  # it is not run
+            app.command(name, help=summary)(lambda: None)  # never called
             continue
         module = import_module(f"limner.cli.{home}")
         if name == "dataset":
@@ -71,23 +71,23 @@ def app_for(arguments: Sequence[str]) -> typer.Typer:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; every error is one line on stderr, and a status: 2 input, 1 failure."""
+    """Run a command; an error is one line on stderr, and status 2 (input) or 1 (failure)."""
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may be no text
+    if isinstance(sys.stdout, io.TextIOWrapper):  # file names may not be valid UTF-8
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         for before, given in pairwise(["limner", *arguments]):
             if not given:
-                raise InputError(f"{before}: an empty text follows; give a value, or leave it out")
+                raise InputError(f"{before}: followed by an empty argument; give a value")
         arguments = ["--debug"] * debug + [a for a in arguments if a != "--debug"]
         status = app_for(arguments)(arguments, prog_name="limner", standalone_mode=False)
         sys.stdout.flush()
         return int(status or 0)
     except typer.Abort:
         return 130
-    except (BrokenPipeError, SystemExit):  # the reader of our output has gone, as `head` does;
-        _discard_stdout()  # typer makes a SystemExit of it
+    except (BrokenPipeError, SystemExit):  # the reader closed the pipe, as `head` does;
+        _discard_stdout()  # typer raises SystemExit for it
         return 0
     except Exception as error:
         if debug:
@@ -96,13 +96,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _discard_stdout() -> None:
-    """What cannot be written is not tried again when the process ends."""
+    """Redirect stdout to os.devnull, so that nothing is flushed at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _explain(error: Exception) -> int:
     """Print one line for an exception; returns the exit status."""
-    from limner.cli.console import say  # noqa: PLC0415 (slow: help does without)
+    from limner.cli.console import log  # noqa: PLC0415 (slow import, not needed for --help)
 
     status = LimnerError.exit_status
     if hasattr(error, "format_message"):  # typer's usage errors
@@ -112,13 +112,13 @@ def _explain(error: Exception) -> int:
         line, status = str(error), error.exit_status
     elif isinstance(error, OSError) and error.filename:
         line = f"{error.filename}: {error.strerror}"
-    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:  # files have names, stdout not
+    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:  # only of stdout: no filename
         line = f"standard output: {error.strerror}"
         _discard_stdout()
     elif isinstance(error, MemoryError):
-        line = "not enough memory; take a smaller model, batch or picture"
+        line = "not enough memory; use a smaller model, batch or image"
     else:
         line = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        line += " (a mistake in limner; --debug shows where)"
-    say(f"limner: {line}")
+        line += " (a bug in limner; --debug shows the traceback)"
+    log(f"limner: {line}")
     return status

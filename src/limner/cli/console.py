@@ -1,4 +1,4 @@
-"""What a person at the terminal sees: results on stdout, progress and warnings on stderr."""
+"""Terminal output: results on stdout, progress and warnings on stderr."""
 
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,18 +31,18 @@ stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 stdout = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
-def say(message: str) -> None:
-    """A line for the person at the terminal, on stderr."""
+def log(message: str) -> None:
+    """Print a line on stderr."""
     stderr.print(printable(message), markup=False, emoji=False)
 
 
-def tell(message: str) -> None:
-    """A line on stdout, with names and words of strangers in it."""
+def print_line(message: str) -> None:
+    """Print a line with untrusted names and words on stdout."""
     print(printable(message))
 
 
 def printable(text: str) -> str:
-    r"""Text that moves no cursor and changes no colour: control characters as they are written.
+    r"""Escape control characters, which could move the cursor or change colors.
 
     >>> print(printable(chr(27) + "[31mred"))
     \x1b[31mred
@@ -51,13 +51,13 @@ def printable(text: str) -> str:
 
 
 def warn(messages: Iterable[str]) -> None:
-    """A line on stderr for each."""
+    """Print each warning as a line on stderr."""
     for message in messages:
-        say(f"limner: {message}")
+        log(f"limner: {message}")
 
 
 def print_facts(facts: Mapping[str, object]) -> None:
-    """A line on stdout for each fact."""
+    """Print each fact as a line on stdout."""
     for name, fact in facts.items():
         print(f"{name}: {fact}")
 
@@ -71,7 +71,7 @@ def progress_bar(what: str, unit: str) -> Iterator[Callable[..., None]]:
 
 @contextmanager
 def staged_bar(unit: str) -> Iterator[Callable[..., None]]:
-    """One bar after the other on stderr; yields `update(stage, done, total, note="")`."""
+    """Successive progress bars on stderr; yields `update(stage, done, total, note="")`."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -104,7 +104,7 @@ def staged_bar(unit: str) -> Iterator[Callable[..., None]]:
 
 
 def print_rows(title: str, rows: Mapping[str, Row], provenance: Mapping[str, str]) -> None:
-    """A table, a column for each row's scores and diversity, and what the numbers depend on."""
+    """Print scores and diversity as a table, a column per row, and the provenance."""
     first, *others = rows.values()
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column(title, no_wrap=True)
@@ -121,7 +121,7 @@ def print_rows(title: str, rows: Mapping[str, Row], provenance: Mapping[str, str
     print_facts(provenance)
 
 
-DIVERSITY = ("distinct captions, %", "different words", "words a caption", "seen in training, %")
+DIVERSITY = ("distinct captions, %", "different words", "words per caption", "seen in training, %")
 
 
 def _diversity(row: Row) -> list[str]:
@@ -133,7 +133,7 @@ def _diversity(row: Row) -> list[str]:
 def print_differences(
     names: tuple[str, str], scores: tuple[Scores, Scores], found: Mapping[str, Difference]
 ) -> None:
-    """A line a score: both, their difference, and whether it is more than chance."""
+    """Print a line per score: both values, their difference and its significance."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("", no_wrap=True)
     for column in (*names, "difference", "95 %", "p", ""):
@@ -142,34 +142,34 @@ def print_differences(
     for name, difference in found.items():
         low, high = difference.interval
         both = f"{first[name]:.2f}", f"{second[name]:.2f}", f"{difference.value:+.2f}"
-        verdict = "real" if difference.real else "may be chance"
+        verdict = "significant" if difference.real else "not significant"
         interval, p_value = f"{low:+.2f} to {high:+.2f}", f"{difference.p_value:.3f}"
         table.add_row(name, *both, interval, p_value, verdict)
     stdout.print(table)
 
 
 def print_counts(dataset: Dataset) -> None:
-    """What a new dataset holds."""
+    """Print the size of each split and of the vocabulary."""
     for name, part in dataset.splits.items():
-        print(f"{name}: {len(part.image_ids)} pictures, {len(part.captions)} captions")
+        print(f"{name}: {len(part.image_ids)} images, {len(part.captions)} captions")
     print(f"vocabulary: {len(dataset.vocabulary)} {dataset.vocabulary.unit}")
     print(f"dataset: {dataset.path}")
 
 
-def print_row(dataset: Dataset, split: str, row: int, picture: bool = True) -> None:
-    """A picture of a dataset with its captions: drawn, where stdout is a terminal with colours.
+def print_row(dataset: Dataset, split: str, row: int, draw_image: bool = True) -> None:
+    """Print an image of a dataset, drawn if stdout is a terminal with colors, and its captions.
 
-    Words that become `<UNK>` are underlined there, and in [brackets] elsewhere.
+    Out-of-vocabulary words are underlined, or without colors in [brackets].
     """
     part = dataset.splits[split]
     image = part.image_ids[row]
     in_colour = stdout.is_terminal and stdout.color_system is not None
     print(f"{split} {row}: {source_name(Path(image))}")
     try:
-        place = dataset.picture(image)
-        loaded = open_picture(place, size_hint=2 * WIDTH)
-        print(f"  {source_name(Path(str(place)))}")
-        if picture and in_colour:
+        location = dataset.picture(image)
+        loaded = open_picture(location, size_hint=2 * WIDTH)
+        print(f"  {source_name(Path(str(location)))}")
+        if draw_image and in_colour:
             stdout.print(draw(loaded, min(WIDTH, stdout.width)))
     except InputError as error:
         print(f"  {error}")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from msgspec import Meta
 
-from limner.cli.console import print_counts, print_facts, print_row, say
+from limner.cli.console import log, print_counts, print_facts, print_row
 from limner.cli.describe import describe_dataset
 from limner.cli.options import Given, struct_options
 from limner.config import MANY, Config, Positive, annotations
@@ -29,31 +29,31 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.callback(invoke_without_command=True)
 def root(context: typer.Context) -> None:
-    """Look at prepared datasets, merge, cut and export them."""
+    """Inspect, merge, subset and export datasets."""
     if context.invoked_subcommand is None:
         print(context.get_help())
 
 
 class HeadConfig(Config, frozen=True, kw_only=True):
-    """Which images are shown."""
+    """Options of `limner dataset head`."""
 
     split: Annotated[str, Meta(description="Split of the dataset.")] = "train"
     number: Annotated[Positive, Meta(description="Number of images.")] = 5
-    start: Annotated[int, Meta(ge=0, le=MANY, description="The first of them, counted from 0.")] = 0
+    start: Annotated[int, Meta(ge=0, le=MANY, description="Index of the first image, from 0.")] = 0
 
 
-DatasetArgument = Annotated[Path, typer.Argument(help="The folder that `limner prepare` wrote.")]
-OutOption = Annotated[Path, typer.Option(help="Folder of the new dataset, made if missing.")]
+DatasetArgument = Annotated[Path, typer.Argument(help="Folder written by `limner prepare`.")]
+OutOption = Annotated[Path, typer.Option(help="Folder of the new dataset, created if missing.")]
 Words = Annotated[dict[str, Any], Given(**annotations(TokenConfig))]
-"""How captions become ids, where it is to be another way than it was."""
+"""Tokenization options that override those of the dataset."""
 
 
 @app.command()
 def info(
     dataset: DatasetArgument,
-    as_json: Annotated[bool, typer.Option("--json", help="All facts as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all facts as JSON.")] = False,
 ) -> None:
-    """Say what a dataset holds: pictures, captions, words, features, and where they are from."""
+    """Describe a dataset: images, captions, vocabulary, features, and their sources."""
     opened = open_dataset(dataset)
     if as_json:
         print(json.dumps(facts_of(opened), ensure_ascii=False, indent=2))
@@ -66,22 +66,20 @@ def info(
 def head(
     dataset: DatasetArgument,
     pictures: Annotated[
-        bool, typer.Option("--pictures/--no-pictures", help="Draw them, where there are colours.")
+        bool, typer.Option("--pictures/--no-pictures", help="Draw images in a color terminal.")
     ] = True,
-    html: Annotated[
-        Path | None, typer.Option(help="Write them to a page to open in a browser.")
-    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write an HTML page instead.")] = None,
     *,
     config: HeadConfig,
 ) -> None:
-    """Show pictures of a dataset with what people wrote; words that become <UNK> are marked."""
+    """Show images of a dataset with their captions; out-of-vocabulary words are marked."""
     if html:
         refuse_other_files(html)
     opened = open_dataset(dataset)
     split, part = opened.split(config.split)
     count = len(part.image_ids)
     if config.start >= count:
-        raise InputError(f"--start {config.start}: {dataset} has {count:,} pictures in {split}")
+        raise InputError(f"--start {config.start}: {dataset} has {count:,} images in {split}")
     rows = range(config.start, min(config.start + config.number, count))
     if html:
         write_rows(html, opened, split, rows)
@@ -94,19 +92,19 @@ def head(
 @app.command()
 @struct_options
 def merge(
-    datasets: Annotated[list[Path], typer.Argument(help="Two datasets or more.")],
+    datasets: Annotated[list[Path], typer.Argument(help="Two or more datasets.")],
     out: OutOption,
     words: Words,
 ) -> None:
-    """Make one dataset of several whose features are of one kind.
+    """Merge datasets whose features are of the same kind.
 
-    Captions become tokens as in the first of them, unless told otherwise.
+    Tokenization options default to those of the first dataset.
     """
     if len(datasets) < 2:
-        raise InputError(f"{datasets[0]}: one dataset alone; name two or more to merge")
+        raise InputError(f"{datasets[0]}: only one dataset; give two or more to merge")
     opened = [open_captioned(path) for path in datasets]
     tokens = same_tokens(opened[0]).changed(**words)
-    print_counts(merge_datasets(opened, out, tokens, say))
+    print_counts(merge_datasets(opened, out, tokens, log))
 
 
 @app.command()
@@ -118,34 +116,34 @@ def subset(
     *,
     config: SubsetConfig,
 ) -> None:
-    """Cut a dataset: so many pictures of each split, or those of a list.
+    """Select random images of each split, or the images of a list.
 
-    Captions become tokens as they did, unless told otherwise.
+    Tokenization options default to those of the dataset.
     """
     opened = open_captioned(dataset)
     tokens = same_tokens(opened).changed(**words)
-    print_counts(cut_dataset(opened, out, tokens, config, say))
+    print_counts(cut_dataset(opened, out, tokens, config, log))
 
 
 @app.command()
 @struct_options
 def export(
     dataset: DatasetArgument,
-    out: Annotated[Path, typer.Option(help="A new folder; for jsonl a new file.")],
+    out: Annotated[Path, typer.Option(help="New folder; for jsonl, new file.")],
     *,
     config: ExportConfig,
 ) -> None:
-    """Write a dataset's captions, and for WebDataset its pictures, in a format that others read."""
+    """Export captions, and for WebDataset also images, in a common format."""
     opened = open_captioned(dataset)
     if config.format == "webdataset":
         files, gone = export_webdataset(opened, out, config.shard_size)
-        for line in named("pictures that are gone, left out", list(gone)):
-            say(line)
+        for line in named("images not found, skipped", list(gone)):
+            log(line)
     else:
         if len(opened.origins.all) > 1:
-            say(
-                f"{dataset}: its pictures are in {len(opened.origins.all)} places, and "
-                f"{config.format} only names them; --format webdataset takes them along"
+            log(
+                f"{dataset}: its images are in {len(opened.origins.all)} folders, and "
+                f"{config.format} stores only their names; --format webdataset includes them"
             )
         files = (export_coco if config.format == "coco" else export_jsonl)(opened, out)
     print(*files, sep="\n")

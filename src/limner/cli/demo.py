@@ -1,4 +1,4 @@
-"""The whole of limner on drawn pictures: draw, prepare, train, score, caption, report."""
+"""The demo: generate images, prepare, train, score, caption, report."""
 
 import time
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 from msgspec import Meta
 
 from limner.captioner import Captioner
-from limner.cli.console import progress_bar, say, staged_bar
+from limner.cli.console import log, progress_bar, staged_bar
 from limner.cli.options import struct_options
 from limner.cli.stages import report_run, train_with_progress
 from limner.config import MANY, Config, Seed
@@ -25,12 +25,10 @@ class DemoConfig(Config, frozen=True, kw_only=True):
 
     num_pictures: Annotated[
         int,
-        Meta(
-            ge=100, le=MANY, description="Number of drawn images.", extra={"option": "--pictures"}
-        ),
+        Meta(ge=100, le=MANY, description="Number of images.", extra={"option": "--pictures"}),
     ] = 2000
-    epochs: Annotated[int, Meta(ge=1, le=MANY, description="Passes over the captions.")] = 12
-    seed: Annotated[Seed, Meta(description="Random seed for drawing and training.")] = 0
+    epochs: Annotated[int, Meta(ge=1, le=MANY, description="Number of epochs.")] = 12
+    seed: Annotated[Seed, Meta(description="Random seed for images and training.")] = 0
 
 
 @struct_options
@@ -41,24 +39,24 @@ def demo(
     *,
     config: DemoConfig,
 ) -> None:
-    """Draw pictures, train on them, caption unseen ones, and write a page to look at."""
+    """Train on generated images, caption unseen ones, and write a report."""
     run = out / "run"
     if run.exists():
-        raise InputError(f"{out}: a demo has run there; delete the folder, or choose another --out")
+        raise InputError(f"{out}: contains an earlier demo; delete it, or choose another --out")
     started = time.monotonic()
-    count, pictures = config.num_pictures, out / "pictures"
-    say(f"drawing {count} pictures, five captions each")
-    with progress_bar("drawing", "pictures") as update:
-        write_folder(pictures, count, seed=config.seed, progress=lambda done: update(done, count))
+    count, shapes = config.num_pictures, out / "pictures"
+    log(f"drawing {count} images, five captions each")
+    with progress_bar("drawing", "images") as update:
+        write_folder(shapes, count, seed=config.seed, progress=lambda done: update(done, count))
     preparing = PrepareConfig(
-        source=pictures / "images",
+        source=shapes / "images",
         out=out / "dataset",
-        captions=pictures / "captions.csv",
+        captions=shapes / "captions.csv",
         min_count=2,
     )
-    with staged_bar("pictures") as update:
-        dataset = prepare(preparing, say, update)
-    say(f"{len(dataset.splits['train'].captions)} captions of {len(dataset.vocabulary)} words")
+    with staged_bar("images") as update:
+        dataset = prepare(preparing, log, update)
+    log(f"{len(dataset.splits['train'].captions)} captions, {len(dataset.vocabulary)} words")
     training = TrainConfig(
         model=RNNConfig(wordvec_dim=128, hidden_dim=256),
         learning_rate=2e-3,
@@ -68,11 +66,11 @@ def demo(
     )
     train_with_progress(dataset, run, training)
 
-    say("captioning pictures that the model has not seen")
+    log("captioning unseen images")
     name, unseen = dataset.split("test")
     captioner = Captioner.load(run)
     paths = [preparing.source / image for image in unseen.image_ids[:6]]
     for path, (_, found) in zip(paths, captioner.caption_all(paths), strict=True):
         print(f"{path}\t{found if isinstance(found, InputError) else found[0]}")
     report_run(dataset, run, name)
-    say(f"all of it took {time.monotonic() - started:.0f} s")
+    log(f"total time: {time.monotonic() - started:.0f} s")

@@ -1,4 +1,4 @@
-"""What `limner info` says of a dataset, a run, a checkpoint, or of limner itself."""
+"""What `limner info` prints about a dataset, run, checkpoint or the installation."""
 
 import platform
 from importlib.metadata import version
@@ -23,7 +23,7 @@ def describe(path: Path | None = None) -> dict[str, str]:
     """Facts by name, in the order to print them.
 
     Raises:
-        InputError: if the path is none of the three, or damaged.
+        InputError: if the path is no dataset, run or checkpoint, or damaged.
     """
     if path is None:
         backbone = open_backbone()
@@ -49,22 +49,22 @@ def describe_dataset(dataset: Dataset) -> dict[str, str]:
     """Facts about a dataset by name, as `describe` gives them."""
     facts = facts_of(dataset)
     words, sources = facts["vocabulary"], facts["sources"]
-    of = "" if words["min_count"] is None else f" of {words['min_count']} uses or more"
+    of = "" if words["min_count"] is None else f", minimum count {words['min_count']}"
     return {
         "dataset": str(dataset.path),
         **{name: _split(split, words["unit"]) for name, split in facts["splits"].items()},
         "vocabulary": f"{words['size']} {words['unit']}{of}",
         "features": _features(dataset),
         "on disk": f"{facts['bytes'] / 1e6:,.1f} MB, features in {facts['features']['dtype']}",
-        "pictures": ", ".join(source.get("images", "unknown") for source in sources),
+        "images": ", ".join(source.get("images", "unknown") for source in sources),
         "captions": ", ".join(map(_captions, sources)),
-        "left out": f"{len(facts['left_out'])} pictures",
+        "skipped": f"{len(facts['left_out'])} images",
         "fingerprint": dataset.fingerprint[:12],
     }
 
 
 def _captions(source: dict[str, Any]) -> str:
-    """The files of captions; shards may be thousands."""
+    """Files of the captions, or the path of WebDataset shards."""
     key = "path" if source.get("format") == "webdataset" else "captions"
     return str(source.get(key, "unknown"))
 
@@ -72,29 +72,31 @@ def _captions(source: dict[str, Any]) -> str:
 def _split(facts: dict[str, Any], unit: str) -> str:
     lengths = facts["words_a_caption"]
     return (
-        f"{facts['pictures']} pictures, {facts['captions']} captions of {lengths['from']} to "
-        f"{lengths['to']} {unit}, mostly; {facts['unknown']:.1%} <UNK>"
+        f"{facts['pictures']} images, {facts['captions']} captions, 90 % of "
+        f"{lengths['from']} to {lengths['to']} {unit}; {facts['unknown']:.1%} <UNK>"
     )
 
 
 def _features(dataset: Dataset) -> str:
-    """How many numbers of how many places, of pictures of which size, from which backbone."""
+    """Feature shapes, input size and backbone."""
     train, backbone = dataset.splits["train"], dataset.info.backbone
-    both = [" at each of ".join(map(str, reversed(s))) for s in shapes_of(dataset).values()]
-    numbers = ", and ".join(f"{one} places" if " at " in one else f"{one} numbers" for one in both)
+    both = [" for each of ".join(map(str, reversed(s))) for s in shapes_of(dataset).values()]
+    numbers = ", and ".join(
+        f"{one} regions" if " for " in one else f"{one} per image" for one in both
+    )
     size = backbone.size if backbone else None
-    pictures = f", pictures of {size} x {size}" if size else ""
-    views = f", {len(train.views)} altered views of every training picture" if train.views else ""
+    input_size = f", images of {size} x {size}" if size else ""
+    views = f", {len(train.views)} augmented views of each training image" if train.views else ""
     explained = [one.explained or 0 for one in (backbone.pca if backbone else {}).values()]
     kept = f", components with {explained[0]:.1%} of the variance" if explained else ""
-    return f"{numbers} from {backbone.name if backbone else 'unknown'}{pictures}{kept}{views}"
+    return f"{numbers} from {backbone.name if backbone else 'unknown'}{input_size}{kept}{views}"
 
 
 def _describe_checkpoint(path: Path) -> dict[str, str]:
     checkpoint = load_checkpoint(path)
     model, info = checkpoint.model, checkpoint.info
     config, usual = msgspec.to_builtins(model.config), TrainConfig().to_flat()
-    sizes = {"hidden": "hidden_dim", "word vectors": "wordvec_dim"}  # of most kinds of models
+    sizes = {"hidden": "hidden_dim", "word vectors": "wordvec_dim"}  # if the model has them
     known = "".join(f", {name} {config[key]}" for name, key in sizes.items() if key in config)
     training = {k: v for k, v in info.training.items() if usual.get(k) != v}
     facts = {

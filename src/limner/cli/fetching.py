@@ -1,4 +1,4 @@
-"""The command that gets datasets: download."""
+"""The command download."""
 
 import shlex
 import sys
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from limner.cli.console import progress_bar, say
+from limner.cli.console import log, progress_bar
 from limner.download.catalog import RemoteFile, read_catalog
 from limner.download.download import bytes_there, fetch_file
 from limner.download.unpack import unpack
@@ -27,17 +27,17 @@ def download(
         Path | None, typer.Option(help="Folder of the dataset, created if missing [NAME].")
     ] = None,
     catalog: Annotated[
-        Path | None, typer.Option(help="TOML file of more addresses, see docs/download.md.")
+        Path | None, typer.Option(help="TOML file of further downloads, see docs/download.md.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before large downloads.")] = False,
     keep_archives: Annotated[
         bool, typer.Option("--keep-archives", help="Keep archives after unpacking.")
     ] = False,
 ) -> None:
-    """Download a dataset and unpack it. Stopped or broken off, run it again: it goes on."""
+    """Download a dataset and unpack it. An interrupted download continues when repeated."""
     known = read_catalog(catalog)
     if name not in known:
-        raise InputError(f"{name}: no such download; there are {', '.join(sorted(known))}")
+        raise InputError(f"{name}: unknown download; available: {', '.join(sorted(known))}")
     wanted, folder = known[name], out or Path(name)
     missing = [file for file in wanted.files if not file.is_in(folder)]
     print(wanted.title)
@@ -47,12 +47,12 @@ def download(
         _announce(name, missing, folder, yes)
         _fetch(name, missing, folder, keep_archives)
     else:
-        print(f"{folder}: all of it is there already")
+        print(f"{folder}: already complete")
     print("next:", wanted.next.replace("{folder}", shlex.quote(str(folder))))
 
 
 def _announce(name: str, missing: Sequence[RemoteFile], folder: Path, yes: bool) -> None:
-    """Say what will be downloaded, and ask where it is much, or nobody knows how much."""
+    """Print what will be downloaded; ask for confirmation if it is large or of unknown size."""
     for file in missing:
         print(f"{file.url} ({_gigabytes(file.bytes)})")
     known = [file.bytes or 0 for file in missing]
@@ -60,20 +60,20 @@ def _announce(name: str, missing: Sequence[RemoteFile], folder: Path, yes: bool)
     unknown = not all(known)
     total = f"{_gigabytes(left)} and a file of unknown size" if unknown else _gigabytes(left)
     print(f"to download into {folder}: {total}", flush=True)
-    check_space(folder, left + max(known))  # each archive is there until it is unpacked
+    check_space(folder, left + max(known))  # an archive is deleted after unpacking
     if yes or (left <= ASK_ABOVE and not unknown):
         return
     if not sys.stdin.isatty():
-        raise InputError(f"{name}: {total} to download; add --yes where nobody can be asked")
-    if not typer.confirm("Go on?", err=True):
-        say("nothing was downloaded")
+        raise InputError(f"{name}: {total} to download; add --yes to confirm")
+    if not typer.confirm("Continue?", err=True):
+        log("nothing was downloaded")
         raise typer.Exit(1)
 
 
 def _fetch(name: str, missing: Sequence[RemoteFile], folder: Path, keep_archives: bool) -> None:
     try:
         for file in missing:
-            lines: list[str] = []  # what is printed beside a bar goes where the bar goes
+            lines: list[str] = []  # printed after the progress bar, which would erase it
             with _megabytes(file.name) as update:
                 archive = fetch_file(file, folder, lines.append, update)
             print(*lines, sep="\n")
@@ -84,13 +84,13 @@ def _fetch(name: str, missing: Sequence[RemoteFile], folder: Path, keep_archives
             if not keep_archives:
                 archive.unlink()
     except KeyboardInterrupt:
-        say(f"{name}: stopped; what came is kept, run the same command again to go on")
+        log(f"{name}: interrupted; run the same command again to continue")
         raise typer.Exit(130) from None
 
 
 @contextmanager
 def _megabytes(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar that is given bytes."""
+    """A progress bar whose `update` takes bytes."""
     with progress_bar(what, "MB") as update:
         yield lambda done, total: update(done / 1e6, total / 1e6)
 

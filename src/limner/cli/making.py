@@ -1,4 +1,4 @@
-"""The command that makes models: train."""
+"""The command train."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,14 +15,14 @@ from limner.training.config import TrainConfig, read_config
 
 Kind: Any = Annotated[
     Literal[tuple(model.kind for model in MODELS)],
-    msgspec.Meta(description="Kind of model; attention needs a dataset with a grid [rnn]."),
+    msgspec.Meta(description="Kind of model; attention needs region features [rnn]."),
 ]
 SETTINGS = Given(*(model.config_type for model in MODELS), TrainConfig, model=Kind)
 
 
 @struct_options
 def train(
-    dataset: Annotated[Path, typer.Argument(help="Dataset, a folder of `limner prepare`.")],
+    dataset: Annotated[Path, typer.Argument(help="Folder written by `limner prepare`.")],
     out: Annotated[Path, typer.Option(help="Folder of the run, created if missing.")],
     config: Annotated[
         Path | None, typer.Option(help="TOML file of settings; options override it.")
@@ -31,22 +31,20 @@ def train(
     *,
     given: Annotated[dict[str, Any], SETTINGS],
 ) -> None:
-    """Train a captioner. Stopped or killed at any moment, it goes on with --resume.
+    """Train a captioner. An interrupted training continues with --resume.
 
-    docs/training.md explains the settings; a TOML file for --config names them as the options do,
-    with _ in the place of -, and `teachers` for --teacher.
+    docs/training.md explains the settings; keys of the TOML file for --config are the option names
+    with _ instead of -, and `teachers` for --teacher.
     """
     kept = out / "config.toml"
     if resume and not kept.exists():
-        raise InputError(f"{out}: no run to resume there; leave --resume out to begin one")
+        raise InputError(f"{out}: no run to resume; omit --resume to start one")
     if resume and config:
-        raise InputError(
-            "--config and --resume: a run goes on with its own settings; leave one out"
-        )
+        raise InputError("--config and --resume: a resumed run keeps its settings; omit one")
     path = kept if resume else config
     try:
         settings = read_config(path, given)
-    except InputError as error:  # it speaks of options where there is no file
+    except InputError as error:  # without a file, name options
         raise error if path else InputError(SETTINGS.in_options(str(error))) from None
     if resume and settings != msgspec.structs.replace(read_config(kept), epochs=settings.epochs):
         raise InputError(

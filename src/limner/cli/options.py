@@ -1,12 +1,12 @@
-"""Command-line options made from the fields of `Config` structs: each is declared there alone.
+"""Command-line options made from the fields of `Config` structs: the only declaration.
 
 A parameter of a command that is annotated with a struct becomes one option for each of its fields::
 
     @struct_options
     def caption(images: ..., *, how: DecodingConfig) -> None: ...
 
-`Annotated[dict[str, Any], Given(TrainConfig)]` makes the same options, hands over those that were
-given, by field, and leaves what they mean together to the command.
+`Annotated[dict[str, Any], Given(TrainConfig)]` makes the same options and passes a dict of those
+that were given, by field; the command validates their combination.
 """
 
 import inspect
@@ -38,7 +38,7 @@ class Field:
 
     @property
     def option(self) -> str:
-        """Its name on the command line.
+        """The option name.
 
         >>> Field("beam_size", int).option
         '--beam-size'
@@ -51,13 +51,13 @@ class Field:
 
     @property
     def repeated(self) -> bool:
-        """Whether the option may be given several times: lists, and dicts of NAME=VALUE."""
+        """Whether the option may be repeated: lists, and dicts of NAME=VALUE."""
         kind = meta_of(self.annotation)[0]
         return get_origin(kind) in (tuple, list, dict) and not self._parts
 
     @property
     def _parts(self) -> int:
-        """How many values with commas between them the option takes, if not one."""
+        """Number of comma-separated values; 0 for a single value."""
         kind = meta_of(self.annotation)[0]
         is_fixed = get_origin(kind) is tuple and Ellipsis not in get_args(kind)
         return len(get_args(kind)) if is_fixed else 0
@@ -78,15 +78,15 @@ class Field:
         return " ".join([meta.description or "", *([f"[{'; '.join(facts)}]"] if facts else [])])
 
     def without_limits(self) -> "Field":
-        """The same without limits and default: each struct that has the field has its own."""
+        """A copy without limits and default, for structs that disagree about them."""
         kind, meta = meta_of(self.annotation)
         return Field(self.name, Annotated[kind, msgspec.Meta(description=meta.description)])
 
     def parameter(self, negatable: bool) -> inspect.Parameter:
-        """What typer makes the option of, or the argument; unset it is None.
+        """The typer parameter of the option or argument; None if unset.
 
         Args:
-            negatable: whether a flag can be switched off, too, where something else sets it.
+            negatable: whether a flag also has its --no-... form.
         """
         kind, _ = meta_of(self.annotation)
         flag, choices = kind is bool, get_args(kind) if get_origin(kind) is Literal else ()
@@ -106,10 +106,10 @@ class Field:
         )
 
     def value(self, text: Any) -> Any:
-        """What was given, as the field's type.
+        """Convert the argument to the field's type.
 
         Raises:
-            InputError: if it does not fit.
+            InputError: if the value is invalid.
         """
         kind, meta = meta_of(self.annotation)
         annotation: Any = Annotated[kind, meta]
@@ -124,7 +124,7 @@ class Field:
             ) from None
 
     def _pieces(self, text: Any) -> Any:
-        """The text as msgspec takes it; None for NAME=VALUE without a sign."""
+        """The argument as input to msgspec; None for a NAME=VALUE without "="."""
         if get_origin(meta_of(self.annotation)[0]) is dict:
             pairs = [one.split("=", 1) for one in text]
             return dict(pairs) if all(len(pair) == 2 for pair in pairs) else None
@@ -135,9 +135,8 @@ class Given:
     """Options of the fields of several structs, each name once.
 
     Args:
-        structs: the first that has a field counts.
-        others: annotations of fields that no struct has, or in the place of a struct's; None
-            leaves a field out.
+        structs: the first struct that has a field defines it.
+        others: annotations of additional fields, or that override a struct's; None removes one.
     """
 
     def __init__(self, *structs: type[msgspec.Struct], **others: Any) -> None:
@@ -153,24 +152,24 @@ class Given:
         self.fields = [one for one in known.values() if one.annotation is not None]
 
     def values(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Those of a command's arguments that are these options and were given, checked."""
+        """The given options among a command's arguments, validated."""
         given = ((one, arguments[one.name]) for one in self.fields)
         return {one.name: one.value(text) for one, text in given if text not in (None, [])}
 
     def in_options(self, message: str) -> str:
-        """A message about fields as one about options.
+        """Replace field names by option names in a message.
 
         >>> Given(Config, top_k=int).in_options("top_k 0: expected a whole number from 1")
         '--top-k 0: expected a whole number from 1'
         """
         options = {one.name: one.option for one in self.fields}
         name = rf"(?<!leave it )(?<![-\w'])({'|'.join(options)})(?![-\w'])"  # "leave it out"
-        value = r"( [\w.]+)?"  # may be called as a field is
+        value = r"( [\w.]+)?"  # a value may equal a field name
         return re.sub(name + value, lambda found: options[found[1]] + (found[2] or ""), message)
 
 
 def struct_options(command: Command) -> Command:
-    """A command whose parameters of structs are options, for typer."""
+    """Replace struct parameters of a command by one typer option for each field."""
     hints = get_type_hints(command, include_extras=True)
     made = {name: found for name, hint in hints.items() if (found := _makers(hint))}
     own = [name for name in inspect.signature(command).parameters if name not in made]
@@ -199,7 +198,7 @@ def struct_options(command: Command) -> Command:
 
 
 def _makers(hint: Any) -> tuple[Given, Callable[..., Any]] | None:
-    """The options of a parameter and what they become; None for a parameter of typer's own."""
+    """Options of a parameter and their constructor; None for a plain typer parameter."""
     if isinstance(hint, type) and issubclass(hint, Config):
         return Given(hint), hint
     given = next((one for one in get_args(hint) if isinstance(one, Given)), None)

@@ -1,4 +1,4 @@
-"""The commands for what people have: prepare, check."""
+"""The commands prepare and check."""
 
 import json
 from dataclasses import asdict
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import limner.data.preparing.prepare as work
-from limner.cli.console import print_counts, say, staged_bar, tell
+from limner.cli.console import log, print_counts, print_line, staged_bar
 from limner.cli.options import struct_options
 from limner.data.preparing.config import CheckConfig, PrepareConfig
 from limner.data.preparing.feature_rows import FromImages
@@ -18,31 +18,31 @@ from limner.report.page import refuse_other_files
 
 @struct_options
 def prepare(*, config: PrepareConfig) -> None:
-    """Make a dataset from pictures and captions. Stopped half-way, run it again: it goes on."""
-    with staged_bar("pictures") as update:
-        dataset = work.prepare(config, say, update)
+    """Prepare a dataset from images and captions. An interrupted run continues when repeated."""
+    with staged_bar("images") as update:
+        dataset = work.prepare(config, log, update)
     print_counts(dataset)
 
 
 @struct_options
 def check(
     html: Annotated[
-        Path | None, typer.Option(help="Write a page of all findings, with pictures.")
+        Path | None, typer.Option(help="Write an HTML page of all findings, with images.")
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="All findings as JSON, every name in it.")
+        bool, typer.Option("--json", help="Print all findings as JSON, with all names.")
     ] = False,
     *,
     config: CheckConfig,
 ) -> None:
-    """Say what is wrong with pictures and captions, and what preparing them would take.
+    """Report problems of images and captions, and estimate the cost of `prepare`.
 
-    The exit status is 2 where nothing to train on is left.
+    The exit status is 2 if no training images are left.
     """
     if html:
         refuse_other_files(html)
-    with staged_bar("pictures") as update:
-        findings = work.look_before(config, (lambda line: None) if as_json else tell, update)
+    with staged_bar("images") as update:
+        findings = work.look_before(config, (lambda line: None) if as_json else print_line, update)
     cost = None
     if "train" in findings.splits:
         rows = work.feature_rows(config, findings.source)

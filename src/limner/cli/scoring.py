@@ -26,21 +26,21 @@ from limner.evaluation.result_files import joined, read_references
 from limner.io import write_atomically
 from limner.metrics import DocumentFrequency
 
-FEW_PICTURES = 100
-"""CIDEr's document frequencies are the references' own: with fewer pictures they say little."""
+FEW_IMAGES = 100
+"""With fewer images CIDEr, whose document frequencies come from the references, is unreliable."""
 
 DataOption = Annotated[
-    Path | None, typer.Option(help="Dataset, in place of the one it was trained on.")
+    Path | None, typer.Option(help="Dataset to evaluate on [the training dataset].")
 ]
 SplitOption = Annotated[
-    str | None, typer.Option(help="Split to caption; otherwise dev, val or test.")
+    str | None, typer.Option(help="Split to caption [the first of dev, val, test].")
 ]
 JsonOption = Annotated[
     Path | None,
-    typer.Option("--json", metavar="OUT", help="Write the results as JSON; - is stdout."),
+    typer.Option("--json", metavar="OUT", help="Write the results as JSON; - writes to stdout."),
 ]
 JavaOption = Annotated[
-    bool, typer.Option("--java/--no-java", help="Compute METEOR and SPICE where Java is.")
+    bool, typer.Option("--java/--no-java", help="Compute METEOR and SPICE if Java is installed.")
 ]
 
 
@@ -56,7 +56,7 @@ def evaluate(
     *,
     decoding: DecodingConfig,
 ) -> None:
-    """Caption a split and score it against the raw references, baselines beside it."""
+    """Caption a split and score it against the raw references, with baselines."""
     _refuse_several(decoding)
     checkpoints, dataset = open_for(models, data)
     model = ensemble([checkpoint.model for checkpoint in checkpoints])
@@ -72,38 +72,38 @@ def evaluate(
 def score(
     candidates: Annotated[
         Path,
-        typer.Argument(help="A caption of each picture: COCO's JSON, {id: caption}, ...; or -"),
+        typer.Argument(help="Captions, one per image: COCO's JSON, {id: caption}, ...; or -"),
     ],
     references: Annotated[
-        Path, typer.Argument(help="The references: COCO's JSON, {id: [captions]}, CSV, ...")
+        Path, typer.Argument(help="References: COCO's JSON, {id: [captions]}, CSV, ...")
     ],
     training: Annotated[
         Path | None,
-        typer.Option(help="Captions of the training set, for CIDEr-D and the share seen before."),
+        typer.Option(help="Training captions, for CIDEr-D and the share seen in training."),
     ] = None,
     as_json: JsonOption = None,
     java: JavaOption = True,
 ) -> None:
     """Score any file of captions against any references, without a model."""
-    said, wanted = joined(candidates, references, _warn)
-    _warn_of_few(len(said))
+    captions, wanted = joined(candidates, references, _warn)
+    _warn_of_few(len(captions))
     tokens = [tokenize_all(one) for one in read_references(training).values()] if training else []
-    evaluation = score_captions(said, wanted, DocumentFrequency.of(tokens) if tokens else None)
+    evaluation = score_captions(captions, wanted, DocumentFrequency.of(tokens) if tokens else None)
     seen = [caption for several in tokens for caption in several]
-    found = assess_captions(evaluation, {"captions": text_fingerprint(said)}, seen, java=java)
+    found = assess_captions(evaluation, {"captions": text_fingerprint(captions)}, seen, java=java)
     warn(found.problems)
     if _write_json(as_json, found.result()):
         rows = {candidates.name: found.rows[MODEL]}
-        print_rows(f"{len(said):,} pictures", rows, found.provenance)
+        print_rows(f"{len(captions):,} images", rows, found.provenance)
 
 
 @struct_options
 def compare(
-    first: Annotated[Path, typer.Argument(help="A run or checkpoint.")],
-    second: Annotated[Path, typer.Argument(help="Another.")],
+    first: Annotated[Path, typer.Argument(help="First run or checkpoint.")],
+    second: Annotated[Path, typer.Argument(help="Second run or checkpoint.")],
     references: Annotated[
         Path | None,
-        typer.Option(help="Compare two files of captions, as `limner score` reads them."),
+        typer.Option(help="Compare two caption files against these references."),
     ] = None,
     data: DataOption = None,
     split: SplitOption = None,
@@ -111,7 +111,7 @@ def compare(
     *,
     decoding: DecodingConfig,
 ) -> None:
-    """Say whether the second is really better than the first: the paired bootstrap."""
+    """Test whether the second model is better than the first (paired bootstrap)."""
     _refuse_several(decoding)
     names = str(first), str(second)
     if references:
@@ -122,7 +122,7 @@ def compare(
     else:
         for path in (first, second):
             if path.is_file() and path.suffix != ".safetensors":
-                raise InputError(f"{path}: to compare files of captions, name the --references")
+                raise InputError(f"{path}: to compare caption files, give --references")
         checkpoints, dataset = open_for([first, second], data)
         models = [one.model for one in checkpoints]
         found = compare_models(models, dataset, split, decoding, names)
@@ -133,13 +133,13 @@ def compare(
 
 
 def _refuse_several(how: DecodingConfig) -> None:
-    """Raise InputError where several captions of an image are asked for: one is scored."""
+    """Raise InputError if n_best is set: one caption per image is scored."""
     if how.n_best > 1:
         raise InputError(f"--n-best {how.n_best} has no effect on scores: leave it out")
 
 
 def _refuse_models_options(data: Path | None, split: str | None, how: DecodingConfig) -> None:
-    """Raise InputError for an option that has no effect on files of captions."""
+    """Raise InputError for an option that has no effect on caption files."""
     given = ["--data"] * (data is not None) + ["--split"] * (split is not None)
     decoding = Given(DecodingConfig).fields
     given += [one.option for one in decoding if getattr(how, one.name) != one.default]
@@ -148,7 +148,7 @@ def _refuse_models_options(data: Path | None, split: str | None, how: DecodingCo
 
 
 def _write_json(out: Path | None, result: dict[str, Any]) -> bool:
-    """Write a result where it was asked for; whether stdout is still free for people."""
+    """Write the JSON if requested; returns whether to print tables on stdout."""
     text = json.dumps(result, ensure_ascii=False, indent=2) + "\n"
     if str(out) == "-":
         sys.stdout.write(text)
@@ -161,6 +161,6 @@ def _warn(line: str) -> None:
     warn([line])
 
 
-def _warn_of_few(pictures: int) -> None:
-    if pictures < FEW_PICTURES:
-        warn([f"CIDEr means little below {FEW_PICTURES} pictures, and here are {pictures}"])
+def _warn_of_few(count: int) -> None:
+    if count < FEW_IMAGES:
+        warn([f"CIDEr is unreliable below {FEW_IMAGES} images; this set has {count}"])

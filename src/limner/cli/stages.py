@@ -1,4 +1,4 @@
-"""What several commands share: training with a bar, scoring with a report, opening models."""
+"""Shared by commands: training with a progress bar, scoring with a report, opening models."""
 
 import shlex
 import signal
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from limner.captioner import checkpoint_path
 from limner.checkpoint import load_checkpoint
-from limner.cli.console import print_rows, progress_bar, say
+from limner.cli.console import log, print_rows, progress_bar
 from limner.data.dataset import Dataset
 from limner.errors import LimnerError
 from limner.evaluation.assessment import assess
@@ -21,7 +21,7 @@ from limner.training.run import StoppedError, TrainingRun
 def train_with_progress(
     dataset: Dataset, folder: Path, config: TrainConfig, resume: bool = False
 ) -> None:
-    """Train into a run's folder, with a progress bar on stderr."""
+    """Train a run, with a progress bar on stderr."""
     with progress_bar("training", "steps") as update:
 
         def show(run: TrainingRun) -> None:
@@ -30,7 +30,7 @@ def train_with_progress(
             now = f"reward {-last:.3f}" if run.is_critical else f"loss {last:.3f}"
             update(solver.iteration, solver.num_iterations, now)
 
-        run = TrainingRun(dataset, folder, config, resume, show, say)
+        run = TrainingRun(dataset, folder, config, resume, show, log)
         try:
             with _stopping(run):
                 run.train()
@@ -39,21 +39,21 @@ def train_with_progress(
                 ["limner", "train", str(dataset.path), "--out", str(folder), "--resume"]
             )
             raise LimnerError(
-                f"{folder}: stopped and saved at step {run.solver.iteration}; go on with: {again}"
+                f"{folder}: stopped and saved at step {run.solver.iteration}; resume with: {again}"
             ) from None
 
 
 @contextmanager
 def _stopping(run: TrainingRun) -> Iterator[None]:
-    """The first SIGINT or SIGTERM saves and stops; a second one finds the usual handlers."""
+    """The first SIGINT or SIGTERM saves and stops; a second one gets the default handler."""
     usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def stop(*_: object) -> None:
-        put_back()
-        say("stopping after this step")
+        restore()
+        log("stopping after this step")
         run.stop()
 
-    def put_back() -> None:
+    def restore() -> None:
         for number, handler in usual.items():
             signal.signal(number, handler)
 
@@ -62,7 +62,7 @@ def _stopping(run: TrainingRun) -> Iterator[None]:
     try:
         yield
     finally:
-        put_back()
+        restore()
 
 
 def report_run(dataset: Dataset, folder: Path, split: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""A picture at the terminal: two pixels a character, one above the other, in 24-bit colours."""
+"""Draw an image at the terminal: two pixels per character, one above the other, 24-bit colors."""
 
 import numpy as np
 from PIL import Image
@@ -7,11 +7,11 @@ from rich.style import Style
 from rich.text import Text
 
 WIDTH, HEIGHT = 48, 36
-"""Characters, and pixels, at most."""
+"""Maximum width in characters, and height in pixels."""
 
 
 def draw(image: Image.Image, width: int = WIDTH, height: int = HEIGHT) -> Text:
-    """An RGB picture as lines of upper half blocks.
+    """Draw an RGB image as lines of upper half blocks.
 
     >>> drawn = draw(Image.new("RGB", (4, 4), "red"), 2, 2)
     >>> drawn.plain, drawn.spans[0].style.color.triplet.hex

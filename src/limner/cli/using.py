@@ -1,4 +1,4 @@
-"""The commands that use what is there: caption, info."""
+"""The commands caption and info."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import typer
 from limner.captioner import Caption, Captioner
 from limner.cli.console import print_facts, warn
 from limner.cli.describe import describe
-from limner.cli.inputs import find_pictures
+from limner.cli.inputs import find_images
 from limner.cli.options import struct_options
 from limner.decoding import DecodingConfig
 from limner.errors import InputError
@@ -22,12 +22,12 @@ from limner.images.limits import ImageLimits
 from limner.io import atomic_path
 
 LONGEST_STEM = 220
-"""Bytes of a picture's name that are kept in a map's name: file systems take 255."""
+"""Maximum bytes of the image name in a map's file name; file systems allow 255."""
 
 
 @struct_options
 def caption(
-    pictures: Annotated[
+    images: Annotated[
         list[str],
         typer.Argument(
             help="Files, folders, patterns like 'photos/*.jpg', - for standard input, or "
@@ -37,7 +37,7 @@ def caption(
     model: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Run or checkpoint, in place of the bundled one; repeat for an ensemble."
+            help="Run or checkpoint, instead of the bundled model; repeat for an ensemble."
         ),
     ] = None,
     backbone: Annotated[
@@ -61,21 +61,21 @@ def caption(
     attention: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="Draw the attention weights of every word, into this folder."
+            metavar="FOLDER", help="Draw the attention weights of each word into this folder."
         ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object a line: image, caption, score.")
+        bool, typer.Option("--json", help="Print one JSON object per line: image, caption, score.")
     ] = False,
     *,
     how: DecodingConfig,
     limits: ImageLimits,
 ) -> None:
-    """Describe pictures, a sentence each."""
+    """Caption images."""
     captioner = Captioner.load(*model or (), backbone=backbone, weights=weights)
     if attention:
         _check_maps(attention, captioner)
-    found, failed = find_pictures(pictures, limits)
+    found, failed = find_images(images, limits)
     several = len(found) + len(failed) > 1
     names, sources = [name for name, _ in found], [source for _, source in found]
     drawn: set[str] = set()
@@ -103,15 +103,15 @@ def caption(
 
 
 def _check_maps(folder: Path, captioner: Captioner) -> None:
-    """Raise InputError if maps of attention cannot be drawn there, or not by this model."""
+    """Raise InputError if the folder or the model does not allow attention maps."""
     if not captioner.model.reads_grid:
         raise InputError(
-            "--attention: this model does not attend to places; name one trained with "
+            "--attention: this model has no attention weights; use a model trained with "
             "--model attention"
         )
     for path in (folder, *folder.parents):
         if path.exists() and not path.is_dir():
-            raise InputError(f"--attention {path}: a file; name a folder for the pictures")
+            raise InputError(f"--attention {path}: a file; give a folder")
 
 
 def _facts(name: str, one: Caption, choices: list[Choice] | None) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def _draw(
     drawn: set[str],
     limits: ImageLimits,
 ) -> None:
-    """Write NAME-attention.png; a second picture of one name gets a number."""
+    """Write NAME-attention.png, numbered where the name is taken."""
     stem = os.fsdecode(os.fsencode(Path(name).stem)[:LONGEST_STEM]) or "picture"
     file, number = f"{stem}-attention.png", 2
     while file in drawn:
@@ -156,8 +156,8 @@ def _draw(
 
 def info(
     path: Annotated[
-        Path | None, typer.Argument(help="A dataset, a run or a checkpoint; otherwise limner.")
+        Path | None, typer.Argument(help="Dataset, run or checkpoint; default: the installation.")
     ] = None,
 ) -> None:
-    """Say what a dataset, run or checkpoint is, or what is installed here."""
+    """Describe a dataset, run or checkpoint, or the installation."""
     print_facts(describe(path))

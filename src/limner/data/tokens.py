@@ -30,11 +30,9 @@ class TokenConfig(Config, frozen=True, kw_only=True):
         Meta(description="Minimum count of a word in the training captions; others become <UNK>."),
     ] = 5
     max_words: Annotated[
-        Positive, Meta(description="Maximum words of a caption; longer ones are cut.")
+        Positive, Meta(description="Maximum words of a caption; longer captions are truncated.")
     ] = 20
-    tokens: Annotated[
-        Literal["word", "char"], Meta(description="Tokens: words, or characters.")
-    ] = "word"
+    tokens: Annotated[Literal["word", "char"], Meta(description="Kind of tokens.")] = "word"
 
     def tokenize(self, text: str) -> list[str]:
         """A caption's words, or their characters."""

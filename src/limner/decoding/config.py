@@ -42,11 +42,11 @@ class DecodingConfig(Config, frozen=True, kw_only=True):
         Meta(description="Exponent of the beam search's length penalty; larger favors longer."),
     ] = 1.0
     max_length: Annotated[
-        Positive, Meta(description="Maximum length in words, the end of the caption included.")
+        Positive, Meta(description="Maximum length in words, including the end token.")
     ] = 30
     min_length: Annotated[Count, Meta(description="Minimum length in words.")] = 0
     no_repeat_ngram: Annotated[
-        Count, Meta(description="Length of n-grams that must not occur twice; 0 allows all.")
+        Count, Meta(description="Length of n-grams that must not repeat; 0 allows all.")
     ] = 2
     say_unk: Annotated[
         bool, Meta(description="Allow the unknown token <UNK>.", extra={"option": "--unk"})
@@ -63,11 +63,11 @@ class DecodingConfig(Config, frozen=True, kw_only=True):
         ),
     ] = ()
     groups: Annotated[
-        Positive, Meta(description="Number of beam groups, of diverse beam search.")
+        Positive, Meta(description="Number of beam groups (diverse beam search).")
     ] = 1
     diversity: Annotated[
         Amount,
-        Meta(description="Penalty for a word that earlier groups have at the same position."),
+        Meta(description="Penalty for words that earlier groups chose at the same position."),
     ] = 0.5
     temperature: (
         Annotated[
@@ -75,22 +75,22 @@ class DecodingConfig(Config, frozen=True, kw_only=True):
             Meta(
                 ge=0.01,
                 le=100,
-                description="Sample at this temperature, in place of a beam search; 1 samples "
-                "from the model's probabilities, less prefers likely words.",
+                description="Sample at this temperature instead of beam search; values "
+                "below 1 favor likely words.",
             ),
         ]
         | None
     ) = None
     top_k: (
-        Annotated[
-            int, Meta(ge=1, le=MANY, description="Sample from so many most likely words only.")
-        ]
+        Annotated[int, Meta(ge=1, le=MANY, description="Sample from this many most likely words.")]
         | None
     ) = None
     top_p: Annotated[
         float,
         Meta(
-            gt=0, le=1, description="Sample from the most likely words of this total probability."
+            gt=0,
+            le=1,
+            description="Sample from the most likely words up to this total probability.",
         ),
     ] = 1.0
     seed: Annotated[Seed, Meta(description="Random seed for sampling.")] = 0

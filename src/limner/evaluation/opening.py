@@ -14,7 +14,7 @@ from limner.errors import InputError
 def open_for(
     models: Sequence[Path], data: Path | Dataset | None
 ) -> tuple[list[Checkpoint], Dataset]:
-    """Models, and the dataset to evaluate them on: the one given, or the one they were trained on.
+    """Load models, and open the dataset given or the one they were trained on.
 
     Raises:
         InputError: if no dataset is known, they were trained on different ones, or its features are
@@ -25,19 +25,18 @@ def open_for(
     known = [checkpoint.info.dataset for checkpoint in checkpoints]
     for path, trained_on in zip(paths, known, strict=True):
         if data is None and not trained_on.path:
-            raise InputError(f"{path}: does not say what it was trained on; name it with --data")
+            raise InputError(f"{path}: its training dataset is unknown; give it with --data")
         if data is None and trained_on.fingerprint != known[0].fingerprint:
             raise InputError(
                 f"{paths[0]} was trained on {known[0].path}, {path} on {trained_on.path}: "
-                "scores on different pictures cannot be compared; name one dataset with --data"
+                "scores on different images cannot be compared; give one dataset with --data"
             )
     dataset = data if isinstance(data, Dataset) else open_dataset(data or Path(known[0].path))
     for path, checkpoint in zip(paths, checkpoints, strict=True):
         ours, theirs = checkpoint.backbone, dataset.info.backbone
         if ours and not same_features(ours, theirs):
             raise InputError(
-                f"{dataset.path}: features of {title_of(theirs)}, and {path} was trained on "
-                f"those of {ours.title}: another backbone; prepare the dataset with the "
-                "model's"
+                f"{dataset.path}: features of {title_of(theirs)}, but {path} was trained on "
+                f"those of {ours.title}; prepare the dataset with the model's backbone"
             )
     return checkpoints, dataset

@@ -77,8 +77,8 @@ def joined(
             f"{next(iter(said), None)!r} here, {next(iter(wanted), None)!r} there"
         )
     for name, ids, lack in (
-        (names[0], [i for i in said if i not in wanted], "have no references and are left out"),
-        (names[1], [i for i in wanted if i not in said], "have no caption and are left out"),
+        (names[0], [i for i in said if i not in wanted], "without references skipped"),
+        (names[1], [i for i in wanted if i not in said], "without caption skipped"),
     ):
         if ids:
             named = ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")

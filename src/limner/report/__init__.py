@@ -1,4 +1,4 @@
-"""HTML pages about a training, findings or a dataset.
+"""HTML reports of a run, of `limner check` and of a dataset.
 
-Each is one file that needs nothing else: images are inside it, and it opens without a network.
+Each is one self-contained file: images are embedded, and no network is needed.
 """

@@ -1,7 +1,7 @@
-"""Charts as the elements of an SVG, so that a page needs no library and no script.
+"""Charts as SVG elements, without a library or script.
 
-`templates/parts.html` writes them. Colours and fonts come from the page's style sheet: a series
-names its class there.
+`templates/parts.html` renders them. The page's style sheet sets colors and fonts by the class of
+each series.
 """
 
 import math
@@ -12,18 +12,18 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 WIDTH, HEIGHT = 440, 250
-LEFT, RIGHT, TOP, BOTTOM = 44, 428, 26, 208  # of the field inside the axes
-NAMES = 124  # where the field begins when names stand at its left
+LEFT, RIGHT, TOP, BOTTOM = 44, 428, 26, 208  # the plot area
+NAMES = 124  # left edge of the plot area if names are left of it
 
 Value = TypeVar("Value")
 
 TAIL = 0.99
-"""Captions that are longer than this share of them stand in the last bar together."""
+"""Quantile of caption lengths; longer captions are counted in the last bar."""
 
 
 @dataclass(frozen=True)
 class Series(Generic[Value]):
-    """Values under one name, and their class in the style sheet."""
+    """Named values, and their CSS class."""
 
     name: str
     style: str
@@ -32,7 +32,7 @@ class Series(Generic[Value]):
 
 @dataclass(frozen=True)
 class Mark:
-    """An SVG element, the text in it, and the text that a pointer over it shows."""
+    """An SVG element with its text and tooltip."""
 
     tag: str
     attributes: Mapping[str, str]
@@ -42,7 +42,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure: `about` says in words what it shows, `legend` names its series."""
+    """A figure; `about` is its text alternative, `legend` its series."""
 
     heading: str
     about: str
@@ -54,7 +54,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Axis:
-    """Round numbers in a row, from one pixel to another."""
+    """A linear axis from one pixel to another, with its ticks."""
 
     ticks: Sequence[float]
     start: float
@@ -67,7 +67,7 @@ class Axis:
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Round numbers, about so many, from below `low` to above `high`.
+    """About `count` round numbers from at most `low` to at least `high`.
 
     >>> ticks(0.3, 3.9), ticks(2, 2)
     ([0, 1, 2, 3, 4], [2.0, 2.5])
@@ -84,7 +84,7 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 def line_chart(
     heading: str, lines: Sequence[Series[tuple[float, float]]], x_label: str, y_label: str
 ) -> Chart | None:
-    """Curves over one axis; those of fewer than two points are left out, None if all are.
+    """A line chart; lines of fewer than two points are omitted, None if all are.
 
     >>> chart = line_chart("Loss", [Series("loss", "model", [(0, 3.0), (1, 1.5)])], "epoch", "nats")
     >>> chart.marks[-1].attributes["d"], chart.about
@@ -109,10 +109,7 @@ def line_chart(
 
 
 def length_chart(series: Sequence[Series[int]]) -> Chart:
-    """How many of each series' captions have how many words; a value is a caption's length.
-
-    The bars of all series stand side by side over each length.
-    """
+    """Histogram of caption lengths in words, with the bars of all series side by side."""
     lengths = [np.sort(one.values).astype(int) for one in series]
     first = min(each[0] for each in lengths)
     last = max(int(np.quantile(each, TAIL, method="lower")) for each in lengths)
@@ -124,7 +121,7 @@ def length_chart(series: Sequence[Series[int]]) -> Chart:
     y = Axis(ticks(0, max(each.max() for each in shares)), BOTTOM, TOP)
     slot = (RIGHT - LEFT) / len(names)
     width = 0.8 * slot / len(series)
-    every = math.ceil(len(names) / 14)  # that names do not touch
+    every = math.ceil(len(names) / 14)  # labels do not overlap
     marks = _rows(y, "% of the captions")
     for i, name in enumerate(names):
         left = LEFT + (i + 0.1) * slot
@@ -135,13 +132,13 @@ def length_chart(series: Sequence[Series[int]]) -> Chart:
             place = {"x": left + j * width, "y": top, "width": width, "height": BOTTOM - top}
             marks.append(_mark("rect", one.style, tip, **place))
     marks.append(_text(RIGHT, BOTTOM + 34, "words", "end"))
-    return Chart("How long the captions are", "% of the captions, by words", series, marks)
+    return Chart("Caption lengths", "% of the captions, by number of words", series, marks)
 
 
 def paired_bars(
     heading: str, names: Sequence[str], series: Sequence[Series[float]], label: str
 ) -> Chart:
-    """Lying bars, those of all series one under the other beside each name."""
+    """Horizontal bars, grouped by name."""
     slot = 22
     floor = TOP + slot * len(names)
     x = Axis(ticks(0, max(max(bars.values) for bars in series)), NAMES, RIGHT)
@@ -158,7 +155,7 @@ def paired_bars(
 
 
 def interval_chart(heading: str, rows: Sequence[Series[float]]) -> Chart:
-    """Values in a column, each with its interval: a series is a value, a low and a high end."""
+    """Values with intervals: each series is (value, low, high)."""
     slot = 34
     floor = TOP + slot * len(rows)
     x = Axis(ticks(0, max(max(row.values) for row in rows)), NAMES + 16, RIGHT)
@@ -186,7 +183,7 @@ def _rows(y: Axis, label: str) -> list[Mark]:
 
 
 def _columns(x: Axis, label: str, floor: float = BOTTOM) -> list[Mark]:
-    """The same of a lying axis, its label below."""
+    """Ticks and label of a horizontal axis."""
     marks = [_text(RIGHT, floor + 34, label, "end")]
     for tick in x.ticks:
         marks.append(_mark("line", "grid", x1=x(tick), x2=x(tick), y1=TOP, y2=floor))

@@ -1,4 +1,4 @@
-"""A page of what `limner check` found: what is wrong first, then words, then some images."""
+"""HTML page of the findings of `limner check`: problems, vocabulary, sample images."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,27 +13,27 @@ from limner.report.charts import Series, length_chart
 from limner.report.page import write_page
 
 UNFOLDED = 10
-"""Names that a list shows before it is folded."""
+"""Names shown before a list is collapsed."""
 
 SHOWN = 36
-"""Thumbnails of a kind, at most."""
+"""Maximum number of thumbnails per problem."""
 
 ABREAST = 4
-"""Thumbnails of one image that is there several times, at most."""
+"""Maximum number of thumbnails per group of duplicates."""
 
 CARDS = 24
-"""Images with their captions, drawn at random."""
+"""Number of random images shown with their captions."""
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """One kind of trouble.
+class Problem:
+    """One kind of problem.
 
     Attributes:
-        heading: what it is.
-        note: what it means.
-        names: which images or captions have it; where images are shown, the others.
-        groups: images in rows, each an id with its label.
+        heading: the kind and its count.
+        note: explanation.
+        names: affected images or captions that are not shown as thumbnails.
+        groups: rows of thumbnails, (image id, label) each.
     """
 
     heading: str
@@ -47,8 +47,8 @@ def write_check(path: Path, findings: Findings, cost: Cost | None = None) -> Non
 
     Args:
         path: of the HTML file.
-        findings: what was found.
-        cost: what preparing takes, where it is known.
+        findings: of `limner check`.
+        cost: of preparing, if known.
 
     Raises:
         LimnerError: if it cannot be written.
@@ -65,8 +65,8 @@ def write_check(path: Path, findings: Findings, cost: Cost | None = None) -> Non
         title=source.path.resolve().name or str(source.path),
         source=source,
         splits=findings.counts,
-        takes=(cost or "not known") if has_images else "hardly any time: the features are there",
-        trouble=[one for one in _trouble(findings) if one.names or one.groups],
+        takes=(cost or "unknown") if has_images else "little time: the features exist already",
+        problems=[one for one in _problems(findings) if one.names or one.groups],
         unfolded=UNFOLDED,
         lengths=length_chart([Series("captions", "people", lengths)]) if lengths else None,
         vocabulary=findings.vocabulary,
@@ -74,38 +74,38 @@ def write_check(path: Path, findings: Findings, cost: Cost | None = None) -> Non
     )
 
 
-def _trouble(findings: Findings) -> Iterator[Trouble]:
-    """Every kind of trouble, whether it is there or not."""
-    yield Trouble("Noted while reading", "", findings.source.problems)
+def _problems(findings: Findings) -> Iterator[Problem]:
+    """All kinds of problems, including those without occurrences."""
+    yield Problem("Problems while reading", "", findings.source.problems)
     unreadable = list(findings.unreadable.values())
-    yield _counted("Pictures that cannot be read", "They are left out.", unreadable)
+    yield _counted("Unreadable images", "They are skipped.", unreadable)
     across = [
         [(image, f"{image} ({split})") for split, images in ids.items() for image in images]
         for ids in leaks(findings.same)
     ]
-    note = "A model is tested on what it has learnt by heart. Take it out of one of them."
-    yield _grouped("The same picture in several splits", note, across)
+    note = "Scores on these images are too high. Remove each from all splits but one."
+    yield _grouped("The same image in several splits", note, across)
     within = [[(image, image) for image in images] for images in repeats(findings.same)]
-    yield _grouped("The same picture twice in a split", "", within)
-    note = f"No picture of such a name is in {findings.source.root}."
-    yield _counted("Captions without pictures", note, findings.without_pictures)
-    what, shown = ("Pictures", SHOWN) if findings.source.features is None else ("Features", 0)
+    yield _grouped("The same image twice in a split", "", within)
+    note = f"No image of this name was found in {findings.source.root}."
+    yield _counted("Captions without images", note, findings.without_pictures)
+    what, shown = ("Images", SHOWN) if findings.source.features is None else ("Features", 0)
     yield _counted(
-        f"{what} without captions", "They are left out.", findings.without_captions, shown
+        f"{what} without captions", "They are skipped.", findings.without_captions, shown
     )
     mangled = [f"{one}. For example: {one.example}" for one in findings.mangled]
-    yield _counted("Writing whose words are not found", "", mangled)
+    yield _counted("Scripts that are not tokenized correctly", "", mangled)
 
 
-def _counted(heading: str, note: str, names: Sequence[str], shown: int = 0) -> Trouble:
-    """The first so many names are of images that are shown."""
+def _counted(heading: str, note: str, names: Sequence[str], shown: int = 0) -> Problem:
+    """A problem with its count; the first `shown` names get thumbnails."""
     groups = [[(image, image) for image in names[:shown]]] if names[:shown] else []
-    return Trouble(f"{heading}: {len(names):,}", note, names[shown:], groups)
+    return Problem(f"{heading}: {len(names):,}", note, names[shown:], groups)
 
 
-def _grouped(heading: str, note: str, groups: Sequence[Sequence[tuple[str, str]]]) -> Trouble:
-    """Images that are one, side by side, a group a row; names where not all can be shown."""
+def _grouped(heading: str, note: str, groups: Sequence[Sequence[tuple[str, str]]]) -> Problem:
+    """A problem with groups of equal images; those beyond the limits are listed by name."""
     rest = [*(one for one in groups[:SHOWN] if len(one) > ABREAST), *groups[SHOWN:]]
     names = [" = ".join(label for _, label in group) for group in rest]
     shown = [group[:ABREAST] for group in groups[:SHOWN]]
-    return Trouble(f"{heading}: {len(groups):,}", note, names, shown)
+    return Problem(f"{heading}: {len(groups):,}", note, names, shown)

@@ -1,4 +1,4 @@
-"""What all pages have: one HTML file that needs no other, made from a template in `templates`."""
+"""Render a template of `templates` to one self-contained HTML file."""
 
 import base64
 import io
@@ -20,7 +20,7 @@ SIDE = 256
 """Longer side of a thumbnail, in pixels."""
 
 THUMBNAILS = ((SIDE, 75), (SIDE, 50), (192, 50), (128, 50))
-"""Longer side and JPEG quality, tried until the image is small enough."""
+"""(longer side, JPEG quality), tried in order until the file is small enough."""
 
 THUMBNAIL_BYTES = 16_000
 """200 of these, in base64, are 4.3 MB."""
@@ -37,7 +37,7 @@ class Thumbnail:
 
 @cache
 def environment() -> "Environment":
-    """The templates; what is put into them is escaped."""
+    """The Jinja2 environment, with autoescape."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 (rarely used)
 
     made = Environment(
@@ -59,9 +59,9 @@ def write_page(
     Args:
         path: of the HTML file.
         template: the name of its template.
-        find: gives the image of an id, and raises KeyError or InputError where it is gone; None
-            where there are no images.
-        values: what the template shows.
+        find: image id -> image, raises KeyError or InputError if it is missing; None for a
+            dataset without images.
+        values: variables of the template.
 
     Raises:
         LimnerError: if it cannot be written.
@@ -71,17 +71,17 @@ def write_page(
 
 
 def refuse_other_files(path: Path) -> None:
-    """Raise InputError if something else than a page of limner's would be written over."""
+    """Raise InputError if a file that limner did not write would be overwritten."""
     start = b""
     if path.is_file():
         with path.open("rb") as file:
             start = file.read(4096)
     if path.exists() and not (start.startswith(b"<!doctype html>") and b"limner" in start):
-        raise InputError(f"{path}: is there, and no page of limner's; give --html another name")
+        raise InputError(f"{path}: exists and is not a limner report; choose another --html")
 
 
 def thumbnail(find: Callable[[str], Picture], image_id: str) -> Thumbnail | None:
-    """A thumbnail of an image; None where it is gone or cannot be read."""
+    """A thumbnail of an image; None if it is missing or unreadable."""
     try:
         image = open_picture(find(image_id), size_hint=SIDE)
     except (KeyError, InputError):

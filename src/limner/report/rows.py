@@ -1,4 +1,4 @@
-"""A page of a dataset's rows: images, and what people wrote of them."""
+"""HTML page of rows of a dataset: images and their captions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,18 +8,18 @@ from limner.errors import InputError
 from limner.report.page import write_page
 
 MOST = 500
-"""Images on a page, at most."""
+"""Maximum number of images per page."""
 
 
 def write_rows(path: Path, dataset: Dataset, split: str, rows: Sequence[int]) -> None:
     """Write the page.
 
     Raises:
-        InputError: if there are more rows than a page has.
+        InputError: if there are too many rows.
         LimnerError: if it cannot be written.
     """
     if len(rows) > MOST:
-        raise InputError(f"--number {len(rows)}: a page has {MOST} pictures at most")
+        raise InputError(f"--number {len(rows)}: expected at most {MOST} images for a page")
     images = dataset.splits[split].image_ids
     marked = dataset.vocabulary.marked
     write_page(

@@ -1,4 +1,4 @@
-"""A run's page: scores beside baselines, images with captions, words, curves and settings."""
+"""HTML report of a run: scores and baselines, captioned images, words, curves, settings."""
 
 import math
 from collections import Counter
@@ -25,19 +25,19 @@ from limner.training.history import HistoryLine
 from limner.typing import Array, Float, Int
 
 MOST = 200
-"""Images on a page, at most."""
+"""Maximum number of images per page."""
 
 EXTREMES = 50
-"""So many of the best, and of the worst, where not all can be shown."""
+"""Number of best, and of worst, images shown if there are more than `MOST`."""
 
 MOST_WORDS = 20
-"""Words in the chart."""
+"""Number of words in the chart."""
 
 UNUSED_WORDS = 24
-"""Words of people that the model never uses, at most."""
+"""Maximum number of listed reference words that the model never uses."""
 
 SCORES = ("CIDEr", "BLEU-4")
-"""Scores that are drawn."""
+"""Scores with a chart."""
 
 STYLES = {MODEL: "model", HUMAN: "people"}
 
@@ -54,8 +54,8 @@ def write_report(
     Args:
         path: of the HTML file.
         assessment: captions, scores and baselines of one split.
-        dataset: where the images are; those that are gone are shown as gone.
-        checkpoint: of the model that wrote the captions.
+        dataset: source of the images; missing ones are marked as such.
+        checkpoint: the evaluated model.
         history: lines of history.jsonl.
     """
     write_page(
@@ -79,7 +79,7 @@ def write_report(
 
 
 def _scores(rows: Mapping[str, Row]) -> dict[str, Any]:
-    """The scores of each row, and which rows are clearly below the model by CIDEr."""
+    """The scores of each row, and the rows whose CIDEr is significantly below the model's."""
     lowest = rows[MODEL].intervals["CIDEr"][0]
     charts = [
         [
@@ -98,7 +98,7 @@ def _scores(rows: Mapping[str, Row]) -> dict[str, Any]:
 
 
 def choose(scores: Float[Array, " N"]) -> Int[Array, " M"]:
-    """Which images to show, in a random order that is the same every time."""
+    """Indices of the images to show, in a reproducible random order."""
     rng = np.random.default_rng(0)
     order = rng.permutation(len(scores))
     if len(order) <= MOST:
@@ -110,7 +110,7 @@ def choose(scores: Float[Array, " N"]) -> Int[Array, " M"]:
 
 
 def word_use(evaluation: Evaluation) -> dict[str, Any]:
-    """How long the captions and the references are, and which words are in how many of them."""
+    """Lengths of captions and references, and the shares of captions that contain each word."""
     candidates = evaluation.candidate_tokens
     references = [tokens for several in evaluation.reference_tokens for tokens in several]
     ours, theirs = _shares(candidates), _shares(references)
@@ -125,7 +125,7 @@ def word_use(evaluation: Evaluation) -> dict[str, Any]:
             Series("the model", "model", [ours[word] for word in words]),
             Series("people", "people", [theirs.get(word, 0.0) for word in words]),
         ]
-        heading, label = "The model's favourite words", "% of the captions have it"
+        heading, label = "Most frequent words of the model", "% of the captions"
         charts.append(paired_bars(heading, words, series, label))
     return {
         "words": ours,
@@ -136,13 +136,13 @@ def word_use(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _shares(captions: Sequence[Tokens]) -> dict[str, float]:
-    """In how many captions each word is, in per cent."""
+    """Percentage of captions that contain each word."""
     counts = Counter(word for tokens in captions for word in set(tokens))
     return {word: 100 * count / len(captions) for word, count in counts.items()}
 
 
 def _highest(shares: Mapping[str, float]) -> list[str]:
-    """The words, the most frequent first."""
+    """Words by descending share."""
     return sorted(shares, key=lambda word: (-shares[word], word))
 
 
@@ -161,7 +161,7 @@ def _settings(dataset: Dataset, checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _curves(history: Sequence[HistoryLine]) -> list[Chart]:
-    """Charts of what the history holds; none of fewer than two points."""
+    """Charts of loss and validation scores; those of fewer than two points are omitted."""
     epochs = [line for line in history if line.validation]
     losses = [
         Series("10 steps", "faint", _points((line.epoch, line.loss) for line in history)),
@@ -172,12 +172,12 @@ def _curves(history: Sequence[HistoryLine]) -> list[Chart]:
         for name, style in (("CIDEr", "model"), ("BLEU-4", "other"))
     ]
     charts = [
-        line_chart("Training loss", losses, "epoch", "loss a caption, nats"),
-        line_chart("Scores while it learnt", scores, "epoch", "score on the validation pictures"),
+        line_chart("Training loss", losses, "epoch", "loss per caption, nats"),
+        line_chart("Validation scores", scores, "epoch", "score on the validation images"),
     ]
     return [chart for chart in charts if chart]
 
 
 def _points(pairs: Iterable[tuple[float, float | None]]) -> list[tuple[float, float]]:
-    """Those whose value is there, and finite."""
+    """Points with a finite value."""
     return [(x, y) for x, y in pairs if y is not None and math.isfinite(y)]

@@ -1,11 +1,11 @@
-"""The embedded dataset: drawn pictures with captions, so that everything runs with no download.
+"""The built-in dataset: generated images with captions, available without a download.
 
-    scene.py        what a picture shows
-    figures.py      what the figures look like
-    backgrounds.py  what is behind them
-    paint.py        a scene as a picture
-    grammar.py      a scene as sentences
-    drawing.py      both together, one by one or a folder full
+    scene.py        the contents of an image
+    figures.py      polygons of the figures
+    backgrounds.py  images behind the figures
+    paint.py        scene -> image
+    grammar.py      scene -> captions
+    drawing.py      captioned images, single or as a folder
 
 >>> draw(0).captions == draw(0).captions
 True

@@ -1,6 +1,6 @@
-"""What stands behind the figures: paper, cloth, a meadow, a brick wall.
+"""Backgrounds: paper, cloth, a meadow, a brick wall.
 
-Every painter gives a square RGB picture of `side` pixels; `tone` varies its colours a little.
+Each painter returns a square RGB image of `side` pixels; `tone` varies its colours a little.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 
 RGB = tuple[int, int, int]
 
-COLOUR_DRIFT = 8  # how far a background's colours may be from the ones below, in 255ths
-PERIOD = (9, 13)  # how many stripes, squares or lines across the picture
+COLOUR_DRIFT = 8  # largest deviation from the colors below, of 255
+PERIOD = (9, 13)  # number of stripes, squares or lines across the image
 
 _PALE = ((238, 228, 206), (208, 226, 236), (224, 236, 208), (236, 218, 226))
 _DEEPER = ((206, 188, 152), (160, 190, 210), (180, 204, 156), (206, 172, 190))
@@ -32,7 +32,7 @@ def _pale_pair(rng: np.random.Generator) -> tuple[RGB, RGB]:
 
 
 def _ramp(top: RGB, bottom: RGB, side: int) -> Image.Image:
-    """One colour at the top that turns into another at the bottom."""
+    """A vertical gradient."""
     column = np.linspace(top, bottom, side).astype(np.uint8)
     return Image.fromarray(column[:, None]).resize((side, side), Image.Resampling.NEAREST)
 

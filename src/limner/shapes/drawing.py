@@ -1,4 +1,4 @@
-"""The embedded dataset: picture number so-and-so, and a folder full of them."""
+"""Generate images of the built-in dataset, single or as a folder."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ JPEG_QUALITY = 90
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture, its file name, five captions that are true of it, and the scene it shows."""
+    """An image, its file name, five correct captions, and its scene."""
 
     name: str
     image: Image.Image
@@ -28,14 +28,14 @@ class Drawing:
 
 
 def draw(index: int, *, seed: int = 0, size: int = 224) -> Drawing:
-    """Draw one picture; it depends on the arguments alone.
+    """Draw one image; deterministic.
 
     Arguments:
-        index: which picture, from 0
-        seed: which dataset, from 0
-        size: the picture's side in pixels; the scene and the captions do not depend on it
+        index: of the image, from 0
+        seed: random seed, from 0
+        size: side of the image in pixels; scene and captions do not depend on it
 
-    Raises ValueError when `index` or `seed` is negative, or `size` below 32.
+    Raises ValueError if `index` or `seed` is negative, or `size` below 32.
 
     >>> drawing = draw(17)
     >>> drawing.name, drawing.image.size, len(drawing.captions)
@@ -61,18 +61,17 @@ def write_folder(
 ) -> None:
     """Write `folder/images/*.jpg` and `folder/captions.csv` (UTF-8; columns image, caption).
 
-    Every file appears under its name only when it is whole, and `captions.csv` last of all: a
-    folder that has one has all its pictures. Run again, it replaces the dataset that was there;
-    a picture beyond `count` from an earlier run stays, and no caption names it.
+    Files are written atomically, `captions.csv` last: its presence means that all images are
+    complete. An earlier dataset is replaced; its images beyond `count` stay, without captions.
 
     Arguments:
-        folder: made where missing
-        count: how many pictures
+        folder: created if missing
+        count: number of images
         seed, size: as for `draw`
-        progress: called with the number of pictures written so far, after each one
+        progress: called with the number of images written, after each one
 
-    Raises ValueError as `draw` does and when `count` is below 1, and OSError or LimnerError when
-    the folder cannot be written to.
+    Raises ValueError as `draw` does or if `count` is below 1, and OSError or LimnerError if the
+    folder cannot be written to.
 
     >>> write_folder(Path("shapes"), 2000)  # doctest: +SKIP
     """

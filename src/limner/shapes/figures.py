@@ -1,6 +1,6 @@
-"""What each kind of figure looks like: polygons in a circle of radius 1.
+"""Polygons of each kind of figure, in a circle of radius 1.
 
-x points right and y down, as in a picture. A part is filled by the even-odd rule, so a loop
+x points right and y down, as in an image. A part is filled by the even-odd rule, so a loop
 inside another one is a hole.
 """
 
@@ -37,7 +37,7 @@ def _star(points: int = 5, waist: float = 0.42) -> Loop:
 
 
 def _heart(points: int = 48) -> Loop:
-    """The usual heart curve, x = 16 sin³t, shrunk until it fits."""
+    """The heart curve, x = 16 sin³t, scaled to fit."""
     turns = [2 * pi * i / points for i in range(points)]
     return tuple(
         (

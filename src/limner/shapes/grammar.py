@@ -1,7 +1,7 @@
-"""Sentences that are true of a scene.
+"""Generate captions that are correct for a scene.
 
-A sentence is a plan with slots; what may stand in a slot depends on the scene, and which of the
-synonyms does is drawn. `{first}` is "a small red star", `{the_first}` is "the red star".
+A caption is a plan with slots; the scene determines the values of a slot, and a random synonym
+is chosen. `{first}` is "a small red star", `{the_first}` is "the red star".
 """
 
 from itertools import cycle
@@ -14,11 +14,11 @@ from limner.shapes.scene import Group, Scene
 Choice = TypeVar("Choice")
 
 CAPTIONS = 5
-WORDS = (5, 14)  # a caption has at least and at most this many
-SIZE_SHARE = 0.5  # of the mentions of a figure that say how large it is
-SIDE_SHARE = 0.25  # of the mentions of neighbours that say which is left and which is right
+WORDS = (5, 14)  # minimum and maximum words of a caption
+SIZE_SHARE = 0.5  # of the mentions of a figure that include its size
+SIDE_SHARE = 0.25  # of the mentions of neighbours that tell left from right
 
-# One and several; the first row is drawn more often than the others.
+# Singular and plural; the first pair is chosen more often than the others.
 NOUNS: dict[str, tuple[tuple[str, str], ...]] = {
     "circle": (("circle", "circles"), ("disc", "discs")),
     "square": (("square", "squares"),),
@@ -53,7 +53,7 @@ INVERSES = {
     "right": "left",
     "inside": "around",
 }
-# Where a figure is, and what there is to see behind it.
+# Location of a figure, and the background as a noun phrase.
 GROUNDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "white": (("on a plain white background", "on white paper"), ("a white page",)),
     "grey": (("on a plain grey background", "on grey paper"), ("a grey page",)),
@@ -95,7 +95,7 @@ PLANS_FOR_TWO = (
 
 
 def describe(scene: Scene, rng: np.random.Generator) -> tuple[str, ...]:
-    """Five sentences, all different, each of another plan while there are plans left.
+    """Five different captions, each from another plan as long as plans are left.
 
     >>> from limner.shapes.scene import compose
     >>> len(set(describe(compose(np.random.default_rng(5)), np.random.default_rng(6))))
@@ -116,7 +116,7 @@ def describe(scene: Scene, rng: np.random.Generator) -> tuple[str, ...]:
 
 
 def _slots(scene: Scene, rng: np.random.Generator) -> dict[str, str]:
-    """What may stand in any plan's slots this time."""
+    """Sample a value for each slot."""
     first = scene.groups[0]
     where, what = GROUNDS[scene.background]
     slots = {
@@ -142,7 +142,7 @@ def _slots(scene: Scene, rng: np.random.Generator) -> dict[str, str]:
 
 
 def _phrase(group: Group, rng: np.random.Generator) -> str:
-    """The group as it is first mentioned: "two blue fish", "a small red star"."""
+    """The first mention of a group: "two blue fish", "a small red star"."""
     words = _noun(group, rng)
     if len(group.figures) > 1:
         return f"{NUMBERS[len(group.figures)]} {words}"

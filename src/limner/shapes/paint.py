@@ -1,4 +1,4 @@
-"""A scene as a picture, with what a camera does to it: tilt, blur, uneven light, noise."""
+"""Draw a scene, with the effects of a camera: tilt, blur, uneven light, noise."""
 
 from math import cos, radians, sin
 
@@ -10,14 +10,14 @@ from limner.shapes.figures import FIGURES, Loop
 from limner.shapes.scene import COLOURS, Figure, Group, Scene
 from limner.typing import Array, Float
 
-OVERSAMPLING = 2  # drawn this much larger, for smooth edges
-BORDER = 0.06  # painted around the picture, so that a tilted one has no empty corners
-COLOUR_DRIFT = 10  # how far a figure's colour may be from its name's, in 255ths
+OVERSAMPLING = 2  # factor, for antialiasing
+BORDER = 0.06  # share painted around the image, so that tilting leaves no empty corners
+COLOUR_DRIFT = 10  # largest deviation of a figure's color from COLOURS, of 255
 OUTLINE_TONE = 0.55
 BLUR_SHARE = 1 / 300  # largest blur radius, as a share of the side
 LIGHT_LOSS = (0.0, 0.15)  # between the brightest edge and the darkest
-LIGHT_DEGREES = 40.0  # how far from straight above the light may come
-NOISE = (1.0, 6.0)  # standard deviation of a pixel's brightness, in 255ths
+LIGHT_DEGREES = 40.0  # largest angle of the light from the vertical
+NOISE = (1.0, 6.0)  # standard deviation of a pixel's brightness, of 255
 
 
 def paint(scene: Scene, size: int, rng: np.random.Generator) -> Image.Image:
@@ -51,7 +51,7 @@ def _draw_group(canvas: Image.Image, group: Group, scale: int, rng: np.random.Ge
 
 
 class _Placed:
-    """Takes a unit figure's points to the canvas: turned, enlarged, moved."""
+    """Maps points of a unit figure to the canvas: rotates, scales, translates."""
 
     def __init__(self, figure: Figure, scale: float, offset: float) -> None:
         self.radius = figure.radius * scale
@@ -96,7 +96,7 @@ def _tilted(canvas: Image.Image, tilt: float, size: int) -> Image.Image:
 
 
 def _light(size: int, rng: np.random.Generator) -> Float[Array, "size size"]:
-    """Brightness, float32, 1 at the side of the light and less away from it."""
+    """Brightness, float32: 1 at the side of the light, decreasing away from it."""
     loss, degrees = rng.uniform(*LIGHT_LOSS), rng.uniform(-LIGHT_DEGREES, LIGHT_DEGREES)
     across = np.linspace(-0.5, 0.5, size, dtype=np.float32)
     depth = sin(radians(degrees)) * across[None, :] + cos(radians(degrees)) * across[:, None]

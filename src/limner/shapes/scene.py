@@ -1,7 +1,7 @@
-"""What a picture shows, before it is drawn: figures in groups, a relation, a background.
+"""The contents of an image: groups of figures, a relation, a background.
 
-Lengths are fractions of the picture's side, x points right and y down. The scene is what the
-captions are written from and what they must be true of.
+Lengths are fractions of the image's side, x points right and y down. Captions are
+generated from the scene and must be correct for it.
 """
 
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ COLOURS = {
     "white": (250, 250, 248),
 }
 
-# Each background, and the colours that would be lost on it.
+# Each background, and the colors that are hard to see on it.
 BACKGROUNDS: dict[str, frozenset[str]] = {
     "white": frozenset({"white", "yellow"}),
     "grey": frozenset(),
@@ -35,17 +35,17 @@ BACKGROUNDS: dict[str, frozenset[str]] = {
     "bricks": frozenset({"red"}),
 }
 
-# How often each arrangement is drawn; they add up to 1.
+# Probability of each arrangement.
 ARRANGEMENTS = {"alone": 0.34, "pair": 0.34, "nested": 0.12, "row": 0.12, "crowd": 0.08}
 CONTAINERS = ("circle", "square", "ring", "heart")
-VERTICAL_SHARE = 0.6  # of the pairs; the others stand side by side
-EDGE = 0.03  # nothing comes nearer to the picture's edge
+VERTICAL_SHARE = 0.6  # of the pairs; the others are horizontal
+EDGE = 0.03  # smallest distance to the image's edge
 GAP = (0.02, 0.08)  # between neighbours
-STRAY = 0.05  # how far figures that stand in line may stray from it
+STRAY = 0.05  # largest deviation of a figure from its line
 TURN_DEGREES = 10.0  # of a figure, either way
 TILT_DEGREES = 3.0  # of the camera, either way
 
-# Radii. Whatever is called large is larger than whatever is called small.
+# Radii. Every large radius exceeds every small one.
 ALONE = {"large": (0.3, 0.42), "small": (0.14, 0.17)}
 PAIRED = {"large": (0.19, 0.215), "small": (0.13, 0.15)}
 CONTAINER_RADIUS, CONTENT_RADIUS = (0.38, 0.44), (0.14, 0.17)
@@ -55,7 +55,7 @@ CROWD_RADIUS = (0.15, 0.19)
 
 @dataclass(frozen=True)
 class Figure:
-    """One drawn figure: the middle and radius of the circle around it, and its turn in degrees."""
+    """A figure: center and radius of the circle around it, and its rotation in degrees."""
 
     x: float
     y: float
@@ -65,7 +65,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Group:
-    """One to three figures of one kind and colour; `size` is None where nothing is said of it."""
+    """One to three figures of one kind and colour; `size` is None if captions omit it."""
 
     kind: str
     colour: str
@@ -77,7 +77,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture's contents; `relation` is that of the first group to the second.
+    """An image's contents; `relation` is that of the first group to the second.
 
     It is "above", "below", "left", "right" or "inside", and None when there is one group.
     """
@@ -89,7 +89,7 @@ class Scene:
 
 
 def compose(rng: np.random.Generator) -> Scene:
-    """Make up a scene.
+    """Sample a scene.
 
     >>> scene = compose(np.random.default_rng([0, 3]))
     >>> 1 <= len(scene.groups) <= 2
@@ -124,7 +124,7 @@ def _pair(rng: np.random.Generator, looks: list[Look]) -> Arranged:
         Group(*look, size, "alone", (figure,))
         for look, size, figure in zip(looks, sizes, figures, strict=False)
     ]
-    if rng.random() < 0.5:  # captions begin with the first group more often
+    if rng.random() < 0.5:  # more captions begin with the first group
         return tuple(groups), "above" if vertical else "left"
     return tuple(reversed(groups)), "below" if vertical else "right"
 
@@ -149,7 +149,7 @@ def _row(rng: np.random.Generator, looks: list[Look]) -> Arranged:
 
 
 def _crowd(rng: np.random.Generator, looks: list[Look]) -> Arranged:
-    """Two alike in a row, and one other above or below them."""
+    """Two equal figures in a row, and one other above or below them."""
     radii = [rng.uniform(*CROWD_RADIUS) for _ in range(2)]
     upper, lower = _line(rng, radii, vertical=True)
     row = _line(rng, [radii[0]] * 2, vertical=False)
@@ -168,7 +168,7 @@ _ARRANGERS = {"alone": _alone, "pair": _pair, "nested": _nested, "row": _row, "c
 
 
 def _line(rng: np.random.Generator, radii: list[float], vertical: bool) -> tuple[Figure, ...]:
-    """Figures one after the other, downwards or to the right, nowhere touching."""
+    """Figures along a line, downwards or to the right, without overlap."""
     gaps = rng.uniform(*GAP, len(radii) - 1)
     length = 2 * sum(radii) + gaps.sum()
     start = EDGE + rng.uniform(0, max(0.0, 1 - 2 * EDGE - length))

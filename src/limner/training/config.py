@@ -41,34 +41,34 @@ class TrainConfig(Config, frozen=True, kw_only=True):
     dropout_features: Annotated[Share, Meta(description="Dropout rate of projected features.")] = (
         0.0
     )
-    dropout_output: Annotated[Share, Meta(description="Dropout rate before the scores.")] = 0.0
+    dropout_output: Annotated[Share, Meta(description="Dropout rate of the outputs.")] = 0.0
     label_smoothing: Annotated[Share, Meta(description="Label smoothing.")] = 0.0
-    clip_norm: Annotated[Amount, Meta(description="Largest gradient norm; 0 does not clip.")] = 0.0
+    clip_norm: Annotated[Amount, Meta(description="Maximum gradient norm; 0 disables it.")] = 0.0
     update_rule: Annotated[
         Literal["sgd", "sgd_momentum", "rmsprop", "adam", "adamw"], Meta(description="Optimizer.")
     ] = "adam"
-    learning_rate: Annotated[Rate, Meta(description="Highest learning rate.")] = 1e-3
+    learning_rate: Annotated[Rate, Meta(description="Peak learning rate.")] = 1e-3
     weight_decay: Annotated[Amount, Meta(description="Weight decay of adamw.")] = 0.0
     schedule: Annotated[
         Literal["epochs", "constant", "cosine", "one-cycle"],
-        Meta(description="Learning rate schedule; epochs multiplies by --lr-decay after each."),
+        Meta(description="Schedule; epochs multiplies by --lr-decay per epoch."),
     ] = "epochs"
     lr_decay: Annotated[
         float, Meta(gt=0, le=1, description="Factor on the learning rate after every epoch.")
     ] = 0.85
-    warmup: Annotated[Share, Meta(description="Share of the training to warm up in.")] = 0.0
+    warmup: Annotated[Share, Meta(description="Share of the training used for warm-up.")] = 0.0
     patience: Annotated[
-        Count, Meta(description="Epochs without a better CIDEr before stopping; 0 never stops.")
+        Count, Meta(description="Epochs without a better CIDEr before stopping; 0 disables it.")
     ] = 0
-    batch_size: Annotated[int, Meta(ge=1, le=MANY, description="Captions a step.")] = 128
-    epochs: Annotated[int, Meta(ge=1, le=MANY, description="Passes over the captions.")] = 10
+    batch_size: Annotated[int, Meta(ge=1, le=MANY, description="Captions per step.")] = 128
+    epochs: Annotated[int, Meta(ge=1, le=MANY, description="Number of epochs.")] = 10
     scheduled_sampling: Annotated[
-        float, Meta(ge=0, le=1, description="Share of input tokens drawn by the model at the end.")
+        float, Meta(ge=0, le=1, description="Final share of input tokens sampled by the model.")
     ] = 0.0
     teachers: Annotated[
         tuple[str, ...],
         Meta(
-            description="Run or checkpoint to distil from; repeat for several.",
+            description="Teacher run or checkpoint; repeat for several.",
             extra={"option": "--teacher", "metavar": "RUN"},
         ),
     ] = ()
@@ -76,25 +76,21 @@ class TrainConfig(Config, frozen=True, kw_only=True):
         float, Meta(gt=0, le=1, description="Weight of the teachers' soft targets.")
     ] = 0.5
     critical_epochs: Annotated[
-        Count, Meta(description="Epochs of self-critical training after the others.")
+        Count, Meta(description="Epochs of self-critical training (SCST).")
     ] = 0
-    critical_learning_rate: Annotated[
-        Rate, Meta(description="Learning rate of self-critical training.")
-    ] = 2e-5
+    critical_learning_rate: Annotated[Rate, Meta(description="Learning rate of SCST.")] = 2e-5
     critical_samples: Annotated[
         int,
-        Meta(ge=2, le=1000, description="Captions drawn of an image in self-critical training."),
+        Meta(ge=2, le=1000, description="Captions sampled per image in SCST."),
     ] = 5
     critical_likelihood: Annotated[
-        Amount, Meta(description="Weight of people's captions in self-critical training.")
+        Amount, Meta(description="Weight of the reference captions in SCST.")
     ] = 0.2
     critical_bleu: Annotated[
-        Amount, Meta(description="Weight of BLEU-4 beside CIDEr-D in the reward.")
+        Amount, Meta(description="Weight of BLEU-4, added to CIDEr-D in the SCST reward.")
     ] = 1.0
-    average: Annotated[
-        Count, Meta(description="Last epochs whose mean parameters are tried; 0 tries none.")
-    ] = 0
-    seed: Annotated[Seed, Meta(description="Random seed for parameters and order.")] = 0
+    average: Annotated[Count, Meta(description="Last epochs to average; 0 disables it.")] = 0
+    seed: Annotated[Seed, Meta(description="Random seed.")] = 0
     checkpoint_seconds: Annotated[
         Amount, Meta(description="Seconds between checkpoints within an epoch.")
     ] = 60.0

@@ -25,10 +25,10 @@ from limner.io import atomic_folder, write_atomically
 class ExportConfig(Config, frozen=True, kw_only=True):
     """What a dataset is exported to."""
 
-    format: Annotated[Literal["coco", "jsonl", "webdataset"], Meta(description="What to write.")]
-    shard_size: Annotated[
-        Positive, Meta(description="Number of images in a shard of WebDataset.")
-    ] = 1000
+    format: Annotated[Literal["coco", "jsonl", "webdataset"], Meta(description="Output format.")]
+    shard_size: Annotated[Positive, Meta(description="Number of images per WebDataset shard.")] = (
+        1000
+    )
 
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
         """As in `Config`."""

@@ -22,12 +22,12 @@ class SubsetConfig(Config, frozen=True, kw_only=True):
     split: Annotated[
         dict[str, Annotated[int, Meta(ge=0, le=MANY)]],
         Meta(
-            description="Number of random images of a split; 0 leaves it out; repeat for others.",
+            description="Number of random images of a split; 0 omits it; repeat for several.",
             extra={"metavar": "NAME=COUNT", "expected": "NAME=COUNT, e.g. train=1000"},
         ),
     ] = field(default_factory=dict)
     images: Annotated[
-        Path | None, Meta(description="File of the images to keep, a name on each line.")
+        Path | None, Meta(description="File of the images to keep, one name per line.")
     ] = None
     seed: Annotated[Seed, Meta(description="Random seed for --split.")] = 0
 

@@ -38,29 +38,29 @@ class CheckConfig(TokenConfig, frozen=True, kw_only=True):
     format: Annotated[
         str | None,
         Meta(
-            description="Format of the source, where detection fails.",
+            description="Format of the source, if detection fails.",
             extra={"metavar": "|".join(FORMATS)},
         ),
     ] = None
     captions: Annotated[
-        Path | None, Meta(description="File of captions, where it is not in the source.")
+        Path | None, Meta(description="File of captions, if not in the source.")
     ] = None
-    images: Annotated[
-        Path | None, Meta(description="Folder of images, where it is not in the source.")
-    ] = None
+    images: Annotated[Path | None, Meta(description="Folder of images, if not in the source.")] = (
+        None
+    )
     split: Annotated[
         dict[Name, Path],
         Meta(description="Split from a file of image names; repeat for dev, test.", extra=SPLIT),
     ] = field(default_factory=dict)
     ratio: Annotated[
         tuple[Annotated[float, Meta(gt=0, le=MANY)], Share, Share],
-        Meta(description="Shares of the splits, where none are named.", extra=RATIO),
+        Meta(description="Shares of the splits, if none are given.", extra=RATIO),
     ] = (80.0, 10.0, 10.0)
     seed: Annotated[Seed, Meta(description="Random seed for the split by ratio.")] = 0
     backbone: Annotated[
         str | None,
         Meta(
-            description="Backbone in place of the bundled one: FILE.onnx with its .toml beside "
+            description="Backbone instead of the bundled one: FILE.onnx with a .toml beside "
             "it, vgg16-fc7, torchvision:NAME or timm:NAME.",
             extra={"metavar": "NAME"},
         ),
@@ -74,26 +74,26 @@ class CheckConfig(TokenConfig, frozen=True, kw_only=True):
     ] = None
     features: Annotated[
         Literal["pooled", "grid", "both"],
-        Meta(description="Vectors to keep: of the image (pooled), of its regions (grid), or both."),
+        Meta(description="Features: of the image (pooled), of its regions (grid), or both."),
     ] = "pooled"
     dtype: Annotated[
         Literal["float16", "float32"] | None,
-        Meta(description="Type of the features on disk; otherwise float32, with a grid float16."),
+        Meta(description="Type of the features on disk [float32; with a grid float16]."),
     ] = None
     pca: Annotated[
         Positive | None, Meta(description="Number of principal components of the features.")
     ] = None
     size: Annotated[
         Side | None,
-        Meta(description="Side of the backbone's input in pixels; otherwise its own, e.g. 224."),
+        Meta(description="Side of the backbone's input in pixels [the backbone's own]."),
     ] = None
     views: Annotated[
         Views,
-        Meta(description="Number of altered views of every training image: mirrored, then crops."),
+        Meta(description="Augmented views per training image: mirrored, then crops."),
     ] = 0
     max_pixels: Annotated[
         Pixels | None,
-        Meta(description="Leave larger images out; otherwise what fits into 500 MB."),
+        Meta(description="Skip larger images [limit: 500 MB of memory]."),
     ] = None
 
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
@@ -121,8 +121,8 @@ class PrepareConfig(CheckConfig, frozen=True, kw_only=True):
     reuse: Annotated[
         tuple[Path, ...],
         Meta(
-            description="Earlier dataset, whose features are taken for images of the same content; "
-            "repeat for others.",
+            description="Earlier dataset, whose features are reused for images of equal content; "
+            "repeat for several.",
             extra={"metavar": "DATASET"},
         ),
     ] = ()

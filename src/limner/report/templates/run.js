@@ -1,13 +1,13 @@
-// Orders and filters the wall of pictures. Both stand in the address, so that a link can be sent.
+// Orders and filters the images. The URL fragment holds both, so that a link keeps them.
 const wall = document.querySelector(".wall");
 const form = document.querySelector(".controls");
 const found = document.querySelector(".found");
-const cards = [...wall.children]; // as written: by chance
+const cards = [...wall.children]; // in the order of the file: random
 
 const wordsOf = (text) =>
   text.toLowerCase().replaceAll("’", "'").match(/[\p{L}\p{N}]+(?:['-][\p{L}\p{N}]+)*/gu) ?? [];
 
-const said = new Map(cards.map((card) => {
+const wordsIn = new Map(cards.map((card) => {
   const texts = [...card.querySelectorAll(".caption, details li")];
   return [card, new Set(texts.flatMap((text) => wordsOf(text.textContent)))];
 }));
@@ -22,14 +22,14 @@ const orders = {
 function show() {
   const wanted = wordsOf(form.words.value);
   for (const card of cards) {
-    card.hidden = !wanted.every((word) => said.get(card).has(word));
+    card.hidden = !wanted.every((word) => wordsIn.get(card).has(word));
   }
   wall.append(...orders[form.order.value]());
   const count = cards.filter((card) => !card.hidden).length;
   const quoted = wanted.map((word) => `“${word}”`).join(" and ");
   if (!wanted.length) found.textContent = "";
-  else if (count) found.textContent = `${count} of ${cards.length} pictures shown with ${quoted}`;
-  else found.textContent = `None of the pictures shown has ${quoted} in its caption or references`;
+  else if (count) found.textContent = `${count} of ${cards.length} images shown with ${quoted}`;
+  else found.textContent = `None of the images shown has ${quoted} in its caption or references`;
 }
 
 function keep() {
