@@ -1,6 +1,8 @@
 """The package's functions against the commands: the same defaults, the same numbers."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,20 @@ def test_the_whole_way(tmp_path):
     assert (again[:1], len(again)) == (losses, 2)
     image = next((tmp_path / "drawn").rglob("*.jpg"))
     assert run.captioner().caption(str(image)).text
+
+
+def test_the_readmes_python(tmp_path, monkeypatch, capsys):
+    text = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    (code,) = [block for block in blocks if "limner.prepare" in block]
+    write_folder(tmp_path / "holiday", 120, seed=0)
+    image = next((tmp_path / "holiday").rglob("*.jpg"))
+    shutil.copy(image, tmp_path / "new.jpg")
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    *_, scores, caption = capsys.readouterr().out.splitlines()
+    assert "CIDEr" in scores
+    assert len(caption.split()) > 3
 
 
 def test_evaluate_is_the_command(tiny_run, tiny_dataset, tmp_path):
