@@ -11,7 +11,7 @@ import pytest
 from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import prepare
 from limner.shapes import write_folder
-from limner.training.course import NOTICE
+from limner.training.course import FASTER, NOTICE
 
 pytest.importorskip("matplotlib", reason="the notebooks draw with matplotlib (extra: plots)")
 nbclient = pytest.importorskip("nbclient", reason="executes the notebooks (extra: dev)")
@@ -145,7 +145,7 @@ def assert_loss(text, expected):
 
 def assert_overfitted(text, probe, limit):
     lines = re.findall(r"^\(Iteration (\d+) / 100\) loss: (\d+\.\d{6})$", text, re.MULTILINE)
-    assert text.splitlines()[0] == NOTICE
+    assert text.splitlines()[0] == f"{NOTICE}{FASTER}."
     assert len(lines) == len(text.splitlines()) - 1
     assert [int(iteration) for iteration, _ in lines] == list(range(1, 100, 10))
     assert float(lines[0][1]) > 30

@@ -259,7 +259,7 @@ def test_it_is_described_and_shown_in_the_words_that_it_has(course, capsys):
     arrays, _ = course_arrays()
     assert main(["dataset", "info", str(course)]) == 0
     out = capsys.readouterr().out
-    assert f"train: {IMAGES['train']} pictures, {CAPTIONS['train']} captions of " in out
+    assert f"train: {IMAGES['train']} images, {CAPTIONS['train']} captions, " in out
     assert main(["dataset", "head", str(course), "--number", "99"]) == 0
     out = capsys.readouterr().out
     for row in arrays["train_captions"]:
