@@ -75,7 +75,7 @@ def test_bundled_features_are_the_references(backbone):
     assert cosine(found, expected).min() >= 0.999
     lengths = np.linalg.norm(expected.astype(float), axis=1)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), lengths, rtol=0.02)
-    assert cosine(found[:-1], expected[1:]).max() < 0.99  # which any two pictures do not reach
+    assert cosine(found[:-1], expected[1:]).max() < 0.99  # which any two images do not reach
 
 
 def test_bundled_describes_itself(backbone):

@@ -55,7 +55,7 @@ def test_check_of_what_cannot_be_prepared(mine, capsys):
     for picture in (mine / "images").iterdir():
         picture.write_bytes(b"")
     assert main(["check", str(mine)]) == 2
-    assert "none of its 24 pictures can be read" in capsys.readouterr().err
+    assert "none of its 24 images can be read" in capsys.readouterr().err
 
 
 def test_the_format_can_be_told(mine, tmp_path, capsys):

@@ -59,7 +59,7 @@ def at_quarters(image):
     return [image.getpixel(point) for point in points]
 
 
-# What every kind of picture looks like when it is opened: (bytes, its four quarters).
+# What every kind of image looks like when it is opened: (bytes, its four quarters).
 def kinds():
     see_through = corners("RGBA")
     see_through.putalpha(Image.new("L", (32, 32), 255))
@@ -138,7 +138,7 @@ def test_jpeg_of_every_mode(mode):
     np.testing.assert_allclose(at_quarters(load_image(content)), expected, atol=6)
 
 
-# Where each quarter of the upright picture stands in the file, for EXIF orientations 1 to 8.
+# Where each quarter of the upright image stands in the file, for EXIF orientations 1 to 8.
 ROTATIONS = {
     1: [RED, GREEN, BLUE, WHITE],
     2: [GREEN, RED, WHITE, BLUE],
@@ -299,7 +299,7 @@ def test_places_that_hold_no_picture(tmp_path):
         load_image("x" * 5000 + ".jpg")
     with pytest.raises(InputError, match=r"^a\\nb: no such file"):
         load_image("a\nb")
-    with pytest.raises(InputError, match=r"^picture of 3 bytes: not a picture"):
+    with pytest.raises(InputError, match=r"^image of 3 bytes: not a picture"):
         load_image(b"abc")
 
 
@@ -390,5 +390,5 @@ def test_an_image_of_pillows_is_made_ready_as_its_file_is(tmp_path):
 
 
 def test_what_is_no_picture_at_all():
-    with pytest.raises(TypeError, match=r"a picture is a path, bytes, .* not NoneType"):
+    with pytest.raises(TypeError, match=r"an image is a path, bytes, .* not NoneType"):
         load_image(None)

@@ -1,4 +1,4 @@
-"""JPEG 2000, AVIF, PPM, and what is no picture at all; as in `pictures.py`."""
+"""JPEG 2000, AVIF, PPM, and what is no image at all; as in `pictures.py`."""
 
 import struct
 import zipfile
@@ -47,7 +47,7 @@ OTHERS = {
         lambda: b"P5 10000 5000 100\n" + bytes(50_000_000), HUGE),
     "ppm: numbers in words, 4 million of them": (
         lambda: b"P2 2000 1000 100\n" + b"1 " * 2_000_000, (2_000, 1_000)),
-    "ppm: a comment of 20 MB": (lambda: b"P6 #" + b"x" * 20_000_000, "its header is too long"),
+    "ppm: a comment of 20 MB": (lambda: b"P6 #" + b"x" * 20_000_000, "header too long"),
     "pam": (lambda: b"P7\nWIDTH 2\nHEIGHT 2\nDEPTH 3\nMAXVAL 255\nENDHDR\n" + bytes(12),
             "not a picture"),
     "pfm: infinities": (
@@ -75,7 +75,7 @@ NOT_PICTURES = {
     "a drawing": (lambda: b'<svg xmlns="http://www.w3.org/2000/svg" width="9"/>', "not a picture"),
     "a program of Windows": (lambda: b"MZ\x90\0" + bytes(60) + b"PE\0\0", "not a picture"),
     "an icon": (lambda: encode(noise((16, 16)), "ICO"), "not a picture"),
-    "a picture and an archive at once": (lambda: FINE_PNG + archive(), (48, 32)),
-    "a picture and a page at once": (lambda: FINE_JPEG + b"<script>alert(1)</script>", (48, 32)),
-    "a picture behind a space": (lambda: b" " + FINE_PNG, "not a picture"),
+    "an image and an archive at once": (lambda: FINE_PNG + archive(), (48, 32)),
+    "an image and a page at once": (lambda: FINE_JPEG + b"<script>alert(1)</script>", (48, 32)),
+    "an image behind a space": (lambda: b" " + FINE_PNG, "not a picture"),
 }  # fmt: skip
