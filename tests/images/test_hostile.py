@@ -118,12 +118,12 @@ PLACES = {
     "fifo": (os.mkfifo, "not an ordinary file"),
     "zeros without end": (lambda path: path.symlink_to("/dev/zero"), "not an ordinary file"),
     "itself": (lambda path: path.symlink_to(path), "cannot be opened"),
-    "folder": (lambda path: path.mkdir(), "a folder, not a picture"),
+    "folder": (lambda path: path.mkdir(), "a folder, not an image"),
     "sparse": (
         lambda path: os.truncate(path, 0) if path.exists() else sparse(path),
-        "not a picture",
+        "not an image",
     ),
-    "a\nline": (lambda path: path.write_text("text"), "not a picture"),
+    "a\nline": (lambda path: path.write_text("text"), "not an image"),
     "nobody": (lambda path: None, "no such file"),
 }
 

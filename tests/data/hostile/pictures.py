@@ -191,7 +191,7 @@ JPEGS = {
     ),
     "jpeg: cut in the middle": (lambda: FINE_JPEG[: len(FINE_JPEG) // 2], "truncated"),
     "jpeg: no end": (lambda: FINE_JPEG[:-2], "truncated"),
-    "jpeg: start, and the end": (lambda: START + STOP, "not a picture"),
+    "jpeg: start, and the end": (lambda: START + STOP, "not an image"),
     "jpeg: no tables": (lambda: START + frame(0xC0, 8, 8) + scan() + bytes(9) + STOP, ANY),
     "jpeg: codes that cannot be": (
         lambda: START + TABLE + frame(0xC0, 8, 8) + segment(0xC4, b"\0" + b"\xff" * 16) + scan()

@@ -43,7 +43,7 @@ def troubled(drawn, tmp_path_factory):
     images = folder / "images"
     (images / TRUNCATED).write_bytes((images / TRUNCATED).read_bytes()[:600])
     (images / EMPTY).write_bytes(b"")
-    (images / TEXT).write_text("not a picture")
+    (images / TEXT).write_text("not an image")
     table = (folder / "captions.csv").read_text()
     lines = [line for line in table.splitlines() if not line.startswith(UNCAPTIONED)]
     lines.append("gone.jpg,A picture that is not there")
@@ -98,7 +98,7 @@ def test_every_trouble_is_reported_by_name(undisturbed, troubled):
     left_out = [
         (f"{images / TRUNCATED}: ", "truncated"),
         (f"{images / EMPTY}: ", "empty, 0 bytes"),
-        (f"{images / TEXT}: ", "not a picture"),
+        (f"{images / TEXT}: ", "not an image"),
     ]
     for report, (start, reason) in zip(
         [*reports[1:6], *reports[-3:]], [*expected, *left_out], strict=True
@@ -385,7 +385,7 @@ def test_what_cannot_be_prepared(job, tmp_path, change, message):
 def test_no_picture_can_be_read(job, tmp_path):
     (tmp_path / "images").mkdir()
     for name in NAMES:
-        (tmp_path / "images" / name).write_text("not a picture")
+        (tmp_path / "images" / name).write_text("not an image")
     with pytest.raises(InputError, match="none of its 23 images can be read"):
         prepare(job.changed(source=tmp_path / "images"), lambda line: None)
 
