@@ -179,7 +179,7 @@ def _write_words(path, words):
         ("coco2014_captions.h5", _truncate, "damaged or truncated"),
         ("train2014_vgg16_fc7_pca.h5", _truncate, "damaged or truncated"),
         ("coco2014_vocab.json", lambda path: path.write_text("{"), "expected JSON"),
-        ("train2014_urls.txt", lambda path: path.write_text("one\n"), "1 URLs for 7 pictures"),
+        ("train2014_urls.txt", lambda path: path.write_text("one\n"), "1 URLs for 7 images"),
     ],
 )
 def test_a_damaged_file_is_named(course, name, damage, complaint):
@@ -251,7 +251,7 @@ def test_reduced_features_are_the_principal_components(tiny_dataset):
 
 def test_a_half_prepared_dataset_says_how_to_go_on(tmp_path):
     (tmp_path / "partial").mkdir()
-    with pytest.raises(InputError, match="half-prepared"):
+    with pytest.raises(InputError, match="preparation unfinished"):
         load_coco_data(tmp_path)
 
 
@@ -259,7 +259,7 @@ def test_it_is_described_and_shown_in_the_words_that_it_has(course, capsys):
     arrays, _ = course_arrays()
     assert main(["dataset", "info", str(course)]) == 0
     out = capsys.readouterr().out
-    assert f"train: {IMAGES['train']} images, {CAPTIONS['train']} captions of " in out
+    assert f"train: {IMAGES['train']} pictures, {CAPTIONS['train']} captions of " in out
     assert main(["dataset", "head", str(course), "--number", "99"]) == 0
     out = capsys.readouterr().out
     for row in arrays["train_captions"]:

@@ -180,7 +180,7 @@ def test_a_dataset_of_limner_0_1_is_not_reused(job, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"size": 64}, "pictures of 32 x 32"),
+        ({"size": 64}, "images of 32 x 32"),
         ({"dtype": "float16"}, "numbers as float32 of"),
         ({"features": "pooled", "pca": 4}, None),
     ],

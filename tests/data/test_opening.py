@@ -177,7 +177,7 @@ BROKEN = {
     "word ids beyond the vocabulary": (
         put("dev_captions", beyond),
         "captions.h5",
-        "dev_captions has word ids from .* to 9999, .*belongs to another dataset.*Prepare",
+        "dev_captions has word ids from .* to 9999, .*the vocabulary of another dataset.*Prepare",
     ),
     "negative word ids": (
         put("dev_captions", lambda array: array - 1),

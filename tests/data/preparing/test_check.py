@@ -124,5 +124,5 @@ def test_pictures_in_no_split_and_captions_without_words(folder):
     assert found.unsplit == ["c.jpg"]
     assert found.wordless == ["b.jpg"]
     told = summary(found)
-    assert "pictures that are in no split, and left out: 1: c.jpg" in told
-    assert "pictures with captions in which no word is found: 1: b.jpg" in told
+    assert "images that are in no split, and left out: 1: c.jpg" in told
+    assert "images with captions in which no word is found: 1: b.jpg" in told

@@ -318,7 +318,7 @@ def test_features_of_another_backbone_are_not_mixed(undisturbed, job, change):
     assert message.startswith(
         f"{job.out / 'partial'}: unfinished preparation with efficientnet_lite0"
     )
-    assert "pictures of 224 x 224) in float32, and this one is with efficientnet_lite0" in message
+    assert "images of 224 x 224) in float32, but this one uses efficientnet_lite0" in message
     assert files_of(job.out / "partial") == before
     prepare(job, lambda line: None)
     assert files_of(job.out) == files_of(undisturbed[0].path)
