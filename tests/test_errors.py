@@ -171,12 +171,12 @@ REFUSED = {
         "line 2: not UTF-8",
     ),
     "captions that are not there": (no_captions_file, "no such file"),
-    "half-written dataset": (dataset("", half_written), "half-prepared; run the same"),
+    "half-written dataset": (dataset("", half_written), "preparation unfinished; run the same"),
     "features truncated": (dataset("train_features.h5", shorten), "damaged or truncated"),
     "captions truncated": (dataset("captions.h5", shorten), "damaged or truncated"),
     "vocabulary of another dataset": (
         dataset("vocab.json", another_vocabulary),
-        "the vocabulary of another dataset",
+        "belongs to another dataset",
     ),
     "captions of another vocabulary": (dataset("captions.h5", ids_beyond), "word ids from"),
     "checkpoint truncated": (checkpoint(shorten, *CAPTION), "damaged"),
@@ -343,7 +343,7 @@ def test_refused(place, capsys, case):
 
 
 REPORTED = {
-    "a picture that is not there": ("gone.jpg,A cat\n", "captions without pictures: 1: gone.jpg"),
+    "a picture that is not there": ("gone.jpg,A cat\n", "captions without images: 1: gone.jpg"),
     "a blank caption": (f"{GOOD}, \n", f"mine.csv, line 122: a blank caption for {GOOD}"),
     "a row cut short": (f"{GOOD}\n", "mine.csv, line 122: 1 columns, expected 2"),
     "a broken picture": ("broken.jpg,A cat\n", "images/broken.jpg: not a picture"),

@@ -1,4 +1,4 @@
-"""How pictures become a network's input, and the TOML file that says it."""
+"""How images become a network's input, and the TOML file that says it."""
 
 import json
 
@@ -18,7 +18,7 @@ TOML = "mean = 127\nscale = 128\n"
 
 
 def stripes():
-    """A picture of 40 x 20: red to the left, blue in the middle half, green to the right."""
+    """An image of 40 x 20: red to the left, blue in the middle half, green to the right."""
     image = Image.new("RGB", (40, 20), (0, 0, 255))
     image.paste((255, 0, 0), (0, 0, 10, 20))
     image.paste((0, 255, 0), (30, 0, 40, 20))
