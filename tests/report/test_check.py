@@ -82,7 +82,7 @@ def test_every_trouble_has_its_part(messy, tmp_path):
     assert "a blank caption for shapes-000005.jpg" in texts["Noted while reading"]
     unreadable = texts["Pictures that cannot be read: 2"]
     assert "shapes-000000.jpg: empty, 0 bytes" in unreadable
-    assert "shapes-000001.jpg: not a picture" in unreadable
+    assert "shapes-000001.jpg: not an image" in unreadable
     leak = "The same picture in several splits: 1"
     assert pictures[leak] == 2
     assert "shapes-000002.jpg (train)\nleak.jpg (dev)\n" in texts[leak]
