@@ -253,7 +253,7 @@ def test_missing_files(tmp_path):
     with pytest.raises(InputError, match=r"absent\.onnx: no such file"):
         OnnxBackbone.from_file(tmp_path / "absent.onnx")
     bring(tmp_path).with_suffix(".toml").unlink()
-    with pytest.raises(InputError, match=r"mine\.toml: no such file; say in it how"):
+    with pytest.raises(InputError, match=r"mine\.toml: no such file; describe"):
         OnnxBackbone.from_file(tmp_path / "mine.onnx")
 
 

@@ -117,7 +117,7 @@ def test_broken_files_give_one_clear_line(name, tmp_path):
 
 
 def test_a_missing_file_and_a_folder(tmp_path):
-    with pytest.raises(InputError, match=r"net\.toml: no such file; say in it how .*mean, scale"):
+    with pytest.raises(InputError, match=r"net\.toml: no such file; describe .*mean, scale"):
         read_preprocessing(tmp_path / "net.toml")
     with pytest.raises(InputError, match=r"cannot be read \(Is a directory\)"):
         read_preprocessing(tmp_path)

@@ -82,7 +82,7 @@ def test_every_problem_is_on_the_page(messy, tmp_path):
     assert "a blank caption for shapes-000005.jpg" in texts["Problems while reading"]
     unreadable = texts["Unreadable images: 2"]
     assert "shapes-000000.jpg: empty, 0 bytes" in unreadable
-    assert "shapes-000001.jpg: not a picture" in unreadable
+    assert "shapes-000001.jpg: not an image" in unreadable
     leak = "The same image in several splits: 1"
     assert pictures[leak] == 2
     assert "shapes-000002.jpg (train)\nleak.jpg (dev)\n" in texts[leak]

@@ -61,7 +61,7 @@ def test_pictures_and_captions(findings, folder):
     assert findings.without_pictures == ["gone.jpg"]
     assert list(findings.unreadable) == ["broken.jpg"]
     assert findings.unreadable["broken.jpg"].startswith(
-        f"{folder / 'images' / 'broken.jpg'}: the p"
+        f"{folder / 'images' / 'broken.jpg'}: the i"
     )
 
 

@@ -151,7 +151,7 @@ def test_a_grown_folder_costs_its_new_pictures_alone(drawn, tmp_path, network):
     earlier = prepare(first, lambda line: None)
     for name in new:
         shutil.copy(drawn / "images" / name, images)
-    with pytest.raises(InputError, match=r"holds a dataset with other images, .* --reuse"):
+    with pytest.raises(InputError, match=r"holds a dataset with other pictures, .* --reuse"):
         prepare(first, lambda line: None)
     network.clear()
     grown = first.changed(out=tmp_path / "grown", reuse=(first.out,))

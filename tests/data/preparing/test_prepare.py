@@ -218,7 +218,7 @@ def test_other_pictures_are_another_dataset(drawn, tmp_path):
     content = bytearray((images / NAMES[3]).read_bytes())
     content[-30] ^= 1
     (images / NAMES[3]).write_bytes(content)
-    with pytest.raises(InputError, match="holds a dataset with other images;"):
+    with pytest.raises(InputError, match="holds a dataset with other pictures;"):
         prepare(job, lambda line: None)
     assert open_dataset(job.out).fingerprint == first
 
