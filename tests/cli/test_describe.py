@@ -21,7 +21,7 @@ def test_a_checkpoint():
 def test_a_dataset(tiny_dataset):
     facts = describe(tiny_dataset)
     assert facts["train"].startswith("20 pictures, 100 captions of 6 to 13 words, mostly; ")
-    assert facts["features"] == "1280 numbers from efficientnet_lite0, images of 224 x 224"
+    assert facts["features"] == "1280 numbers from efficientnet_lite0, pictures of 224 x 224"
 
 
 def test_a_run(tiny_run):
