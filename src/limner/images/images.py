@@ -118,7 +118,7 @@ def source_name(source: Source) -> str:
 
     Example:
         >>> source_name(Path("two\\nlines.jpg")), source_name(b"GIF89a")
-        ('two\\\\nlines.jpg', 'picture of 6 bytes')
+        ('two\\\\nlines.jpg', 'image of 6 bytes')
     """
     if isinstance(source, bytes):
         return f"image of {len(source):,} bytes"

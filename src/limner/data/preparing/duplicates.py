@@ -50,7 +50,7 @@ def tell_same(same: Sequence[Same]) -> list[str]:
 def named(what: str, names: Sequence[str]) -> list[str]:
     """A line that counts names and gives the first of them; none where there are none.
 
-    >>> named("pictures without captions", ["a.jpg", "b.jpg"])
+    >>> named("images without captions", ["a.jpg", "b.jpg"])
     ['images without captions: 2: a.jpg, b.jpg']
     """
     if not names:
