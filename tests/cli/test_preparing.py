@@ -29,9 +29,9 @@ def test_check_then_prepare(mine, tmp_path, capsys):
     written = capsys.readouterr()
     assert out[0] in written.err
     assert written.out.splitlines() == [
-        "train: 20 images, 100 captions",
-        "dev: 2 images, 10 captions",
-        "test: 2 images, 10 captions",
+        "train: 20 pictures, 100 captions",
+        "dev: 2 pictures, 10 captions",
+        "test: 2 pictures, 10 captions",
         f"vocabulary: {len(open_dataset(tmp_path / 'out').vocabulary)} words",
         f"dataset: {tmp_path / 'out'}",
     ]

@@ -266,4 +266,4 @@ def test_it_is_described_and_shown_in_the_words_that_it_has(course, capsys):
         caption = " ".join(WORDS[i] for i in row[1:] if i > 2)
         assert f"  {caption}\n" in out.replace("[", "").replace("]", "")
     assert main(["dataset", "subset", str(course), "--out", str(course / "new")]) == 2
-    assert "no captions raw captions" in capsys.readouterr().err
+    assert "no raw captions" in capsys.readouterr().err

@@ -152,7 +152,7 @@ def texts_of(table):
 def test_summary_numbers_are_those_of_the_json(messy):
     found, lines = messy.to_json(), summary(messy)
     for split, counts in found["splits"].items():
-        assert f"{split}: {counts['pictures']} pictures, {counts['captions']} captions" in lines
+        assert f"{split}: {counts['pictures']} images, {counts['captions']} captions" in lines
     [head] = [number for number, line in enumerate(lines) if "--min-count" in line]
     columns = "--min-count words <UNK> in train <UNK> elsewhere"
     assert " ".join(lines[head].split()) == columns
