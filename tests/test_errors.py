@@ -157,7 +157,7 @@ OTHER_BACKBONE = save_as(backbone={"name": "vgg16", "sha256": "0" * 64})
 REFUSED = {
     "picture truncated": (picture("a.jpg", truncated), "truncated"),
     "picture empty": (picture("a.jpg", lambda path: path.write_bytes(b"")), "empty, 0 bytes"),
-    "not a picture": (picture("a.jpg", a_text), "not a picture"),
+    "not a picture": (picture("a.jpg", a_text), "not an image"),
     "no picture": (picture("a.jpg", lambda path: None), "no such file"),
     "a folder without pictures": (picture("empty", Path.mkdir), "no image in it"),
     "50,000 pixels wide and high": (
@@ -171,12 +171,12 @@ REFUSED = {
         "line 2: not UTF-8",
     ),
     "captions that are not there": (no_captions_file, "no such file"),
-    "half-written dataset": (dataset("", half_written), "half-prepared; run the same"),
+    "half-written dataset": (dataset("", half_written), "preparation unfinished; run the same"),
     "features truncated": (dataset("train_features.h5", shorten), "damaged or truncated"),
     "captions truncated": (dataset("captions.h5", shorten), "damaged or truncated"),
     "vocabulary of another dataset": (
         dataset("vocab.json", another_vocabulary),
-        "the vocabulary of another dataset",
+        "belongs to another dataset",
     ),
     "captions of another vocabulary": (dataset("captions.h5", ids_beyond), "word ids from"),
     "checkpoint truncated": (checkpoint(shorten, *CAPTION), "damaged"),
@@ -290,7 +290,7 @@ REFUSED |= {
     ),
     "cut to more than there are": (
         to_dataset("subset", "{place}/dataset", *NEW, "--split", "train=21"),
-        "has 20 such pictures in train",
+        "has 20 such images in train",
     ),
     "cut to no number": (
         to_dataset("subset", "{place}/dataset", *NEW, "--split", "train=half", names="train=half"),
@@ -343,10 +343,10 @@ def test_refused(place, capsys, case):
 
 
 REPORTED = {
-    "a picture that is not there": ("gone.jpg,A cat\n", "captions without pictures: 1: gone.jpg"),
+    "a picture that is not there": ("gone.jpg,A cat\n", "captions without images: 1: gone.jpg"),
     "a blank caption": (f"{GOOD}, \n", f"mine.csv, line 122: a blank caption for {GOOD}"),
     "a row cut short": (f"{GOOD}\n", "mine.csv, line 122: 1 columns, expected 2"),
-    "a broken picture": ("broken.jpg,A cat\n", "images/broken.jpg: not a picture"),
+    "a broken picture": ("broken.jpg,A cat\n", "images/broken.jpg: not an image"),
 }
 
 

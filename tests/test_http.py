@@ -47,7 +47,7 @@ def test_not_public(address):
 
 
 class Pictures(BaseHTTPRequestHandler):
-    """A picture at every path, but /to?ADDRESS redirects there."""
+    """An image at every path, but /to?ADDRESS redirects there."""
 
     def do_GET(self):
         self.server.asked.append((self.path, self.headers["Host"]))

@@ -58,12 +58,12 @@ def get(
     allow_private: bool = False,
     proxies: bool = False,
 ) -> Iterator[Response]:
-    """Request an address, follow up to five redirects, and hand out the response, not yet read.
+    """Request an address, follow up to five redirects, and return the response, unread.
 
     The response has any status, its body is not decompressed, and it may be shorter than announced.
 
     Args:
-        url: http or https; what may not stand in an address is quoted.
+        url: http or https; invalid characters are quoted.
         timeout: seconds for each wait: for the connection, and for every read.
         headers: sent besides the name of this program.
         allow_private: whether private addresses are fetched, too.

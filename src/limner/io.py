@@ -173,7 +173,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def check_space(folder: Path, needed: int) -> None:
-    """Raise a LimnerError where the disk has no room for so many more bytes.
+    """Raise a LimnerError if the disk has too little free space.
 
     Example:
         >>> check_space(Path(), 0)

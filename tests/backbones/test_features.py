@@ -1,4 +1,4 @@
-"""Features of many pictures, broken ones among them, in order and in bounded memory."""
+"""Features of many images, broken ones among them, in order and in bounded memory."""
 
 import io
 import threading

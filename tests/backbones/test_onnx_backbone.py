@@ -75,7 +75,7 @@ def test_bundled_features_are_the_references(backbone):
     assert cosine(found, expected).min() >= 0.999
     lengths = np.linalg.norm(expected.astype(float), axis=1)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), lengths, rtol=0.02)
-    assert cosine(found[:-1], expected[1:]).max() < 0.99  # which any two pictures do not reach
+    assert cosine(found[:-1], expected[1:]).max() < 0.99  # which any two images do not reach
 
 
 def test_bundled_describes_itself(backbone):
@@ -207,9 +207,9 @@ def test_networks_that_take_one_picture_at_a_time(monkeypatch):
 
 @pytest.mark.parametrize(
     ("session", "wrong"),
-    [(FakeSession(["N", 3, 4, 4], lambda x: x[:, 0, 0, 0]), r"shape \(2,\) for N = 2 pictures"),
+    [(FakeSession(["N", 3, 4, 4], lambda x: x[:, 0, 0, 0]), r"shape \(2,\) for N = 2 images"),
      (FakeSession(["N", 3, 4, 4], lambda x: np.zeros((9, 2))), r"shape \(9, 2\) for N = 2"),
-     (FakeSession([8, 3, 4, 4], None), "exactly 8 pictures"),
+     (FakeSession([8, 3, 4, 4], None), "exactly 8 images"),
      (FakeSession(["N", 3, 4, 4], None, "tensor(uint8)"), r"takes in tensor\(uint8\)"),
      (FakeSession(["N", 100], None), r"four dimensions")],
 )  # fmt: skip
@@ -253,7 +253,7 @@ def test_missing_files(tmp_path):
     with pytest.raises(InputError, match=r"absent\.onnx: no such file"):
         OnnxBackbone.from_file(tmp_path / "absent.onnx")
     bring(tmp_path).with_suffix(".toml").unlink()
-    with pytest.raises(InputError, match=r"mine\.toml: no such file; say in it how"):
+    with pytest.raises(InputError, match=r"mine\.toml: no such file; describe"):
         OnnxBackbone.from_file(tmp_path / "mine.onnx")
 
 

@@ -1,4 +1,4 @@
-"""How pictures become a network's input, and the TOML file that says it."""
+"""How images become a network's input, and the TOML file that says it."""
 
 import json
 
@@ -18,7 +18,7 @@ TOML = "mean = 127\nscale = 128\n"
 
 
 def stripes():
-    """A picture of 40 x 20: red to the left, blue in the middle half, green to the right."""
+    """An image of 40 x 20: red to the left, blue in the middle half, green to the right."""
     image = Image.new("RGB", (40, 20), (0, 0, 255))
     image.paste((255, 0, 0), (0, 0, 10, 20))
     image.paste((0, 255, 0), (30, 0, 40, 20))
@@ -117,7 +117,7 @@ def test_broken_files_give_one_clear_line(name, tmp_path):
 
 
 def test_a_missing_file_and_a_folder(tmp_path):
-    with pytest.raises(InputError, match=r"net\.toml: no such file; say in it how .*mean, scale"):
+    with pytest.raises(InputError, match=r"net\.toml: no such file; describe .*mean, scale"):
         read_preprocessing(tmp_path / "net.toml")
     with pytest.raises(InputError, match=r"cannot be read \(Is a directory\)"):
         read_preprocessing(tmp_path)

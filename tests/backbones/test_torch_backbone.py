@@ -218,7 +218,7 @@ def test_a_name_that_nobody_knows(vgg, monkeypatch):
 
 
 def trained(module):
-    """A network whose batch normalisations fit random pictures, so that features vary."""
+    """A network whose batch normalisations fit random images, so that features vary."""
     torch.manual_seed(1)
     for layer in module.modules():
         if isinstance(layer, torch.nn.BatchNorm2d):
@@ -272,7 +272,7 @@ def test_timms_own_features(name, tmp_path):
 
 
 def check(backbone, run, caught, transform):
-    """The network's numbers are the library's, and its pictures nearly so."""
+    """The network's numbers are the library's, and its images nearly so."""
     pictures = [noise((320, 240), seed) for seed in range(2)]
     pixels = np.stack([backbone.preprocess(picture) for picture in pictures])
     found = backbone.run(pixels)
@@ -332,12 +332,12 @@ def test_pictures_of_a_size_that_the_network_does_not_take(tmp_path):
     timm = library("timm")
     module = timm.create_model("vit_tiny_patch16_224")
     torch.save(module.state_dict(), tmp_path / "net.pth")
-    with pytest.raises(InputError, match=r"cannot take a picture of 100 x 100 \(.*\); change --si"):
+    with pytest.raises(InputError, match=r"cannot take an image of 100 x 100 \(.*\); change --si"):
         open_backbone("timm:vit_tiny_patch16_224", weights=tmp_path / "net.pth", size=100)
 
 
 def test_real_pictures_keep_their_order(tmp_path, flickr8k):
-    """Different pictures have different features, and one picture the same again."""
+    """Different images have different features, and one image the same again."""
     torchvision = library("torchvision")
     torch.manual_seed(0)
     torch.save(trained(torchvision.models.resnet18()).state_dict(), tmp_path / "net.pth")

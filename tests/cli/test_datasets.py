@@ -196,6 +196,6 @@ def test_check_fails_without_training_images(run, drawn, tmp_path):
         assert status == 2
         assert "a.jpg: empty, 0 bytes" in out
         assert err.startswith("limner: ")
-        assert "none of its 2 pictures can be read" in err
+        assert "none of its 2 images can be read" in err
     assert json.loads(out)["can_be_prepared"] is False
     assert "It cannot be prepared" in (tmp_path / "check.html").read_text("utf-8")

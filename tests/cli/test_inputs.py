@@ -116,7 +116,7 @@ def read_from(monkeypatch, content, **how):
 def test_find_images_reads_standard_input(folder, monkeypatch):
     content = (folder / "a.png").read_bytes()
     assert read_from(monkeypatch, content) == ([("-", content)], [])
-    for wrong, message in ((b"", "empty, 0 bytes"), (b"text", "not a picture")):
+    for wrong, message in ((b"", "empty, 0 bytes"), (b"text", "not an image")):
         found, (line,) = read_from(monkeypatch, wrong)
         assert found == []
         assert line.startswith(f"standard input: {message}")

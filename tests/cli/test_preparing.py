@@ -19,9 +19,9 @@ def test_check_then_prepare(mine, tmp_path, capsys):
     assert main(["check", str(mine)]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0] == (
-        f"{mine}: taken for captions.csv and the pictures of {mine}/images/ (--format table)"
+        f"{mine}: taken for captions.csv and the images of {mine}/images/ (--format table)"
     )
-    assert out[1].startswith("train: 20 pictures, 100 captions")
+    assert out[1].startswith("train: 20 images, 100 captions")
     assert out[-1].startswith("preparing takes 123 kB of features on disk, and ")
     assert list(tmp_path.iterdir()) == [mine]
 
@@ -29,9 +29,9 @@ def test_check_then_prepare(mine, tmp_path, capsys):
     written = capsys.readouterr()
     assert out[0] in written.err
     assert written.out.splitlines() == [
-        "train: 20 images, 100 captions",
-        "dev: 2 images, 10 captions",
-        "test: 2 images, 10 captions",
+        "train: 20 pictures, 100 captions",
+        "dev: 2 pictures, 10 captions",
+        "test: 2 pictures, 10 captions",
         f"vocabulary: {len(open_dataset(tmp_path / 'out').vocabulary)} words",
         f"dataset: {tmp_path / 'out'}",
     ]
@@ -55,7 +55,7 @@ def test_check_without_readable_images(mine, capsys):
     for picture in (mine / "images").iterdir():
         picture.write_bytes(b"")
     assert main(["check", str(mine)]) == 2
-    assert "none of its 24 pictures can be read" in capsys.readouterr().err
+    assert "none of its 24 images can be read" in capsys.readouterr().err
 
 
 def test_prepare_with_format(mine, tmp_path, capsys):

@@ -179,7 +179,7 @@ def _write_words(path, words):
         ("coco2014_captions.h5", _truncate, "damaged or truncated"),
         ("train2014_vgg16_fc7_pca.h5", _truncate, "damaged or truncated"),
         ("coco2014_vocab.json", lambda path: path.write_text("{"), "expected JSON"),
-        ("train2014_urls.txt", lambda path: path.write_text("one\n"), "1 URLs for 7 pictures"),
+        ("train2014_urls.txt", lambda path: path.write_text("one\n"), "1 URLs for 7 images"),
     ],
 )
 def test_a_damaged_file_is_named(course, name, damage, complaint):
@@ -200,7 +200,7 @@ def test_captions_of_other_pictures(course):
     for name in ("train2014_vgg16_fc7_pca.h5", "train2014_urls.txt"):
         shutil.copy(course / name.replace("train", "val"), course / name)
     with pytest.raises(
-        InputError, match="train_image_idxs has pictures from 0 to 6, but there are 4"
+        InputError, match="train_image_idxs has images from 0 to 6, but there are 4"
     ):
         load_coco_data(course)
 
@@ -235,7 +235,7 @@ def test_reduced_features_are_the_principal_components(tiny_dataset):
         features = reduced[f"{split}_features"]
         assert (features.shape, features.dtype) == ((len(centred), 512), np.float32)
         assert np.linalg.norm(features, axis=1).min() > 1
-    # With fewer pictures than dimensions nothing is lost: distances between pictures stay ...
+    # With fewer images than dimensions nothing is lost: distances between images stay ...
     np.testing.assert_allclose(
         reduced["train_features"] @ reduced["train_features"].T, train @ train.T, atol=1e-3
     )
@@ -251,7 +251,7 @@ def test_reduced_features_are_the_principal_components(tiny_dataset):
 
 def test_a_half_prepared_dataset_says_how_to_go_on(tmp_path):
     (tmp_path / "partial").mkdir()
-    with pytest.raises(InputError, match="half-prepared"):
+    with pytest.raises(InputError, match="preparation unfinished"):
         load_coco_data(tmp_path)
 
 
@@ -266,4 +266,4 @@ def test_it_is_described_and_shown_in_the_words_that_it_has(course, capsys):
         caption = " ".join(WORDS[i] for i in row[1:] if i > 2)
         assert f"  {caption}\n" in out.replace("[", "").replace("]", "")
     assert main(["dataset", "subset", str(course), "--out", str(course / "new")]) == 2
-    assert "no captions as people wrote them" in capsys.readouterr().err
+    assert "no raw captions" in capsys.readouterr().err

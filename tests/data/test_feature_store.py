@@ -169,18 +169,18 @@ def test_store_reads_an_earlier_dataset(earlier, job, tmp_path, numbers):
 
 
 def test_a_dataset_of_limner_0_1_is_not_reused(job, tmp_path):
-    """It does not say what its images hold."""
+    """It has no image hashes."""
     old = Path(__file__).parents[1] / "written_by_0_1" / "datasets" / "pooled"
     usual = {"source": job.source, "captions": job.captions, "out": tmp_path / "out"}
     later = PrepareConfig(**usual, min_count=2, dtype="float16", reuse=(old,))
-    with pytest.raises(InputError, match="pooled: does not say what its images hold"):
+    with pytest.raises(InputError, match="pooled: has no image hashes"):
         prepare(later, lambda line: None)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"size": 64}, "pictures of 32 x 32"),
+        ({"size": 64}, "images of 32 x 32"),
         ({"dtype": "float16"}, "numbers as float32 of"),
         ({"features": "pooled", "pca": 4}, None),
     ],

@@ -127,7 +127,7 @@ def a_group(folder):
 
 
 def beyond(array):
-    """Word ids or pictures that do not exist."""
+    """Word ids or images that do not exist."""
     return np.where(np.arange(len(array)).reshape(-1, *[1] * (array.ndim - 1)) == 3, 9999, array)
 
 
@@ -135,7 +135,11 @@ def beyond(array):
 BROKEN = {
     "no folder": (shutil.rmtree, "", "no such folder; `limner prepare` makes"),
     "no dataset.json": (without_dataset_json, "", "no dataset.json in it; `limner prepare` makes"),
-    "half-prepared": (half_prepared, "", "half-prepared; run the same `limner prepare` again"),
+    "half-prepared": (
+        half_prepared,
+        "",
+        "preparation unfinished; run the same `limner prepare` again",
+    ),
     "another version": (
         edited("dataset.json", lambda info: {**info, "schema_version": 99}),
         "dataset.json",
@@ -157,7 +161,7 @@ BROKEN = {
     "vocabulary of another dataset": (
         edited("vocab.json", lambda v: {"idx_to_word": [*v["idx_to_word"], "zebra"]}),
         "vocab.json",
-        "the vocabulary of another dataset; prepare",
+        "belongs to another dataset; prepare",
     ),
     "no vocabulary": (lambda folder: (folder / "vocab.json").unlink(), "vocab.json", "missing; "),
     "vocabulary cut": (cut("vocab.json", 0.5), "vocab.json", "expected JSON.*prepare the dataset"),
@@ -185,7 +189,7 @@ BROKEN = {
         "captions.h5",
         "dev_captions and dev_image_idxs do not go together.*prepare",
     ),
-    "fewer captions than pictures of them": (
+    "fewer captions than images of them": (
         put("train_captions", lambda array: array[:-1]),
         "captions.h5",
         "train_captions and train_image_idxs do not go together.*prepare",
@@ -193,7 +197,7 @@ BROKEN = {
     "pictures that do not exist": (
         put("test_image_idxs", beyond),
         "captions.h5",
-        "test_image_idxs has pictures from 0 to 9999, but there are 2; prepare",
+        "test_image_idxs has images from 0 to 9999, but there are 2; prepare",
     ),
     "captions that are numbers with a fraction": (
         put("dev_captions", lambda array: array.astype(float)),
@@ -222,7 +226,7 @@ BROKEN = {
     "features of one dimension": (
         put_features("features", np.ones(1280, "f4")),
         "dev_features.h5",
-        "expected numbers (pictures, D).*prepare",
+        "expected numbers (images, D).*prepare",
     ),
     "features are words": (
         put_features("features", [[b"a", b"b"], [b"c", b"d"]]),
@@ -237,7 +241,7 @@ BROKEN = {
     "too few names": (
         text("dev_images.txt", "one.jpg\n"),
         "dev_images.txt",
-        "1 lines for 2 pictures; prepare",
+        "1 lines for 2 images; prepare",
     ),
     "names missing": (
         lambda folder: (folder / "dev_images.txt").unlink(),
@@ -253,7 +257,7 @@ BROKEN = {
     "references of other pictures": (
         text("references.json", '{"train": {"x.jpg": ["A dog"]}}'),
         "references.json",
-        "no references for some pictures of the split train; prepare",
+        "no references for some images of the split train; prepare",
     ),
     "references are a list": (
         text("references.json", "[]"),
@@ -320,7 +324,9 @@ def test_a_changed_file_is_noticed(folder, name):
     assert len((folder / name).read_bytes()) == len(before)
     with pytest.raises(InputError) as error:
         open_dataset(folder)
-    assert str(error.value).startswith(f"{folder / name}: not what was written (its SHA-256")
+    assert str(error.value).startswith(
+        f"{folder / name}: changed since it was written (its SHA-256"
+    )
 
 
 def test_features_of_another_length_are_noticed(folder):

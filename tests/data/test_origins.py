@@ -1,4 +1,4 @@
-"""Which source a picture is looked for in."""
+"""Which source an image is looked for in."""
 
 import io
 import json
@@ -87,7 +87,7 @@ def shards(path):
 
 def test_a_shard_that_is_gone(tmp_path):
     info = shards(tmp_path / "gone.tar")
-    with pytest.raises(InputError, match=r"gone\.tar: the picture a\.jpg is not in it any more"):
+    with pytest.raises(InputError, match=r"gone\.tar: the image a\.jpg is not in it any more"):
         Origins(info, {"train": ["a.jpg"]}).find("a.jpg")
 
 

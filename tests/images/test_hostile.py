@@ -1,4 +1,4 @@
-"""Pictures that were made to do harm: one line or a picture, in time, and in little memory.
+"""Pictures that were made to do harm: one line or an image, in time, and in little memory.
 
 They are opened in a process of their own, whose clock and memory are watched.
 """
@@ -46,7 +46,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="memory is measu
 
 
 class Opener:
-    """A process that opens one picture after the other."""
+    """A process that opens one image after the other."""
 
     def __init__(self):
         self.start()
@@ -114,16 +114,16 @@ def test_there_are_enough_of_them():
 
 
 PLACES = {
-    # what stands where the picture should, and what is said of it
+    # what stands where the image should, and what is said of it
     "fifo": (os.mkfifo, "not an ordinary file"),
     "zeros without end": (lambda path: path.symlink_to("/dev/zero"), "not an ordinary file"),
     "itself": (lambda path: path.symlink_to(path), "cannot be opened"),
-    "folder": (lambda path: path.mkdir(), "a folder, not a picture"),
+    "folder": (lambda path: path.mkdir(), "a folder, not an image"),
     "sparse": (
         lambda path: os.truncate(path, 0) if path.exists() else sparse(path),
-        "not a picture",
+        "not an image",
     ),
-    "a\nline": (lambda path: path.write_text("text"), "not a picture"),
+    "a\nline": (lambda path: path.write_text("text"), "not an image"),
     "nobody": (lambda path: None, "no such file"),
 }
 
@@ -167,7 +167,7 @@ def test_a_file_that_grows_while_it_is_read(opener, tmp_path):
     done.set()
     thread.join()
     # the reader may be at the end before the writer is
-    assert re.search("its header is too long|the picture is damaged", outcome["refused"])
+    assert re.search("header too long|the image is damaged", outcome["refused"])
 
 
 GOOD = good_pictures()
@@ -175,7 +175,7 @@ GOOD = good_pictures()
 
 @st.composite
 def damaged(draw):
-    """A good picture whose bytes were flipped, put in, taken out, cut off and mixed."""
+    """A good image whose bytes were flipped, put in, taken out, cut off and mixed."""
     content = bytearray(GOOD[draw(st.sampled_from(sorted(GOOD)))])
     for _ in range(draw(st.integers(1, 5))):
         # The header is where a changed byte does most; half of the changes go there.

@@ -59,7 +59,7 @@ def at_quarters(image):
     return [image.getpixel(point) for point in points]
 
 
-# What every kind of picture looks like when it is opened: (bytes, its four quarters).
+# What every kind of image looks like when it is opened: (bytes, its four quarters).
 def kinds():
     see_through = corners("RGBA")
     see_through.putalpha(Image.new("L", (32, 32), 255))
@@ -138,7 +138,7 @@ def test_jpeg_of_every_mode(mode):
     np.testing.assert_allclose(at_quarters(load_image(content)), expected, atol=6)
 
 
-# Where each quarter of the upright picture stands in the file, for EXIF orientations 1 to 8.
+# Where each quarter of the upright image stands in the file, for EXIF orientations 1 to 8.
 ROTATIONS = {
     1: [RED, GREEN, BLUE, WHITE],
     2: [GREEN, RED, WHITE, BLUE],
@@ -261,16 +261,16 @@ BROKEN = {
     "truncated.bmp": (encode(noise(), "BMP")[:900], "truncated", "copy"),
     "truncated.webp": (encode(noise(), "WEBP")[:900], "", "copy"),
     "truncated.tif": (encode(noise(), "TIFF")[:900], "", "copy"),
-    "header alone.jpg": (JPEG[:20], "not a picture", "convert it"),
+    "header alone.jpg": (JPEG[:20], "not an image", "convert it"),
     "header alone.png": (PNG[:33], "", ""),
     "none.jpg": (b"", "empty, 0 bytes", "copy the file again"),
-    "text.jpg": (b"<html>404 Not Found</html>", "not a picture", "convert it to one of JPEG"),
-    "zeros.png": (bytes(5000), "not a picture", "convert it"),
-    "script.eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a pic", "convert"),
+    "text.jpg": (b"<html>404 Not Found</html>", "not an image", "convert it to one of JPEG"),
+    "zeros.png": (bytes(5000), "not an image", "convert it"),
+    "script.eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an im", "convert"),
     "bomb.png": (png_header(50_000, 50_000), "pixels", "make it smaller"),
     "large.png": (png_header(12_000, 9_001), "12,000 x 9,001 pixels", "make it smaller"),
     "line.png": (png_header(2_000_000_000, 1), "pixels", "make it smaller"),
-    "no pixels.png": (png_header(0, 7), "not a picture", ""),
+    "no pixels.png": (png_header(0, 7), "not an image", ""),
 }
 
 
@@ -291,7 +291,7 @@ def test_broken_pictures_give_one_clear_line(name, tmp_path):
 def test_places_that_hold_no_picture(tmp_path):
     with pytest.raises(InputError, match=r"^.*absent\.jpg: no such file; check"):
         load_image(tmp_path / "absent.jpg")
-    with pytest.raises(InputError, match="a folder, not a picture"):
+    with pytest.raises(InputError, match="a folder, not an image"):
         load_image(tmp_path)
     with pytest.raises(InputError, match=r"cannot be opened \(embedded null byte\)"):
         load_image("a\0b.jpg")
@@ -299,7 +299,7 @@ def test_places_that_hold_no_picture(tmp_path):
         load_image("x" * 5000 + ".jpg")
     with pytest.raises(InputError, match=r"^a\\nb: no such file"):
         load_image("a\nb")
-    with pytest.raises(InputError, match=r"^picture of 3 bytes: not a picture"):
+    with pytest.raises(InputError, match=r"^image of 3 bytes: not an image"):
         load_image(b"abc")
 
 
@@ -372,7 +372,7 @@ def test_bytes_changed_at_random_give_a_picture_or_an_input_error(kind, data):
         outcome = str(error)
     else:
         outcome = f"{image.mode}; {image.size[0] * image.size[1]} pixels"
-    assert re.fullmatch(r"picture of [\d,]+ bytes: .+; .+|RGB; [1-9]\d* pixels", outcome)
+    assert re.fullmatch(r"image of [\d,]+ bytes: .+; .+|RGB; [1-9]\d* pixels", outcome)
 
 
 def test_an_image_of_pillows_is_made_ready_as_its_file_is(tmp_path):
@@ -386,9 +386,9 @@ def test_an_image_of_pillows_is_made_ready_as_its_file_is(tmp_path):
         assert source_name(opened) == str(path)
     palette = Image.new("P", (3, 2))
     assert load_image(palette).mode == "RGB"
-    assert source_name(palette) == "picture of 3 x 2"
+    assert source_name(palette) == "image of 3 x 2"
 
 
 def test_what_is_no_picture_at_all():
-    with pytest.raises(TypeError, match=r"a picture is a path, bytes, .* not NoneType"):
+    with pytest.raises(TypeError, match=r"an image is a path, bytes, .* not NoneType"):
         load_image(None)

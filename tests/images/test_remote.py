@@ -190,7 +190,7 @@ def test_spaces_in_an_address(server):
 
 BAD_ANSWERS = {
     "absent.jpg": "the server answers 404 Not Found; check the address",
-    "page.jpg": "not a picture that can be read; convert it",
+    "page.jpg": "not an image that can be read; convert it",
     "nothing": "empty, 0 bytes",
     "too-short": "truncated",
     "too-long": "truncated",
@@ -201,7 +201,7 @@ BAD_ANSWERS = {
     "loop-of-many": "redirected more than five times",
     "to-file": "redirected to file:///etc/hostname: only http and https",
     "to-ftp": "redirected to ftp://127.0.0.1/cat.png: only http and https",
-    "flickr": "the picture is gone from Flickr",
+    "flickr": "the image is gone from Flickr",
 }
 
 
@@ -226,7 +226,7 @@ def test_an_endless_answer_is_cut_at_the_limit(server):
 @pytest.mark.parametrize("path", ["drip", "drip-headers"])
 def test_the_time_limit_holds_for_the_whole_download(path, server):
     start = time.monotonic()
-    with pytest.raises(InputError, match=r"no whole picture within 0\.3 seconds; try again"):
+    with pytest.raises(InputError, match=r"no whole image within 0\.3 seconds; try again"):
         fetch_here(f"{server.address}/{path}", timeout=0.3)
     assert 0.25 < time.monotonic() - start < 2
 

@@ -82,7 +82,7 @@ def test_every_problem_is_on_the_page(messy, tmp_path):
     assert "a blank caption for shapes-000005.jpg" in texts["Problems while reading"]
     unreadable = texts["Unreadable images: 2"]
     assert "shapes-000000.jpg: empty, 0 bytes" in unreadable
-    assert "shapes-000001.jpg: not a picture" in unreadable
+    assert "shapes-000001.jpg: not an image" in unreadable
     leak = "The same image in several splits: 1"
     assert pictures[leak] == 2
     assert "shapes-000002.jpg (train)\nleak.jpg (dev)\n" in texts[leak]
@@ -152,7 +152,7 @@ def texts_of(table):
 def test_summary_numbers_are_those_of_the_json(messy):
     found, lines = messy.to_json(), summary(messy)
     for split, counts in found["splits"].items():
-        assert f"{split}: {counts['pictures']} pictures, {counts['captions']} captions" in lines
+        assert f"{split}: {counts['pictures']} images, {counts['captions']} captions" in lines
     [head] = [number for number, line in enumerate(lines) if "--min-count" in line]
     columns = "--min-count words <UNK> in train <UNK> elsewhere"
     assert " ".join(lines[head].split()) == columns

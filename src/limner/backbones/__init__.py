@@ -1,1 +1,1 @@
-"""Backbones: networks that turn pictures into features."""
+"""Backbones: networks that turn images into features."""

@@ -1,10 +1,10 @@
-"""Backbones: networks that turn pictures into the features that a captioner reads.
+"""Backbones: networks that turn images into the features that a captioner reads.
 
-What all of them have in common stands here; `onnx_backbone` and `torch_backbone` run the networks,
+This is their interface; `onnx_backbone` and `torch_backbone` run the networks,
 and `open_backbone` chooses between them.
 
-    N: pictures    S: side of the network's input in pixels    D: length of a feature vector
-    L: places of a picture    G: length of a place's feature vector    F: numbers of a picture
+    N: images    S: side of the network's input in pixels    D: length of a feature vector
+    L: regions of an image    G: length of a region's feature vector    F: numbers of an image
 """
 
 import math
@@ -21,20 +21,20 @@ from limner.errors import InputError
 from limner.typing import Array, Float
 
 DIMENSIONS = {"features": 2, "grid": 3}
-"""Of what is kept of N pictures: (N, D) and (N, L, G)."""
+"""Of what is kept of N images: (N, D) and (N, L, G)."""
 
 Keep = Literal["pooled", "grid", "both"]
-"""What is kept of a picture: one vector, a vector of every place, or both in one row."""
+"""What is kept of an image: one vector, a vector of every region, or both in one row."""
 
 
 class Backbone(ABC):
     """A network, with what its input has to look like.
 
     Attributes:
-        name: says which network it is to people.
-        sha256: in hexadecimal; tells two backbones of one name apart.
-        preprocessing: how pictures are made ready for it.
-        shapes: of what is kept of a picture: "features" (D,), "grid" (L, G), or both.
+        name: of the network, for messages.
+        sha256: hash of the weights, in hexadecimal.
+        preprocessing: how images are preprocessed.
+        shapes: of what is kept of an image: "features" (D,), "grid" (L, G), or both.
         threads: that may run it at once, each on a batch of its own (`extract`).
     """
 
@@ -46,31 +46,31 @@ class Backbone(ABC):
 
     @abstractmethod
     def run(self, pixels: Float[Array, "N 3 S S"]) -> dict[str, Float[Array, "N ..."]]:
-        """Return what is kept of pictures from `preprocess`, by name, from one run of the network.
+        """Return what is kept of images from `preprocess`, by name, from one run of the network.
 
         "features" is (N, D), "grid" (N, L, G).
         """
 
     @property
     def dim(self) -> int:
-        """D, the length of a picture's vector; G where the grid alone is kept."""
+        """D, the length of an image's vector; G where the grid alone is kept."""
         return self.shapes.get("features", self.shapes.get("grid", ()))[-1]
 
     @property
     def places(self) -> int | None:
-        """L, how many places of a picture have features of their own; None without a grid."""
+        """L, number of regions of an image; None without a grid."""
         return self.shapes["grid"][0] if "grid" in self.shapes else None
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of a picture's row: (D,), (L, G), or for both (D + L G,)."""
+        """Of an image's row: (D,), (L, G), or for both (D + L G,)."""
         if len(self.shapes) == 1:
             [shape] = self.shapes.values()
             return shape
         return (sum(map(math.prod, self.shapes.values())),)
 
     def probe(self, title: str, advice: str, count: int) -> dict[str, tuple[int, ...]]:
-        """Run so many grey pictures through; return the shapes of what is kept of one.
+        """Run the network on `count` grey images; return the shapes of one image's features.
 
         Raises:
             InputError: the network does not take them, or gives something else.
@@ -82,22 +82,22 @@ class Backbone(ABC):
             raise
         except Exception as error:  # whatever a network's own code raises
             raise InputError(
-                f"{title}: cannot take a picture of {size} x {size} ({first_line(error)}); {advice}"
+                f"{title}: cannot take an image of {size} x {size} ({first_line(error)}); {advice}"
             ) from None
         for name, found in parts.items():
             if found.ndim != DIMENSIONS[name] or len(found) != count:
                 raise InputError(
-                    f"{title}: its {name} have shape {found.shape} for N = {count} pictures, not "
+                    f"{title}: its {name} have shape {found.shape} for N = {count} images, not "
                     f"(N, D), (N, D, H, W) or (N, L, D); {advice}"
                 )
         return {name: found.shape[1:] for name, found in parts.items()}
 
     def preprocess(self, image: Image.Image) -> Float[Array, "3 S S"]:
-        """Return an RGB picture of any size as the network's input, channels first."""
+        """Return an RGB image of any size as the network's input, channels first."""
         return to_pixels(image, self.preprocessing)
 
     def features(self, pixels: Float[Array, "N 3 S S"]) -> Float[Array, "N *_ F"]:
-        """Return a row of features for each of the pictures from `preprocess`, of `shape`.
+        """Return a row of features for each of the images from `preprocess`, of `shape`.
 
         Raises:
             ValueError: ``pixels`` is not of shape (N, 3, S, S).
@@ -122,10 +122,10 @@ class Backbone(ABC):
 
 
 def first_line(error: Exception) -> str:
-    """What a library's error says, in one line."""
+    """Return the first line of an error's message."""
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def cores() -> int:
-    """How many this process may use."""
+    """Number of CPU cores available to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Features of many pictures: whole batches at once, one on every core, in order.
+"""Features of many images: whole batches at once, one on every core, in order.
 
 S: side of the network's input in pixels    D: length of a feature vector
 """
@@ -20,7 +20,7 @@ from limner.typing import Array, Float
 Given = TypeVar("Given")
 
 BATCH = 16
-"""Pictures in one run of the network."""
+"""Images in one run of the network."""
 
 
 Found = Float[Array, "*_ D"] | InputError
@@ -33,17 +33,17 @@ def extract(
     batch_size: int = BATCH,
     load: Callable[..., Image.Image] = load_image,
 ) -> Iterator[tuple[Given, Found]]:
-    """Yield each source with its features, in order, or with what is wrong with that picture.
+    """Yield each source with its features, in order, or with what is wrong with that image.
 
-    Every core opens a batch of pictures and runs the network on it, by itself: nothing is handed
+    Every core opens a batch of images and runs the network on it, by itself: nothing is handed
     over, so none waits. A batch more than there are cores is under way, so that memory stays flat
     for any number of sources.
 
     Args:
         backbone: the network.
-        sources: paths, bytes, open files, or whatever `load` takes; read as far ahead as pictures
+        sources: paths, bytes, open files, or whatever `load` takes; read as far ahead as images
             are.
-        batch_size: pictures in one run of the network.
+        batch_size: images in one run of the network.
         load: opens one, given `size_hint`, as `load_image` does.
 
     Example:
@@ -74,7 +74,7 @@ def extract(
 
 
 def batches(sources: Iterable[Given], size: int) -> Iterator[list[Given]]:
-    """Lists of so many, the last of what is left."""
+    """Lists of `size` items; the last may be shorter."""
     rest = iter(sources)
     while batch := list(islice(rest, size)):
         yield batch

@@ -1,4 +1,4 @@
-"""What files know of a backbone: datasets, checkpoints, and preparations that are half done."""
+"""Backbone facts stored in datasets, checkpoints and unfinished preparations."""
 
 from typing import Annotated, Any
 
@@ -13,12 +13,12 @@ Length = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 
 
 class BackboneInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A backbone that features came from; what a file does not say is None.
+    """The backbone of some features; unknown values are None.
 
     A preprocessing that `Preprocessing` would refuse is a ValueError.
 
     >>> BackboneInfo(name="net", sha256="0123456789abcdef", preprocessing={"size": 64}).title
-    'net (0123456789ab, pictures of 64 x 64)'
+    'net (0123456789ab, images of 64 x 64)'
     """
 
     name: str  # of the network, or of a file of features
@@ -27,7 +27,7 @@ class BackboneInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     dim: Length | None = None  # of an image's vector, or of a region's where only these are kept
     places: Length | None = None
     grid_dim: Length | None = None  # where both are kept
-    features_sha256: str | None = None  # of the file, where somebody has computed them
+    features_sha256: str | None = None  # of the file, if precomputed
     pca: dict[str, ComponentsInfo] = {}  # of each part, what it was projected on
 
     def __post_init__(self) -> None:
@@ -45,20 +45,20 @@ class BackboneInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     @property
     def title(self) -> str:
-        """The backbone in words."""
-        images = f", pictures of {self.size} x {self.size}" if self.size else ""
+        """Description of the backbone."""
+        images = f", images of {self.size} x {self.size}" if self.size else ""
         return f"{self.name} ({self.sha256[:12]}{images})"
 
 
 def title_of(info: BackboneInfo | None) -> str:
-    """The backbone in words, where it is known."""
+    """Description of the backbone, if known."""
     return info.title if info else "an unknown backbone"
 
 
 def same_backbone(one: BackboneInfo | None, other: BackboneInfo | None) -> bool:
-    """Whether features mean the same: one network, its images made ready in one way.
+    """Whether features mean the same: one network, its images preprocessed alike.
 
-    What is not known is taken to be the same.
+    Unknown values count as equal.
     """
     if one is None or other is None:
         return True

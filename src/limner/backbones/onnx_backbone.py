@@ -1,11 +1,11 @@
 """Backbones from ONNX files. One ships with limner.
 
 That is EfficientNet-Lite0 (Tan and Le, 2019, https://arxiv.org/abs/1905.11946). Any other
-``name.onnx`` serves as well, with a ``name.toml`` beside it that says how its pictures are made
+``name.onnx`` serves as well, with a ``name.toml`` beside it that describes how its images are
 ready (`Preprocessing`). This is the only module that imports onnxruntime.
 
-    N: pictures    S: side of the network's input in pixels    D: length of a feature vector
-    L: places of a picture    G: length of a place's feature vector
+    N: images    S: side of the network's input in pixels    D: length of a feature vector
+    L: regions of an image    G: length of a region's feature vector
 """
 
 import os
@@ -60,7 +60,7 @@ class OnnxBackbone(Backbone):
             preprocessing: what the network's input has to look like.
             threads: that may run the network at once, each on a batch of its own; one a core
                 where it is None.
-            keep: "pooled" gives ``preprocessing.output``, "grid" the features of every place,
+            keep: "pooled" gives ``preprocessing.output``, "grid" the features of every region,
                 from ``preprocessing.grid_output``; "both" gives both, from one run.
 
         Raises:
@@ -168,7 +168,7 @@ def _open_session(path: Path) -> "InferenceSession":
 
 
 def _input_of(session: "InferenceSession", path: Path) -> tuple[str, bool]:
-    """Return the input's name, and whether it takes one picture at a time alone."""
+    """Return the input's name, and whether it takes one image at a time alone."""
     inputs = session.get_inputs()
     if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(inputs[0].shape) != _MAP:
         found = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs)
@@ -179,7 +179,7 @@ def _input_of(session: "InferenceSession", path: Path) -> tuple[str, bool]:
     pictures = inputs[0].shape[0]
     if isinstance(pictures, int) and pictures != 1:
         raise InputError(
-            f"{path}: takes exactly {pictures} pictures at a time; export it with a dynamic batch"
+            f"{path}: takes exactly {pictures} images at a time; export it with a dynamic batch"
         )
     return inputs[0].name, pictures == 1
 

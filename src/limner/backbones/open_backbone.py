@@ -1,4 +1,4 @@
-"""One way in to all backbones: by the name that people give."""
+"""Open a backbone by its name."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def open_backbone(
         name: None for the one that ships; an ``.onnx`` file with its ``.toml`` beside it; or
             otherwise a name that `TorchBackbone` knows.
         weights: for a network of PyTorch: a file, or "download" for the library's own.
-        keep: what to give of a picture.
+        keep: what to give of an image.
         size: side of the network's input in pixels; None takes its own.
         threads: of the network, as `OnnxBackbone` and `TorchBackbone` take them.
 

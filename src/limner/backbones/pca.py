@@ -1,7 +1,7 @@
 """Principal components (Pearson 1901): features in fewer numbers, with most of what varied in them.
 
 From the covariance matrix, summed block by block, so that memory does not depend on how many
-pictures there are: D x D numbers are all that is kept.
+images there are: D x D numbers are all that is kept.
 
     N: rows    D: length of a feature vector    K: components that are kept
 """
@@ -31,7 +31,7 @@ class ComponentsInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
     Args:
         dim: K.
-        sha256: tells two projections apart.
+        sha256: hash of the projection.
         explained: their share of the whole variance.
     """
 
@@ -42,7 +42,7 @@ class ComponentsInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 @dataclass(frozen=True)
 class Projection:
-    """Mean and directions of most variance; `project` is what becomes of a picture's features.
+    """Mean and directions of most variance; `project` is what becomes of an image's features.
 
     Attributes:
         mean: (D,) of the rows it was fitted to.
@@ -62,7 +62,7 @@ class Projection:
 
     @cached_property
     def sha256(self) -> str:
-        """Tells two projections apart."""
+        """Hash of the projection."""
         return hashlib.sha256(self.mean.tobytes() + self.components.tobytes()).hexdigest()
 
     def project(self, features: Float[Array, "*N D"]) -> Float[Array, "*N K"]:
@@ -130,7 +130,7 @@ def fit(blocks: Blocks, dim: int) -> Projection:
         dim: K.
 
     Raises:
-        InputError: if a row has not so many numbers.
+        InputError: if a row has fewer than `dim` numbers.
     """
     count, total = 0, np.zeros(())
     for block in blocks():
@@ -152,7 +152,7 @@ def fit(blocks: Blocks, dim: int) -> Projection:
 
 
 def check_dim(dim: int, numbers: int) -> None:
-    """Raise InputError if features of so many numbers have not so many components."""
+    """Raise InputError if there are more components than dimensions."""
     if dim > numbers:
         raise InputError(
             f"--pca {dim}: features of {numbers} numbers have no more principal components than "

@@ -1,4 +1,4 @@
-"""How a picture becomes a network's input: the TOML file beside a backbone, and what it says.
+"""How an image becomes a network's input: the TOML file beside a backbone, and what it says.
 
 S: side of the network's input in pixels
 """
@@ -21,11 +21,11 @@ SINCE: dict[str, Any] = {"share": 1.0, "pooling": "mean"}
 
 
 class Preprocessing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a picture becomes a network's input: resized, then ``(x - mean) / scale``.
+    """How an image becomes a network's input: resized, then ``(x - mean) / scale``.
 
     Args:
         size: side of the square input, in pixels.
-        fit: "squash" takes the whole picture and ignores its proportions; "crop" takes the
+        fit: "squash" takes the whole image and ignores its proportions; "crop" takes the
             largest square in its middle.
         share: how much of that is taken, of each side and in the middle.
         resample: Pillow's filter for the resizing, which always smooths when it shrinks.
@@ -34,7 +34,7 @@ class Preprocessing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         channels: the order in which the network expects the colours.
         layout: of the network's input, and of its output where that is a grid.
         output: the network's output to read; its first where none is named.
-        grid_output: the output to read for the features of every place; its first of four
+        grid_output: the output to read for the features of every region; its first of four
             dimensions where none is named.
         pooling: what makes one vector of an output with several, (N, D, H, W) or (N, L, D): their
             "mean", their "max", or of (N, L, D) the "first", which often is a class token.
@@ -64,7 +64,7 @@ class Preprocessing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 def to_pixels(image: Image.Image, how: Preprocessing) -> Float[Array, "3 S S"]:
-    """Return an RGB picture of any size as a network's input, channels first.
+    """Return an RGB image of any size as a network's input, channels first.
 
     Example:
         >>> how = Preprocessing(mean=127, scale=128, size=2, channels="BGR")
@@ -93,7 +93,7 @@ def read_preprocessing(path: Path) -> Preprocessing:
     """
     if not path.exists():
         raise InputError(
-            f"{path}: no such file; say in it how pictures are made ready for the network: "
+            f"{path}: no such file; describe the network's preprocessing in it: "
             f"{', '.join(Preprocessing.__struct_fields__)}"
         )
     return read_typed(path, "correct the file", Preprocessing)
@@ -114,7 +114,7 @@ def preprocessing_facts(how: Preprocessing) -> dict[str, Any]:
 
 
 def _middle(size: tuple[int, int], how: Preprocessing) -> tuple[float, float, float, float] | None:
-    """Return left, top, right and bottom of what is taken of a picture; None for all of it."""
+    """Return left, top, right and bottom of what is taken of an image; None for all of it."""
     if how.fit == "squash" and how.share == 1:
         return None
     sides = np.array(size) if how.fit == "squash" else np.array([min(size), min(size)])

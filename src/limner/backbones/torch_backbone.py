@@ -3,8 +3,8 @@
 Needs the extra ``torch``; torchvision or timm where a network is theirs. Networks run on the CPU,
 in float32, with their classifier taken off.
 
-    N: pictures    S: side of the network's input in pixels    D: length of a feature vector
-    L: places of a picture    G: length of a place's feature vector
+    N: images    S: side of the network's input in pixels    D: length of a feature vector
+    L: regions of an image    G: length of a region's feature vector
 """
 
 from pathlib import Path
@@ -64,7 +64,7 @@ class TorchBackbone(Backbone):
 
         Raises:
             InputError: a library is missing; there is no such network; the weights are missing,
-                cannot be read, or do not fit; the network does not take pictures of this size.
+                cannot be read, or do not fit; the network does not take images of this size.
         """
         if weights is None:
             raise InputError(

@@ -1,7 +1,7 @@
 """Networks of PyTorch without their classifier: vgg16-fc7, torchvision's and timm's.
 
-N: pictures    S: side of the network's input in pixels    D: length of a feature vector
-L: places of a picture    G: length of a place's feature vector
+N: images    S: side of the network's input in pixels    D: length of a feature vector
+L: regions of an image    G: length of a region's feature vector
 """
 
 import difflib
@@ -44,7 +44,7 @@ class Network:
         architecture: the name without the weights' own, which timm puts after a dot.
         module: of PyTorch.
         classifier: names of the layers that were taken off.
-        preprocessing: how its pictures are made ready.
+        preprocessing: how its images are preprocessed.
         run: from pixels (N, 3, S, S) to features (N, D), and to the last map (N, G, H, W) or the
             tokens (N, L, G), None where there are none.
     """
@@ -241,7 +241,7 @@ def _names_in_timm(name: str) -> list[str]:
 
 
 def _from_timm(name: str, *, download: bool) -> Network:
-    """timm takes the classifier off itself; tokens that stand for no place are left out."""
+    """timm takes the classifier off itself; tokens of no region are left out."""
     full_name = f"timm:{name}"
     timm = library("timm", full_name)
     architecture = f"timm:{name.partition('.')[0]}"
@@ -253,7 +253,7 @@ def _from_timm(name: str, *, download: bool) -> Network:
     how = timm.data.resolve_model_data_config(module)
     channels, height, width = how["input_size"]
     if channels != 3 or height != width:
-        raise InputError(f"{full_name}: takes no square pictures in colour; name another network")
+        raise InputError(f"{full_name}: takes no square images in colour; name another network")
     preprocessing = Preprocessing(
         size=height,
         fit="squash" if how["crop_mode"] == "squash" else "crop",

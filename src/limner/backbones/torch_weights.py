@@ -1,4 +1,4 @@
-"""Weights of PyTorch networks: read from files, fitted to a network, told apart by a hash."""
+"""Weights of PyTorch networks: read from files, loaded into a network, hashed."""
 
 import hashlib
 from pathlib import Path

@@ -11,7 +11,7 @@ import numpy as np
 from limner.typing import Array, Float, Int
 
 BLOCK_BYTES = 32_000_000
-"""Of features that are in memory at a time."""
+"""Size of the feature blocks that are held in memory."""
 
 
 def blocks(
@@ -31,9 +31,9 @@ def blocks(
 
 
 def let_go(features: Array) -> None:
-    """Give back the memory of a mapped file's pages; they are read again when they are wanted.
+    """Release the memory of a mapped file's pages; they are read again on access.
 
-    The kernel would do it too, when somebody asks for room; until then they count as this
+    The kernel would also do it under memory pressure; until then they count as this
     process's memory, and an hour of work looks like a leak.
     """
     owner: object = features

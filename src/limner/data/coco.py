@@ -1,6 +1,6 @@
 """The course's data: its dict of arrays, from its own files or from a dataset of limner's.
 
-Shapes: N pictures, M captions, T words, D features.
+Shapes: N images, M captions, T words, D features.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ def load_coco_data(
         base_dir: the course's `coco_captioning` folder, or a dataset that `limner prepare` or
             `limner demo` made. None looks for `cs682/datasets/coco_captioning` and
             `limner-demo/dataset`, here and in the folders above.
-        max_train: keep so many training captions, drawn with replacement from NumPy's global
+        max_train: number of training captions, sampled with replacement from NumPy's global
             random state, as the course does.
         pca_features: take the features reduced to 512 dimensions by principal components: the
             course's `_pca` files, or computed here from a dataset of limner's.
@@ -118,7 +118,7 @@ def _course_dict(dataset: Dataset) -> dict[str, Any]:
 
 
 def _address(dataset: Dataset, image_id: str) -> str:
-    """A URL as it is; a picture on this disk by its path, if there was one."""
+    """A URL as it is; an image on this disk by its path, if there was one."""
     if image_id.startswith(("http://", "https://")):
         return image_id
     try:

@@ -24,7 +24,7 @@ HOW = (
 
 
 def is_course_folder(folder: Path) -> bool:
-    """Whether somebody would call it the course's folder."""
+    """Whether the folder is the course's `coco_captioning`."""
     return (folder / "coco2014_captions.h5").is_file()
 
 
@@ -61,7 +61,7 @@ def _course_split(folder: Path, name: str, suffix: str, vocabulary: Vocabulary) 
     urls = (folder / f"{name}2014_urls.txt").read_text("utf-8").splitlines()
     if len(urls) != len(features):
         raise InputError(
-            f"{folder / f'{name}2014_urls.txt'}: {len(urls)} URLs for {len(features)} pictures; "
+            f"{folder / f'{name}2014_urls.txt'}: {len(urls)} URLs for {len(features)} images; "
             "unpack the course's archive again"
         )
     return Split(captions, image_idxs, features, tuple(url.strip() for url in urls))

@@ -1,4 +1,4 @@
-"""A dataset on disk: captions as word ids, one row of features a picture, raw references.
+"""A dataset on disk: captions as word ids, one row of features an image, raw references.
 
     dataset.json          schema version, splits and counts, backbone, where it came from
     vocab.json            the words and their ids
@@ -12,7 +12,7 @@
     {split}_sha256.txt    the SHA-256 of each image's bytes; blank or missing if not known
     references.json       {split: {image id: [raw captions]}}
 
-Shapes: N pictures, M captions, T words, L places, D features.
+Shapes: N images, M captions, T words, L regions, D features.
 """
 
 from collections.abc import Mapping
@@ -39,11 +39,11 @@ class Split:
 
     Attributes:
         captions: (M, T) word ids.
-        image_idxs: (M,) the row in `features` of each caption's picture.
+        image_idxs: (M,) the row in `features` of each caption's image.
         features: (N, D) or (N, L, D); may be a memory map.
         image_ids: N names or URLs.
-        views: features of altered views of the pictures, each as `features`.
-        sha256s: of the pictures' bytes, in hexadecimal; "" where they are not known.
+        views: features of altered views of the images, each as `features`.
+        sha256s: of the images' bytes, in hexadecimal; "" where they are not known.
     """
 
     captions: Int[Array, "M T"]
@@ -55,7 +55,7 @@ class Split:
 
     @property
     def arrays(self) -> tuple[Float[Array, "N *_ D"], ...]:
-        """Features of the pictures, and then of each of their views."""
+        """Features of the images, and then of each of their views."""
         return (self.features, *self.views)
 
     @classmethod
@@ -114,7 +114,7 @@ class Dataset:
             does not hold them.
         info: what dataset.json holds.
         others: the same splits with the other kind of features, where both were kept: every place's
-            in the place of the whole picture's.
+            in the place of the whole image's.
     """
 
     path: Path
@@ -136,7 +136,7 @@ class Dataset:
 
     @property
     def has_grid(self) -> bool:
-        """Whether every place of a picture has features of its own."""
+        """Whether the dataset has region features."""
         return self.splits["train"].features.ndim == 3
 
     def reading(self, grid: bool) -> "Dataset":
@@ -155,7 +155,7 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """Tells two datasets apart: what their captions, pictures and backbone were."""
+        """Hash of the captions, images and backbone."""
         return self.info.fingerprint or self.vocabulary.sha256
 
     def split(self, name: str | None = None) -> tuple[str, Split]:
@@ -170,11 +170,11 @@ class Dataset:
 
     @cached_property
     def origins(self) -> Origins:
-        """Where its pictures came from."""
+        """Where its images came from."""
         return Origins(self.info, {name: split.image_ids for name, split in self.splits.items()})
 
     def texts(self, split: str, row: int) -> list[str]:
-        """What people wrote of a picture; its captions in known words where that was not kept."""
+        """Raw captions of an image; decoded from its token ids if they were not kept."""
         part = self.splits[split]
         written = self.references.get(split, {}).get(part.image_ids[row])
         if written is not None:
@@ -182,7 +182,7 @@ class Dataset:
         return [self.vocabulary.decode(one) for one in part.captions[part.image_idxs == row]]
 
     def picture(self, image_id: str) -> Picture:
-        """Where a picture was when the dataset was prepared: a file, or a part of a tar file.
+        """Where an image was when the dataset was prepared: a file, or a part of a tar file.
 
         Raises:
             InputError: if only features were given, or the tar file is gone.
@@ -193,7 +193,7 @@ class Dataset:
 def check_split(
     file: Path, name: str, captions: Array, image_idxs: Array, num_images: int, num_words: int
 ) -> None:
-    """Ids must point at words and pictures that exist."""
+    """Check that all token and image ids exist."""
     if captions.ndim != 2 or image_idxs.shape != captions.shape[:1]:
         raise InputError(
             f"{file}: {name}_captions and {name}_image_idxs do not go together, "
@@ -213,6 +213,6 @@ def check_split(
         )
     if image_idxs.size and not 0 <= image_idxs.min() <= image_idxs.max() < num_images:
         raise InputError(
-            f"{file}: {name}_image_idxs has pictures from {image_idxs.min()} to "
+            f"{file}: {name}_image_idxs has images from {image_idxs.min()} to "
             f"{image_idxs.max()}, but there are {num_images}; prepare the dataset again"
         )

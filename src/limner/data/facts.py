@@ -12,7 +12,7 @@ from limner.vocabulary import NULL, UNK, Vocabulary
 
 
 def facts_of(dataset: Dataset) -> dict[str, Any]:
-    """Everything that can be told of it without its pictures; fit for JSON."""
+    """Facts about a dataset that do not need its images; JSON-serialisable."""
     info, words = dataset.info, dataset.vocabulary
     train = dataset.splits["train"]
     return {
@@ -47,7 +47,7 @@ def facts_of(dataset: Dataset) -> dict[str, Any]:
 
 
 def shapes_of(dataset: Dataset) -> dict[str, tuple[int, ...]]:
-    """{part: shape of a picture's features}; parts as `limner.data.writing.Features` has them."""
+    """{part: shape of an image's features}; parts as `limner.data.writing.Features` has them."""
     return {part: splits["train"].features.shape[1:] for part, splits in dataset.parts.items()}
 
 
@@ -71,6 +71,6 @@ def _lengths(captions: Int[Array, "M T"], words: Vocabulary) -> dict[str, Any]:
 
 
 def _unknown(captions: Int[Array, "M T"], words: Vocabulary) -> float:
-    """The share of `<UNK>` among what is said."""
+    """The share of `<UNK>` among all tokens."""
     said = int((captions != words.word_to_idx[NULL]).sum()) - 2 * len(captions)
     return float((captions == words.word_to_idx[UNK]).sum() / max(said, 1))

@@ -1,4 +1,4 @@
-"""Features of images by what the images hold: rows that are there, and a file that grows.
+"""Store of image features, keyed by image content.
 
     FOLDER/plan.json       the backbone, and the type of the numbers
     FOLDER/features.f32    rows of fixed size (.f16 for float16)
@@ -33,7 +33,7 @@ from limner.io import read_typed, write_atomically, writing
 from limner.typing import Array, Float
 
 Key = str
-"""What a row is known by: `key_of` an image's content and view."""
+"""Key of a row: `key_of` an image's content and view."""
 
 Source = dict[str, Rows]
 """{"features" or "grid": arrays that have rows for some keys}."""
@@ -94,7 +94,7 @@ class FeatureStore:
         return key in self._places or key in self._earlier
 
     def unusable(self, key: Key) -> bool:
-        """Whether a row holds numbers that its type does not, or that are none."""
+        """Whether a row has numbers that are not finite in the stored dtype."""
         return key in self._unusable
 
     def append(self, keys: Sequence[Key], features: Float[Array, "N *_ D"]) -> None:
@@ -120,7 +120,7 @@ class FeatureStore:
                 self._unusable.add(key)
 
     def add(self, dataset: Dataset) -> None:
-        """Take the rows of an earlier dataset, too, without a copy.
+        """Add the rows of an earlier dataset, without a copy.
 
         Raises:
             InputError: if its features are other ones, or it does not know its images by content.
@@ -136,7 +136,7 @@ class FeatureStore:
             )
         if not any(any(split.sha256s) for split in dataset.splits.values()):
             raise InputError(
-                f"{dataset.path}: does not say what its images hold, as datasets of limner 0.1 and "
+                f"{dataset.path}: has no image hashes, as datasets of limner 0.1 and "
                 "of features alone; leave it out"
             )
         for name, split in dataset.splits.items():
@@ -206,7 +206,7 @@ class FeatureStore:
         plan = read_typed(file, again, Plan)
         if msgspec.structs.replace(plan, rows=[]) != self._plan:
             raise InputError(
-                f"{self._folder}: half of a preparation with {plan}, and this one is with "
+                f"{self._folder}: unfinished preparation with {plan}, but this one uses "
                 f"{self._plan}; {again}, or choose another --out"
             )
         if not self._keys.exists():
@@ -220,5 +220,5 @@ def _line(keys: Sequence[Key]) -> str:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether nothing is in it but what a run leaves that was stopped before its plan stood."""
+    """Whether the folder holds only files of a run stopped before its plan was written."""
     return all(file.name == "lock" or "plan.json" in file.name for file in folder.iterdir())

@@ -1,6 +1,6 @@
-"""HDF5 files: one line for what is wrong with one, and a full disk is an error, not a crash.
+"""HDF5 files: damage and full disks raise one-line errors.
 
-Shapes: N pictures, L places, D features.
+Shapes: N images, L regions, D features.
 """
 
 import io
@@ -37,7 +37,7 @@ def h5_writer(path: Path) -> Iterator[h5py.File]:
 
 
 class _KeepsErrors(io.FileIO):
-    """A file that keeps its first error for later, and then pretends.
+    """A file that stores its first write error instead of raising it.
 
     HDF5 does not survive a write that fails: it tries again while it closes, and once more while
     the process ends, with a segmentation fault.
@@ -89,7 +89,7 @@ def map_features(path: Path) -> Float[Array, "N *_ D"]:
         if features.ndim not in (2, 3) or features.dtype.kind != "f":
             raise InputError(
                 f"{path}: `features` is {features.dtype} {features.shape}, expected numbers "
-                "(pictures, D) or (pictures, places, D); prepare the dataset again"
+                "(images, D) or (images, regions, D); prepare the dataset again"
             )
         if features.size == 0:  # nothing to map
             return np.empty(features.shape, features.dtype)

@@ -25,10 +25,10 @@ Minibatch = tuple[Int[Array, "B T"], Float[Array, "B *_ D"]]
 
 
 class Minibatches:
-    """Captions and features of one split, shuffled anew in every epoch.
+    """Captions and features of one split, reshuffled in every epoch.
 
     Iterating gives the batches of the epoch that is set, (captions, features) each; the last one
-    may be smaller. Views of pictures, where there are some, are drawn by the same seed. It can be
+    may be smaller. Views of images, where there are some, are drawn by the same seed. It can be
     handed to another process, which opens the dataset itself: no features travel.
 
     Args:
@@ -38,7 +38,7 @@ class Minibatches:
         seed: of the order, and of the views.
         workers: processes that gather batches ahead, spawned, so that a script needs its
             `if __name__ == "__main__":`; 0 gathers them here. The batches are the same.
-        grid: give the features of every place, where a dataset has both.
+        grid: give the features of every region, where a dataset has both.
 
     Attributes:
         epoch: whose order is given; count it up.
@@ -127,7 +127,7 @@ class _Worker:
         theirs.close()
 
     def ask(self, epoch: int, number: int) -> None:
-        with suppress(OSError):  # `answer` tells
+        with suppress(OSError):  # `answer` raises
             self._pipe.send((epoch, number))
 
     def answer(self) -> Minibatch:
@@ -135,7 +135,7 @@ class _Worker:
             found: Minibatch | Exception = self._pipe.recv()
         except (EOFError, OSError):
             raise LimnerError(
-                "a worker has ended: killed, or the script that starts it does so outside "
+                "a worker has ended: killed, or started by a script outside "
                 "`if __name__ == '__main__':`"
             ) from None
         if isinstance(found, Exception):
@@ -144,7 +144,7 @@ class _Worker:
 
 
 def _gather(batches: Minibatches, pipe: Connection) -> None:
-    """What a worker does, until nobody asks any more."""
+    """Serve batches in a worker process until the pipe closes."""
     with suppress(EOFError, OSError):
         while True:
             asked = pipe.recv()

@@ -1,6 +1,6 @@
-"""Opening a dataset: everything is checked before anybody builds on it.
+"""Open a dataset and check all its files.
 
-Sizes, ids that must point at words and pictures, names, references; and, of all but the features,
+Checked are sizes, ids of words and images, names, references and, except for the features,
 the SHA-256 that dataset.json has kept. Features are mapped, not read.
 """
 
@@ -35,7 +35,7 @@ def open_dataset(path: Path | str) -> Dataset:
     vocabulary = Vocabulary.load(existing(path / "vocab.json"))
     if vocabulary.sha256 != info.vocabulary_sha256:
         raise InputError(
-            f"{path / 'vocab.json'}: the vocabulary of another dataset; prepare this one again"
+            f"{path / 'vocab.json'}: belongs to another dataset; prepare this one again"
         )
     splits = {
         name: _read_split(path, name, counts.images, vocabulary)
@@ -52,14 +52,14 @@ def open_dataset(path: Path | str) -> Dataset:
 
 
 def _parts(info: DatasetInfo) -> list[str]:
-    """What its files of features are called after."""
+    """Prefixes of its feature files."""
     return ["features", "grid"] if info.features == "both" else ["features"]
 
 
 def _with_features(
     path: Path, splits: dict[str, Split], part: str, info: DatasetInfo
 ) -> dict[str, Split]:
-    """The splits with features of this part, each file of which has as many numbers a picture."""
+    """The splits with features of this part, each file of which has as many numbers an image."""
     found = {}
     shape: tuple[int, ...] | None = None
     for name, split in splits.items():
@@ -80,7 +80,7 @@ def _with_features(
 
 
 def view_file(part: str, view: int) -> str:
-    """The file of a view of the training pictures."""
+    """The file of a view of the training images."""
     return f"train_view{view}.h5" if part == "features" else f"train_{part}_view{view}.h5"
 
 
@@ -96,7 +96,7 @@ def _read_info(path: Path) -> DatasetInfo:
     if not file.exists():
         if (path / "partial").is_dir():
             raise InputError(
-                f"{path}: half-prepared; run the same `limner prepare` again, it goes on there"
+                f"{path}: preparation unfinished; run the same `limner prepare` again to resume it"
             )
         raise InputError(f"{path}: no dataset.json in it; `limner prepare` makes a dataset")
     return read_info(file)
@@ -108,9 +108,7 @@ def _read_references(path: Path, splits: dict[str, Split]) -> dict[str, dict[str
     for name, split in splits.items():
         known = references.get(name, {})
         if not all(known.get(image) for image in split.image_ids):
-            raise InputError(
-                f"{file}: no references for some pictures of the split {name}; {AGAIN}"
-            )
+            raise InputError(f"{file}: no references for some images of the split {name}; {AGAIN}")
     return references
 
 
@@ -131,7 +129,7 @@ def _read_lines(file: Path, count: int) -> tuple[str, ...]:
     text = existing(file).read_text("utf-8", errors="replace")
     lines = tuple(text.removesuffix("\n").split("\n"))  # a name may hold U+2028 and the like
     if len(lines) != count:
-        raise InputError(f"{file}: {len(lines)} lines for {count} pictures; {AGAIN}")
+        raise InputError(f"{file}: {len(lines)} lines for {count} images; {AGAIN}")
     return lines
 
 
@@ -147,6 +145,6 @@ def _check_files(path: Path, files: dict[str, FileInfo]) -> None:
             )
         if facts.sha256 and sha256_of(file) != facts.sha256:
             raise InputError(
-                f"{file}: not what was written (its SHA-256 is another); copy it again, or "
+                f"{file}: changed since it was written (its SHA-256 differs); copy it again, or "
                 "prepare the dataset again"
             )

@@ -1,7 +1,7 @@
-"""Where a dataset's pictures came from, and where they are: below a folder, or in shards.
+"""Where a dataset's images came from, and where they are: below a folder, or in shards.
 
 A dataset of one source has it under `source` in dataset.json. One that was merged has `sources`, in
-the order of its rows: of each how many pictures of a split it gave, and which of them are called
+the order of its rows: of each how many images of a split it gave, and which of them are called
 otherwise here.
 """
 
@@ -21,7 +21,7 @@ class Origins:
 
     Args:
         info: what dataset.json holds.
-        image_ids: {split: names of its pictures}.
+        image_ids: {split: names of its images}.
 
     >>> info = DatasetInfo(source=SourceInfo(images="photos"))
     >>> origins = Origins(info, {"train": ["a/1.jpg"]})
@@ -37,7 +37,7 @@ class Origins:
 
     @property
     def have_pictures(self) -> bool:
-        """Whether any of them had pictures, and not features alone."""
+        """Whether any of them had images, and not features alone."""
         return any(origin.source.format != "features" for origin in self.all)
 
     def place(self, image_id: str) -> tuple[SourceInfo, str]:
@@ -55,10 +55,10 @@ class Origins:
         if source.format == "webdataset":
             path = str(source.path)
             if name not in self._in_shards(path):
-                raise InputError(f"{path}: the picture {name} is not in it any more")
+                raise InputError(f"{path}: the image {name} is not in it any more")
             return self._in_shards(path)[name]
         if source.format == "features":
-            raise InputError(f"{image_id}: only its features were given, no picture")
+            raise InputError(f"{image_id}: only its features were given, no image")
         return Path(source.images or "") / name
 
     def _in_shards(self, path: str) -> Mapping[str, Picture]:

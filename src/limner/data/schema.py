@@ -58,7 +58,7 @@ class DatasetInfo(msgspec.Struct, frozen=True, kw_only=True):
     tokenizer: str | None = None
     min_count: Count | None = None
     max_words: Count | None = None
-    fingerprint: str | None = None  # tells two datasets apart
+    fingerprint: str | None = None  # hash of the dataset
     made_of: dict[str, str] | None = None  # hashes of what it was prepared from, by their names
     backbone: BackboneInfo | None = None
     features: Literal["pooled", "grid", "both"] | None = None

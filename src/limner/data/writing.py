@@ -3,7 +3,7 @@
 Each appears under its name when it is whole, and dataset.json, without which the folder is not a
 dataset, last of all.
 
-Shapes: N pictures, M captions, T words, L places, D features, F numbers of a row.
+Shapes: N images, M captions, T words, L regions, D features, F numbers of a row.
 """
 
 import json
@@ -31,10 +31,10 @@ from limner.typing import Array, Float, Int
 
 @dataclass(frozen=True)
 class Rows:
-    """Features of some pictures: rows of an array, or a part of each row.
+    """Features of some images: rows of an array, or a part of each row.
 
     Attributes:
-        features: (N, ...) of more pictures, usually mapped.
+        features: (N, ...) of more images, usually mapped.
         rows: which of them.
         shape: of what is kept of a row, (D,) or (L, D).
         start: the first number of a flat row that is kept.
@@ -57,7 +57,7 @@ class Rows:
 
 
 Features = dict[str, dict[str, list[list[Rows]]]]
-"""{part: {split: for the pictures, and each of their views, rows that follow each other}}.
+"""{part: {split: for the images, and each of their views, rows that follow each other}}.
 
 Parts are "features", and beside it "grid" where both are kept."""
 
@@ -76,7 +76,7 @@ def write_dataset(
 
     Args:
         out: its folder.
-        references: raw captions of every picture; a split has at least one picture.
+        references: raw captions of every image; a split has at least one image.
         how: captions become ids.
         features: in the order of `references`.
         dtype: of the features on disk.
@@ -160,10 +160,10 @@ def _all_blocks(pieces: Sequence[Rows]) -> Iterator[Float[Array, "B *_ D"]]:
 
 
 def project(features: Features, dim: int) -> tuple[Features, dict[str, Projection]]:
-    """Features on `dim` principal components of the training pictures', each part on its own.
+    """Features on `dim` principal components of the training images', each part on its own.
 
     Raises:
-        InputError: if a picture has not so many numbers.
+        InputError: if an image has fewer than `dim` numbers.
     """
     projected: Features = {}
     projections = {}

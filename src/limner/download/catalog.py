@@ -1,4 +1,4 @@
-"""What can be downloaded: a TOML file that comes with limner, and the user's own on top of it."""
+"""Download catalogue: the TOML file of the package, extended by the user's own."""
 
 import re
 from pathlib import Path
@@ -74,7 +74,7 @@ class Download(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Args:
         title, licence, citation: printed before anything is downloaded.
         files: fetched one after the other.
-        next: the command to go on with; ``{folder}`` stands for the dataset's folder.
+        next: the command to go on with; ``{folder}`` is the dataset's folder.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""One large file by HTTP: goes on where it broke off, and is there only once it is verified.
+"""Resumable download of one large file by HTTP, verified by its checksum.
 
 What comes is kept as ``NAME.part``, which becomes ``NAME`` when its size and checksum are right.
 """
@@ -17,9 +17,9 @@ from limner.http import NetworkError, RefusedError, Response, get, is_private_ho
 from limner.io import locked, write_atomically, writing
 
 TIMEOUT = 30.0  # seconds without a byte, after which a connection counts as broken
-TRIES = 5  # in a row, none of which brought more than a trifle
+TRIES = 5  # in a row, each with fewer than TRIFLE bytes
 TRIFLE = 1_000_000  # bytes
-SLOWEST = 100  # bytes a second: a server that drips is as good as silent
+SLOWEST = 100  # bytes a second: slower servers count as silent
 _CHUNK = 256 * 1024
 
 
@@ -32,7 +32,7 @@ def fetch_file(
     timeout: float = TIMEOUT,
     pause: float = 1.0,
 ) -> Path:
-    """Download a file into a folder, or go on with it, and return its path.
+    """Download a file into a folder, or resume it, and return its path.
 
     A file that is there already is verified and not fetched.
 
@@ -45,8 +45,8 @@ def fetch_file(
     Raises:
         LimnerError: the server refuses, breaks off five times in a row and hardly sends anything,
             or sends another file (deleted); the disk is full. What came is kept, and the next
-            call goes on with it.
-        InputError: another file stands under that name.
+            call resumes it.
+        InputError: another file of that name exists.
 
     Example:
         >>> _ = Path("notes.txt").write_bytes(b"a red circle")
@@ -75,7 +75,7 @@ def fetch_file(
 
 
 def bytes_there(file: RemoteFile, folder: Path) -> int:
-    """How much of a file need not be downloaded any more.
+    """Number of bytes of a file that are already downloaded.
 
     Example:
         >>> bytes_there(RemoteFile(url="https://example.org/absent.zip"), Path())
@@ -99,7 +99,7 @@ def _verify(file: RemoteFile, path: Path, report: Callable[[str], None]) -> str 
         report(f"{file.name}: verified by its {kind}")
     else:
         report(
-            f"{file.name}: cannot be verified, no sha256 of it is known; to hold on to this one, "
+            f"{file.name}: cannot be verified, its sha256 is unknown; to require this file, "
             f'put sha256 = "{found}" into a catalogue of your own (docs/download.md)'
         )
     return None
@@ -120,7 +120,7 @@ class _Transfer:
 
     @property
     def version(self) -> Path:
-        """Where the server's mark of the file's version is, for want of a checksum."""
+        """File with the server's ETag or date, used without a checksum."""
         return self.folder / f"{self.file.name}.part.version"
 
     @property
@@ -129,7 +129,7 @@ class _Transfer:
         return self.part.stat().st_size if self.part.exists() else 0
 
     def receive_all(self, pause: float) -> None:
-        """Request again whenever the connection breaks off, while a few tries bring something."""
+        """Retry after broken connections until `TRIES` in a row fail."""
         failures, mark = 0, self.done
         while True:
             try:
@@ -141,12 +141,12 @@ class _Transfer:
                 if failures == TRIES:
                     raise LimnerError(
                         f"{self.file.url}: {error}, {TRIES} times in a row; check the network, "
-                        f"then run the same command again: it goes on after {self.done:,} bytes"
+                        f"then run the same command again: it resumes after {self.done:,} bytes"
                     ) from None
                 time.sleep(pause * failures)
 
     def _receive(self) -> None:
-        """Request what is missing, once, and append it.
+        """Request the missing bytes once and append them.
 
         A server of a private network may be named, and may redirect within it; a public one may not
         redirect to a private address.
@@ -183,7 +183,7 @@ class _Transfer:
         return headers
 
     def _take(self, response: Response, have: int) -> None:
-        """Append what a server sends, or begin anew with it."""
+        """Append the response to the part, or start over with it."""
         start, total = 0, response.length_remaining  # all of it, whatever was requested
         if response.status == HTTPStatus.PARTIAL_CONTENT:
             span = re.match(r"bytes (\d+)-\d+/(\d+|\*)$", response.headers.get("Content-Range", ""))
@@ -193,7 +193,7 @@ class _Transfer:
             raise self._another_size(f"{total:,}")
         if start not in (0, have):
             self.part.unlink()
-            raise NetworkError("the server sent another piece than the one requested")
+            raise NetworkError("the server sent another range than the one requested")
         if not start:
             self.part.unlink(missing_ok=True)
             self.version.unlink(missing_ok=True)
@@ -204,11 +204,11 @@ class _Transfer:
         self._append(response, self.file.bytes or total)
 
     def _append(self, response: Response, expected: int | None) -> None:
-        """Write what comes, until it is all there."""
+        """Write the response to the part until it is complete."""
         done = had = self.done
         since = time.monotonic()
         with writing(self.part):
-            out = self.part.open("ab", buffering=0)  # what has come stays, however this ends
+            out = self.part.open("ab", buffering=0)  # received bytes are kept on any error
         with out:
             while chunk := response.read1(_CHUNK):
                 done += len(chunk)
@@ -241,7 +241,7 @@ class _Transfer:
             if response.headers.get("Content-Range") == f"bytes */{have}":
                 return
             self.part.unlink()
-            raise NetworkError("the part and the server's file do not fit together")
+            raise NetworkError("the partial download does not match the server's file")
         if response.status >= 500 or response.status in (408, 429):
             raise NetworkError(f"the server answers {status}")
         raise LimnerError(

@@ -1,7 +1,7 @@
-"""Archives, unpacked as if a stranger had made them: nothing lands outside the folder.
+"""Unpack untrusted archives: nothing is written outside the folder.
 
-All of an archive is looked at before anything is written; it is unpacked into a hidden folder, and
-what is wanted moves into place when it is whole.
+The whole archive is checked before anything is written; it is unpacked into a hidden folder, and
+the wanted files are moved into place when complete.
 """
 
 import gzip
@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 from limner.errors import LimnerError
 from limner.io import check_space, writing
 
-MAX_GROWTH = 20  # pictures hardly shrink in an archive, and captions to a fifth
+MAX_GROWTH = 20  # images hardly shrink in an archive, and captions to a fifth
 MAX_MEMBERS = 500_000
 _CHUNK = 256 * 1024
 _PADDING = 1024 * MAX_MEMBERS  # what tar itself needs: a block or two a member
@@ -50,7 +50,7 @@ def unpack(
     keep: Sequence[str],
     update: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Unpack what is wanted of an archive; what is there already stays as it is.
+    """Unpack the wanted files of an archive; existing ones are kept.
 
     Args:
         kind: "tar" may be compressed by gzip, bzip2 or xz.
@@ -109,7 +109,7 @@ def unpack(
 
 
 class _RefusedError(Exception):
-    """Says what in an archive must not be unpacked."""
+    """An archive holds something that must not be unpacked."""
 
 
 def _zip_members(file: zipfile.ZipFile) -> Iterator[_Member]:
@@ -137,7 +137,7 @@ def _tar_members(tar: tarfile.TarFile, limit: int) -> Iterator[_Member]:
 
 
 def _checked(members: Iterator[_Member], limit: int) -> Iterator[_Member]:
-    """Hand on members with names in one form, or refuse the archive."""
+    """Yield members with normalised names, or refuse the archive."""
     seen: dict[str, tuple[str, bool]] = {}
     total = 0
     for count, member in enumerate(members, 1):

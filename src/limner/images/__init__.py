@@ -1,1 +1,1 @@
-"""Pictures: opened, checked, fetched, altered."""
+"""Images: opened, checked, fetched, altered."""

@@ -1,6 +1,6 @@
-"""Opening pictures: any file that people have becomes an upright RGB image, or one clear error.
+"""Open images: any common file becomes an upright RGB image, or raises one clear error.
 
-Two pictures differ in more ways than their format: EXIF rotation, palettes, transparency,
+Two images differ in more ways than their format: EXIF rotation, palettes, transparency,
 CMYK, 16 bits a pixel, several frames. What comes out of `load_image` has none of these left.
 """
 
@@ -33,7 +33,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM
 """What is read. Pillow knows more, but some of those start other programs (EPS) or are guesses."""
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2"}
-"""How the names of pictures end, in small letters; what is in a folder is told by them."""
+"""File extensions of images, in lower case."""
 
 Source = Path | str | bytes | BinaryIO | Image.Image
 
@@ -53,14 +53,14 @@ _UPRIGHT = {
 def load_image(
     source: Source, *, size_hint: int | None = None, limits: ImageLimits = USUAL_LIMITS
 ) -> Image.Image:
-    """Open a picture as 8-bit RGB, upright, on white where it was transparent.
+    """Open an image as 8-bit RGB, upright, on white where it was transparent.
 
-    EXIF rotation is applied. Of a picture with several frames the first is taken. Greys of
+    EXIF rotation is applied. Of an image with several frames the first is taken. Greys of
     16 bits are scaled to 8, never clipped.
 
     Args:
-        source: a path, an open binary file, the picture's bytes, or Pillow's image of it.
-        size_hint: a side in pixels that is large enough for the caller. A larger picture is then
+        source: a path, an open binary file, the image's bytes, or Pillow's image of it.
+        size_hint: a side in pixels that is large enough for the caller. A larger image is then
             made smaller by a whole number on the way, and a JPEG decoded so, faster and in less
             memory; no side of the result falls below the hint that was not below it already.
         limits: what is refused before anything is decoded.
@@ -69,8 +69,8 @@ def load_image(
         A ``PIL.Image.Image`` of mode RGB, independent of the file.
 
     Raises:
-        InputError: whatever is wrong with the picture, in one line that names it: missing, a
-            folder, no permission, empty, not a picture, truncated, damaged, too large.
+        InputError: whatever is wrong with the image, in one line that names it: missing, a
+            folder, no permission, empty, not an image, truncated, damaged, too large.
         TypeError: if the source is none of these.
 
     Example:
@@ -91,7 +91,7 @@ def load_image(
             return found.copy() if found is source else found
     if not isinstance(source, bytes) and not hasattr(source, "read"):
         raise TypeError(
-            "a picture is a path, bytes, an open file or an image of Pillow's, "
+            "an image is a path, bytes, an open file or an image of Pillow's, "
             f"not {type(source).__name__}"
         )
     file = io.BytesIO(source) if isinstance(source, bytes) else source
@@ -99,7 +99,7 @@ def load_image(
 
 
 def check_picture(content: bytes, name: str, limits: ImageLimits = USUAL_LIMITS) -> None:
-    """Raise InputError, with the name that people know it by, for bytes that are no sound picture.
+    """Raise InputError, with the given name, for bytes that cannot be decoded as an image.
 
     Example:
         >>> check_picture(b"", "standard input")
@@ -118,12 +118,12 @@ def source_name(source: Source) -> str:
 
     Example:
         >>> source_name(Path("two\\nlines.jpg")), source_name(b"GIF89a")
-        ('two\\\\nlines.jpg', 'picture of 6 bytes')
+        ('two\\\\nlines.jpg', 'image of 6 bytes')
     """
     if isinstance(source, bytes):
-        return f"picture of {len(source):,} bytes"
+        return f"image of {len(source):,} bytes"
     if isinstance(source, Image.Image):
-        source = getattr(source, "filename", "") or f"picture of {source.width} x {source.height}"
+        source = getattr(source, "filename", "") or f"image of {source.width} x {source.height}"
     name = source if isinstance(source, (str, Path)) else getattr(source, "name", "open file")
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(name))
 
@@ -138,9 +138,9 @@ def open_file(path: str | Path) -> BinaryIO:
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 (Path.stat would need a Path of a str)
         if stat.S_ISDIR(mode):
-            raise InputError(f"{name}: a folder, not a picture; name a file in it")
+            raise InputError(f"{name}: a folder, not an image; name a file in it")
         if not stat.S_ISREG(mode):
-            raise InputError(f"{name}: not an ordinary file; save the picture to a file first")
+            raise InputError(f"{name}: not an ordinary file; save the image to a file first")
         return Path(path).open("rb")
     except FileNotFoundError:
         raise InputError(f"{name}: no such file; check the name and the folder") from None
@@ -153,7 +153,7 @@ def open_file(path: str | Path) -> BinaryIO:
 
 
 def _decode(source: BinaryIO, name: str, size_hint: int | None, limits: ImageLimits) -> Image.Image:
-    """Decode an open picture."""
+    """Decode an open image."""
     with _told(name):
         _refuse_empty(source)
         if Image.MAX_IMAGE_PIXELS and limits.pixels(0) > Image.MAX_IMAGE_PIXELS:
@@ -170,7 +170,7 @@ def _decode(source: BinaryIO, name: str, size_hint: int | None, limits: ImageLim
 
 
 def _opened(file: MeasuredFile) -> Image.Image:
-    """Read a picture's header; one whose format is known and not read gets advice of its own."""
+    """Read an image's header; one whose format is known and not read gets advice of its own."""
     try:
         return Image.open(cast(BinaryIO, file), formats=FORMATS)
     except UnidentifiedImageError:
@@ -198,7 +198,7 @@ def _upright_rgb(image: Image.Image, size_hint: int | None, limits: ImageLimits)
 
 @contextmanager
 def _told(name: str) -> Iterator[None]:
-    """Whatever Pillow throws becomes an `InputError` about the picture; its warnings are quiet."""
+    """Whatever Pillow throws becomes an `InputError` about the image; its warnings are quiet."""
     _quiet_pillow()
     try:
         yield
@@ -209,7 +209,7 @@ def _told(name: str) -> Iterator[None]:
 
 
 def _quiet_pillow() -> None:
-    """Silence what Pillow warns of (odd metadata, large pictures): here it is fine or an error.
+    """Silence what Pillow warns of (odd metadata, large images): here it is fine or an error.
 
     ``warnings.catch_warnings`` would be tidier but is not safe in the threads that decode, so
     filters for Pillow's own modules are put in front, once for as long as they stay there.
@@ -233,7 +233,7 @@ def _orientation(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 to 8; 1 where the metadata is absent or damaged."""
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:  # damaged metadata is no reason to refuse a sound picture
+    except Exception:  # damaged metadata is no reason to refuse a sound image
         return 1
 
 
@@ -241,15 +241,15 @@ def _complaint(error: Exception) -> str:
     """Say in plain words what one of Pillow's exceptions means, and what to do."""
     reason = _reason(error)
     if isinstance(error, UnidentifiedImageError):
-        return f"not a picture that can be read; convert it to one of {', '.join(FORMATS)}"
+        return f"not an image that can be read; convert it to one of {', '.join(FORMATS)}"
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # where Pillow's warning becomes an error
         return f"more than {limit:,} pixels; make it smaller, or allow more with --max-pixels"
     if isinstance(error, MemoryError):
         return "not enough memory to decode it; make it smaller"
     if isinstance(error, EOFError) or "truncated" in reason.lower():
-        return f"the picture is truncated ({reason}); copy the file again"
-    return f"the picture is damaged ({reason}); copy the file again, or leave it out"
+        return f"the image is truncated ({reason}); copy the file again"
+    return f"the image is damaged ({reason}); copy the file again, or leave it out"
 
 
 def _reason(error: Exception) -> str:

@@ -1,6 +1,6 @@
-"""What a picture may cost before it is refused: pixels, memory, time, and the length of a header.
+"""What an image may cost before it is refused: pixels, memory, time, and the length of a header.
 
-A few bytes can declare a picture of a billion pixels, or a header without an end. All of this is
+A few bytes can declare an image of a billion pixels, or a header without an end. All of this is
 judged from the header, before anything is decoded.
 """
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_PIXELS = 108_000_000
-"""Pictures with more pixels are refused: the largest that phones have, 12,000 x 9,000."""
+"""Images with more pixels are refused: the largest that phones have, 12,000 x 9,000."""
 
 MAX_MEMORY = 405_000_000
 """Bytes that decoding may take, so that the process stays under 500 MB with all else it holds."""
 
 LARGE = 60_000_000
-"""Pictures that take more bytes than that are decoded one at a time."""
+"""Images that take more bytes than that are decoded one at a time."""
 
 Pixels = Annotated[int, Meta(ge=1, le=10_000_000_000)]
 
 
 class ImageLimits(Config, frozen=True, kw_only=True):
-    """What is refused of an image: given once, and handed on to whoever opens it.
+    """Limits on images, passed to every function that opens one.
 
     A number of pixels takes the place of `MAX_PIXELS` and `MAX_MEMORY`; where it is above Pillow's
     ``PIL.Image.MAX_IMAGE_PIXELS``, that is raised, for the whole process. The environment's
@@ -45,7 +45,7 @@ class ImageLimits(Config, frozen=True, kw_only=True):
     ] = False
 
     def pixels(self, usual: int = MAX_PIXELS) -> int:
-        """The most that an image may have, where it would usually be so many."""
+        """Maximum number of pixels; `usual` if none is set."""
         return usual if self.max_pixels is None else self.max_pixels
 
 
@@ -75,7 +75,7 @@ class MeasuredFile:
         >>> while True:
         ...     _ = file.read(1)
         Traceback (most recent call last):
-        limner.errors.InputError: its header is too long; save it anew as PNG or JPEG
+        limner.errors.InputError: header too long; save the image again as PNG or JPEG
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -92,11 +92,11 @@ class MeasuredFile:
         self._reads -= 1
         self._bytes -= len(content)
         if self._reads < 0 or self._bytes < 0:
-            raise InputError("its header is too long; save it anew as PNG or JPEG")
+            raise InputError("header too long; save the image again as PNG or JPEG")
         return content
 
     def expect_pixels(self, count: int) -> None:
-        """The header has been read; allow what so many pixels may take at most."""
+        """End the header; allow the bytes that `count` pixels take at most."""
         self._reads = float("inf")
         self._bytes = _HEADER_BYTES + 8 * count
 
@@ -120,7 +120,7 @@ def refuse_size(size: tuple[int, int], limit: int) -> None:
 def refuse_costs(
     image: "Image.Image", full_size: tuple[int, int], limits: ImageLimits, *, shrinks: bool
 ) -> int:
-    """Raise InputError for an opened picture that would take too much; return what it takes.
+    """Raise InputError for an opened image that would take too much; return what it takes.
 
     Args:
         image: opened and not decoded; a JPEG may be set to be decoded smaller.
@@ -195,6 +195,6 @@ def _keeps_coefficients(image: "Image.Image") -> bool:
             break
         scans += marker == _SCAN
         if scans > _MAX_SCANS:
-            raise InputError(f"a JPEG in more than {_MAX_SCANS} scans; save it anew as PNG or JPEG")
+            raise InputError(f"a JPEG in more than {_MAX_SCANS} scans; save it as PNG or JPEG")
         place += int.from_bytes(content[place : place + 2]) if marker != _SCAN else 0
     return scans > 1 or not interleaved or "progressive" in image.info

@@ -1,7 +1,7 @@
-"""Pictures by their address: downloads with limits, a cache on disk, and a drawn stand-in.
+"""Images by URL: downloads with limits, a cache on disk, and a placeholder.
 
 Photographs that a dataset names by URL vanish: most of COCO's Flickr links are gone. A notebook
-that shows them must go on, so `image_from_url` draws what it could not get.
+that shows them must still run, so `image_from_url` draws a placeholder.
 """
 
 import hashlib
@@ -36,9 +36,9 @@ def fetch_bytes(
     limits: ImageLimits = USUAL_LIMITS,
     cache: Path | None = None,
 ) -> bytes:
-    """Return a picture's file from an address, once it has shown that it can be decoded.
+    """Return an image's file from an address, once it has shown that it can be decoded.
 
-    Whether it is a picture is found by decoding it; its name and the server's word do not count.
+    Whether it is an image is found by decoding it; its name and the server's word do not count.
     Its bytes are kept in ``cache`` under the SHA-256 of the address, and read from there the
     next time; what came with `ImageLimits.allow_private` is kept apart, and read with it alone.
 
@@ -53,12 +53,12 @@ def fetch_bytes(
     Raises:
         InputError: in one line that starts with the address: another scheme, no such host, a
             private address, no answer in time, an error from the server, too many bytes, not a
-            picture.
+            image.
     """
     name = source_name(Path(url)) if not url.isprintable() else url
     key = f"private {url}" if limits.allow_private else url
     kept = (cache or _default_cache()) / hashlib.sha256(key.encode(errors="replace")).hexdigest()
-    with suppress(InputError, OSError):  # absent, or damaged since: fetch it anew
+    with suppress(InputError, OSError):  # absent or damaged: fetch it again
         content = kept.read_bytes()
         check_picture(content, name, limits)
         return content
@@ -78,7 +78,7 @@ def fetch_image(
     cache: Path | None = None,
     size_hint: int | None = None,
 ) -> Image.Image:
-    """Return the picture at an address as upright RGB.
+    """Return the image at an address as upright RGB.
 
     Args:
         url, timeout, max_bytes, limits, cache: as for `fetch_bytes`.
@@ -92,7 +92,7 @@ def fetch_image(
 
 
 def image_from_url(url: str) -> UInt8[np.ndarray, "H W 3"]:
-    """Return a picture by its address or path, or a drawn note that says why there is none.
+    """Return an image by its address or path, or a drawn note that says why there is none.
 
     Args:
         url: http or https, ``file://``, or a path on this machine. Limits and cache are those
@@ -100,7 +100,7 @@ def image_from_url(url: str) -> UInt8[np.ndarray, "H W 3"]:
 
     Returns:
         uint8 (H, W, 3); 240 x 320 pixels of grey with the reason and the address where the
-        picture cannot be had.
+        image cannot be had.
 
     Example:
         >>> image_from_url("absent.jpg").shape
@@ -118,7 +118,7 @@ def image_from_url(url: str) -> UInt8[np.ndarray, "H W 3"]:
 
 
 def placeholder(reason: str, url: str, size: tuple[int, int] = (320, 240)) -> Image.Image:
-    """Draw a grey picture of ``size`` (width, height) that says why ``url`` cannot be shown.
+    """Draw a grey image of ``size`` (width, height) that says why ``url`` cannot be shown.
 
     Example:
         >>> placeholder("the picture is gone", "http://example.org/cat.jpg").size
@@ -145,14 +145,14 @@ def _download(url: str, name: str, timeout: float, max_bytes: int, allow_private
     """Return what the address answers, within the limits.
 
     It runs in a thread that is left to itself when time is up: a socket's own time limit starts
-    anew with each byte that drips in, and looking up a host's name has none.
+    again with each byte received, and host name lookup has none.
     """
     outcome: list[bytes | Exception] = []
 
     def work() -> None:
         try:
             outcome.append(_read(url, deadline, max_bytes, allow_private))
-        except Exception as error:  # handed over to the thread that waits
+        except Exception as error:  # raised in the waiting thread
             outcome.append(error)
 
     deadline = time.monotonic() + timeout
@@ -163,7 +163,7 @@ def _download(url: str, name: str, timeout: float, max_bytes: int, allow_private
         case bytes(content):
             return content
         case NetworkError(timed_out=True):
-            problem = f"no whole picture within {timeout:g} seconds; try again"
+            problem = f"no whole image within {timeout:g} seconds; try again"
         case NetworkError() as error:
             problem = f"cannot be reached ({error}); check the address and the network"
         case PrivateAddressError() as error:
@@ -181,7 +181,7 @@ def _read(url: str, deadline: float, max_bytes: int, allow_private: bool) -> byt
     timeout = max(0.01, deadline - time.monotonic())
     with get(url, timeout=timeout, allow_private=allow_private, proxies=allow_private) as response:
         if "photo_unavailable" in (response.geturl() or ""):  # for a photograph that was deleted
-            raise InputError("the picture is gone from Flickr; leave it out")
+            raise InputError("the image is gone from Flickr; leave it out")
         if not 200 <= response.status < 300:
             status = f"{response.status} {response.reason}"
             raise InputError(f"the server answers {status}; check the address")

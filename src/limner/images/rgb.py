@@ -1,4 +1,4 @@
-"""A decoded picture of any mode becomes 8-bit RGB, in little memory."""
+"""A decoded image of any mode becomes 8-bit RGB, in little memory."""
 
 import numpy as np
 from PIL import Image
@@ -7,12 +7,12 @@ _STRIP_PIXELS = 1_000_000
 
 
 def to_rgb(image: Image.Image, factor: int = 1) -> Image.Image:
-    """Return a picture of any mode as 8-bit RGB, on white, a whole factor smaller.
+    """Return an image of any mode as 8-bit RGB, on white, a whole factor smaller.
 
     It goes strip by strip: whatever is needed on the way is then needed for a strip alone.
 
     Returns:
-        The picture itself where there is nothing to do.
+        The image itself where there is nothing to do.
 
     Example:
         >>> to_rgb(Image.new("LA", (5, 4), (0, 0)), factor=2).size

@@ -1,4 +1,4 @@
-"""Altered views of training pictures, so that a model sees more of them than there are.
+"""Altered views of training images, so that a model sees more of them than there are.
 
 View 1 is the mirror image. Every other one is a random crop, mirrored half of the time: what a
 caption names is usually still there, elsewhere and larger.
@@ -10,16 +10,16 @@ import numpy as np
 from PIL import Image, ImageOps
 
 SMALLEST = 0.6
-"""The share of a picture's area that a crop keeps at least, before it is stretched."""
+"""The share of an image's area that a crop keeps at least, before it is stretched."""
 
 STRETCH = 0.05
-"""How much longer or shorter than the picture's proportions a crop's sides may be."""
+"""How much longer or shorter than the image's proportions a crop's sides may be."""
 
 
 def view_of(image: Image.Image, view: int, name: str) -> Image.Image:
-    """One view of a picture: 0 is the picture itself.
+    """One view of an image: 0 is the image itself.
 
-    The same view of a picture of the same name is always the same.
+    The same view of an image of the same name is always the same.
 
     >>> image = Image.new("RGB", (200, 100))
     >>> view_of(image, 2, "a.jpg").size, view_of(image, 2, "b.jpg").size

@@ -152,7 +152,7 @@ def test_pictures_that_are_gone_are_left_out_by_name(data, drawn, tmp_path):
     (images / some[0]).unlink()
     (images / some[1]).unlink()
     (images / some[2]).unlink()
-    with pytest.raises(InputError, match="none of the pictures is there any more"):
+    with pytest.raises(InputError, match="none of the images is there any more"):
         export_webdataset(moved, tmp_path / "none")
     assert not (tmp_path / "none").exists()
 

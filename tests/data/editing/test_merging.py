@@ -26,7 +26,7 @@ def first(tiny_dataset):
 
 @pytest.fixture(scope="module")
 def second(first, drawn, tmp_path_factory):
-    """Three pictures of `first`, three others of names that it has, three of its under new names.
+    """Three images of `first`, three others of names that it has, three of its under new names.
 
     All stand in train; of the copies one was in another split.
     """
@@ -61,7 +61,7 @@ def listed(folder, rows):
 
 
 def copied(data):
-    """Two training pictures and one of dev, none of them among the others."""
+    """Two training images and one of dev, none of them among the others."""
     taken = {*SAME, *OTHER}
     train = [i for i in data.splits["train"].image_ids if i not in taken]
     dev = [i for i in data.splits["dev"].image_ids if i not in taken]
@@ -94,7 +94,7 @@ def test_the_same_picture_has_the_captions_of_both_once(merged, first):
         split = split_of(first, image)
         assert data.references[split][image] == [*first.references[split][image], f"Again {image}"]
         assert all(image not in images for s, images in data.references.items() if s != split)
-    assert reports[0] == f"the same picture in both, captions united: 3: {', '.join(SAME)}"
+    assert reports[0] == f"the same image in both, captions united: 3: {', '.join(SAME)}"
 
 
 def test_another_picture_of_a_name_is_renamed(merged, first, second):
@@ -179,7 +179,7 @@ def test_other_features_are_refused(first, drawn, tmp_path, change):
 
 
 def test_datasets_of_limner_0_1_are_told_apart_by_features(first, second, merged, tmp_path):
-    """They do not know what their pictures hold."""
+    """They do not know what their images hold."""
     old = shutil.copytree(first.path, tmp_path / "old")
     info = json.loads((old / "dataset.json").read_text())
     for split in first.splits:

@@ -112,10 +112,10 @@ def test_a_list_of_pictures(tiny_dataset, tmp_path):
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ({"split": {"train": 21}}, "--split train=21: .* has 20 such pictures in train"),
-        ({"split": {"train": 0}}, "no picture to train on would be left"),
+        ({"split": {"train": 21}}, "--split train=21: .* has 20 such images in train"),
+        ({"split": {"train": 0}}, "no image to train on would be left"),
         ({"split": {"fold": 1}}, "no split fold; it has train, dev, test"),
-        ({"images": Path("list.txt")}, "no picture to train on would be left"),
+        ({"images": Path("list.txt")}, "no image to train on would be left"),
     ],
 )
 def test_what_cannot_be_cut(tiny_dataset, tmp_path, monkeypatch, how, message):

@@ -13,7 +13,7 @@ MAKERS = [*(make for several in FOLDERS.values() for make in several), features_
 
 @pytest.fixture(scope="module", params=MAKERS, ids=lambda make: make.__name__)
 def good(request, tmp_path_factory):
-    """A folder that can be read, and its files that are no pictures."""
+    """A folder that can be read, and its files that are no images."""
     folder = tmp_path_factory.mktemp("good")
     request.param(folder)
     files = [file for file in sorted(folder.rglob("*")) if file.is_file()]

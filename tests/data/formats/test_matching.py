@@ -49,7 +49,7 @@ def test_a_name_that_could_be_two(name):
 
 
 def test_a_name_in_another_folder_does_not_take_a_picture_that_is_somebody_s():
-    """cats/1.jpg is missing: dogs/1.jpg is not its picture."""
+    """cats/1.jpg is missing: dogs/1.jpg is not its image."""
     match = match_names(["cats/1.jpg", "dogs/1.jpg"], ["dogs/1.jpg"])
     assert match.found == {"dogs/1.jpg": "dogs/1.jpg"}
     assert match_names(["cats/1.jpg", "birds/1.jpg"], ["dogs/1.jpg"]).found == {}

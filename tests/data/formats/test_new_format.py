@@ -64,9 +64,7 @@ def folder(tmp_path):
 def test_it_is_detected_and_read(folder):
     source = read_source(folder)
     assert source.format == "xml"
-    assert (
-        source.title == f"the XML file mine.xml and the pictures of {folder}/photos/, with splits"
-    )
+    assert source.title == f"the XML file mine.xml and the images of {folder}/photos/, with splits"
     assert source.captions == CAPTIONS
     assert source.splits == {"train": ["a 1.jpg", "b #2.jpg"], "val": ["été.jpg"]}
     assert source.problems == []

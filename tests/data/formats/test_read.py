@@ -238,7 +238,7 @@ def test_a_train_txt_that_is_no_list_of_pictures_is_told(tmp_path):
     source = read_source(tmp_path)
     assert source.splits == {}
     assert source.problems == [
-        f"{tmp_path / 'train.txt'}: no split, few of its lines name a picture"
+        f"{tmp_path / 'train.txt'}: no split, few of its lines name an image"
     ]
 
 

@@ -1,4 +1,4 @@
-"""Forty pictures of Flickr8k in every form: all of them give the same."""
+"""Forty images of Flickr8k in every form: all of them give the same."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ def flickr(flickr8k):
 
 @pytest.fixture(scope="module")
 def forty(flickr):
-    """{name: captions} of 40 pictures, {split: names}."""
+    """{name: captions} of 40 images, {split: names}."""
     names = list(flickr.captions)[:40]
     splits = {"train": names[:30], "val": names[30:]}
     return {name: flickr.captions[name] for name in names}, splits

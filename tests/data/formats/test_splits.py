@@ -70,7 +70,7 @@ def test_split_by_ratio_leaves_out_empty_splits():
 
 
 def test_too_few_pictures_to_split():
-    with pytest.raises(InputError, match="2 pictures are too few to be split"):
+    with pytest.raises(InputError, match="2 images are too few to be split"):
         split_by_ratio(NAMES[:2], {"train": 8, "dev": 1, "test": 1}, seed=0)
 
 

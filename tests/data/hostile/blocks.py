@@ -1,4 +1,4 @@
-"""The blocks that picture formats are made of, written with whatever numbers a test wants."""
+"""The blocks that image formats are made of, written with whatever numbers a test wants."""
 
 import io
 import struct
@@ -65,7 +65,7 @@ def tiff(tags, *, content=b"", next_folder=0, folder=8, count=None):
 
 
 def tiff_tags(size=(4, 4), **changes):
-    """A grey picture whose strip starts where `tiff` puts the content."""
+    """A grey image whose strip starts where `tiff` puts the content."""
     width, height = size
     tags = {
         "width": (256, LONG, 1, width), "height": (257, LONG, 1, height),

@@ -1,4 +1,4 @@
-"""Good pictures, to be damaged."""
+"""Good images, to be damaged."""
 
 from PIL import Image
 

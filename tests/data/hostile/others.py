@@ -1,4 +1,4 @@
-"""JPEG 2000, AVIF, PPM, and what is no picture at all; as in `pictures.py`."""
+"""JPEG 2000, AVIF, PPM, and what is no image at all; as in `pictures.py`."""
 
 import struct
 import zipfile
@@ -47,9 +47,9 @@ OTHERS = {
         lambda: b"P5 10000 5000 100\n" + bytes(50_000_000), HUGE),
     "ppm: numbers in words, 4 million of them": (
         lambda: b"P2 2000 1000 100\n" + b"1 " * 2_000_000, (2_000, 1_000)),
-    "ppm: a comment of 20 MB": (lambda: b"P6 #" + b"x" * 20_000_000, "its header is too long"),
+    "ppm: a comment of 20 MB": (lambda: b"P6 #" + b"x" * 20_000_000, "header too long"),
     "pam": (lambda: b"P7\nWIDTH 2\nHEIGHT 2\nDEPTH 3\nMAXVAL 255\nENDHDR\n" + bytes(12),
-            "not a picture"),
+            "not an image"),
     "pfm: infinities": (
         lambda: b"Pf\n2 2\n-1.0\n" + struct.pack("<4f", 1, *[float("inf")] * 3), (2, 2)),
     "pfm: a scale that is no number": (lambda: b"Pf\n2 2\nnan\n" + bytes(16), ANY),
@@ -65,17 +65,17 @@ def archive():
 
 NOT_PICTURES = {
     "nothing": (lambda: b"", "empty, 0 bytes"),
-    "a byte": (lambda: b"\xff", "not a picture"),
-    "zeros": (lambda: bytes(10**6), "not a picture"),
-    "a page": (lambda: b"<!DOCTYPE html><html>404</html>", "not a picture"),
-    "an archive": (archive, "not a picture"),
-    "a document": (lambda: b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n", "not a picture"),
+    "a byte": (lambda: b"\xff", "not an image"),
+    "zeros": (lambda: bytes(10**6), "not an image"),
+    "a page": (lambda: b"<!DOCTYPE html><html>404</html>", "not an image"),
+    "an archive": (archive, "not an image"),
+    "a document": (lambda: b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n", "not an image"),
     "a program in PostScript": (
-        lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n{} loop\n", "not a picture"),
-    "a drawing": (lambda: b'<svg xmlns="http://www.w3.org/2000/svg" width="9"/>', "not a picture"),
-    "a program of Windows": (lambda: b"MZ\x90\0" + bytes(60) + b"PE\0\0", "not a picture"),
-    "an icon": (lambda: encode(noise((16, 16)), "ICO"), "not a picture"),
-    "a picture and an archive at once": (lambda: FINE_PNG + archive(), (48, 32)),
-    "a picture and a page at once": (lambda: FINE_JPEG + b"<script>alert(1)</script>", (48, 32)),
-    "a picture behind a space": (lambda: b" " + FINE_PNG, "not a picture"),
+        lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n{} loop\n", "not an image"),
+    "a drawing": (lambda: b'<svg xmlns="http://www.w3.org/2000/svg" width="9"/>', "not an image"),
+    "a program of Windows": (lambda: b"MZ\x90\0" + bytes(60) + b"PE\0\0", "not an image"),
+    "an icon": (lambda: encode(noise((16, 16)), "ICO"), "not an image"),
+    "an image and an archive at once": (lambda: FINE_PNG + archive(), (48, 32)),
+    "an image and a page at once": (lambda: FINE_JPEG + b"<script>alert(1)</script>", (48, 32)),
+    "an image behind a space": (lambda: b" " + FINE_PNG, "not an image"),
 }  # fmt: skip

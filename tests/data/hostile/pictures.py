@@ -1,6 +1,6 @@
 """Pictures that were made to break who opens them, each in a few bytes: name -> a function.
 
-A function returns the bytes, and what is expected: the size where the picture is fine after all,
+A function returns the bytes, and what is expected: the size where the image is fine after all,
 a part of the message where it is refused, or nothing where Pillow's versions differ.
 """
 
@@ -74,7 +74,7 @@ PNGS = {
     ),
     "png: 200,000 small chunks": (
         lambda: png(*[chunk(b"teSt", b"x")] * 200_000),
-        "its header is too long",
+        "header too long",
     ),
     "png: 200,000 small chunks behind": (
         lambda: FINE_PNG.removesuffix(END) + chunk(b"teSt", b"x") * 200_000 + END,
@@ -101,7 +101,7 @@ GIFS = {
     "gif: 100,000 frames": (lambda: gif(*[gif_frame()] * 100_000, b";"), (4, 4)),
     "gif: a comment of 20 MB": (
         lambda: gif(ENDLESS_COMMENT, b"\0", gif_frame(), b";"),
-        "its header is too long",
+        "header too long",
     ),
     "gif: no frame": (lambda: gif(b";"), ANY),
     "gif: codes of 255 bits": (lambda: gif(gif_frame(code_size=255)), ANY),
@@ -191,7 +191,7 @@ JPEGS = {
     ),
     "jpeg: cut in the middle": (lambda: FINE_JPEG[: len(FINE_JPEG) // 2], "truncated"),
     "jpeg: no end": (lambda: FINE_JPEG[:-2], "truncated"),
-    "jpeg: start, and the end": (lambda: START + STOP, "not a picture"),
+    "jpeg: start, and the end": (lambda: START + STOP, "not an image"),
     "jpeg: no tables": (lambda: START + frame(0xC0, 8, 8) + scan() + bytes(9) + STOP, ANY),
     "jpeg: codes that cannot be": (
         lambda: START + TABLE + frame(0xC0, 8, 8) + segment(0xC4, b"\0" + b"\xff" * 16) + scan()
@@ -215,12 +215,12 @@ JPEGS = {
     "jpeg: a folder of EXIF in circles, and a thumbnail of 65,000 x 65,000": (
         thumbnail_bomb, (48, 32)),
     "jpeg: 30,000 segments": (
-        lambda: START + segment(0xE5, b"x") * 30_000 + FINE_JPEG[2:], "its header is too long"),
+        lambda: START + segment(0xE5, b"x") * 30_000 + FINE_JPEG[2:], "header too long"),
     "jpeg: 40 MB of comments": (
         lambda: START + segment(0xFE, bytes(65_000)) * 600 + FINE_JPEG[2:], (48, 32)),
     "jpeg: a segment of no length": (lambda: START + b"\xff\xe1\0\0" + FINE_JPEG[2:], ANY),
     "jpeg: a megabyte of filling": (
-        lambda: START + b"\xff" * 10**6 + FINE_JPEG[2:], "its header is too long"),
+        lambda: START + b"\xff" * 10**6 + FINE_JPEG[2:], "header too long"),
 }  # fmt: skip
 
 

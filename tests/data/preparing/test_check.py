@@ -61,7 +61,7 @@ def test_pictures_and_captions(findings, folder):
     assert findings.without_pictures == ["gone.jpg"]
     assert list(findings.unreadable) == ["broken.jpg"]
     assert findings.unreadable["broken.jpg"].startswith(
-        f"{folder / 'images' / 'broken.jpg'}: the p"
+        f"{folder / 'images' / 'broken.jpg'}: the i"
     )
 
 
@@ -83,12 +83,12 @@ def test_words(findings):
 
 def test_lines_for_people(findings, folder):
     lines = summary(findings)
-    assert lines[:2] == ["train: 4 pictures, 5 captions", "dev: 1 pictures, 1 captions"]
+    assert lines[:2] == ["train: 4 images, 5 captions", "dev: 1 images, 1 captions"]
     told = "\n".join(lines)
     for part in (
-        "pictures without captions: 1: alone.jpg",
-        "captions without pictures: 1: gone.jpg",
-        f"{folder / 'images' / 'broken.jpg'}: the picture is truncated",
+        "images without captions: 1: alone.jpg",
+        "captions without images: 1: gone.jpg",
+        f"{folder / 'images' / 'broken.jpg'}: the image is truncated",
         "a.jpg (train) = same as a.jpg (dev)",
         "c.jpg = twice c.jpg",
     ):
@@ -101,8 +101,8 @@ def test_long_lists_end_with_what_is_left(folder):
         file.writelines(f"{name},a dog\n" for name in names)
     source = read_source(folder)
     found = find(source, {"train": ["a.jpg", *names]}, lambda *_: None)
-    (line,) = [line for line in summary(found) if line.startswith("captions without pictures")]
-    assert line.startswith("captions without pictures: 301: no 000.jpg, no 001.jpg")
+    (line,) = [line for line in summary(found) if line.startswith("captions without images")]
+    assert line.startswith("captions without images: 301: no 000.jpg, no 001.jpg")
     assert len(line) < 300
     assert len(found.to_json()["captions_without_pictures"]) == 301
 
@@ -124,5 +124,5 @@ def test_pictures_in_no_split_and_captions_without_words(folder):
     assert found.unsplit == ["c.jpg"]
     assert found.wordless == ["b.jpg"]
     told = summary(found)
-    assert "pictures that are in no split, and left out: 1: c.jpg" in told
-    assert "pictures with captions in which no word is found: 1: b.jpg" in told
+    assert "images that are in no split, and left out: 1: c.jpg" in told
+    assert "images with captions in which no word is found: 1: b.jpg" in told

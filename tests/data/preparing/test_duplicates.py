@@ -15,7 +15,7 @@ def test_across_splits_and_within_one():
     assert repeats(same) == [["a", "c"]]
     across, within = tell_same(same)
     assert across.endswith(": 1: b (train) = d (dev)")
-    assert within == "the same picture twice in a split: 1: a = c"
+    assert within == "the same image twice in a split: 1: a = c"
 
 
 def test_nothing_is_told_of_nothing():

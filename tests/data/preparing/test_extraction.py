@@ -133,7 +133,7 @@ def test_an_image_that_cannot_be_read_is_told_and_tried_again(start, wanted, tmp
     store, extraction, counts = start()
     seen = extraction.run(more)
     assert seen["later"].problem == f"{later}: no such file; check the name and the folder"
-    assert seen["broken"].problem.startswith(f"{broken}: the picture is truncated")
+    assert seen["broken"].problem.startswith(f"{broken}: the image is truncated")
     assert [seen[image].problem for image in wanted] == [None] * 7
     assert (len(store), counts[-1]) == (10, (13, 13))
     shutil.copy(wanted["3"].picture, later)

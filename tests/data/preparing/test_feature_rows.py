@@ -1,4 +1,4 @@
-"""Datasets of features that somebody has made before, without a picture or with earlier ones."""
+"""Datasets of features that somebody has made before, without an image or with earlier ones."""
 
 import shutil
 from pathlib import Path
@@ -26,7 +26,7 @@ def features(rng):
 
 @pytest.fixture
 def folder(tmp_path, features):
-    """features.npy, ids.txt and captions.csv; the last picture has no caption."""
+    """features.npy, ids.txt and captions.csv; the last image has no caption."""
     np.save(tmp_path / "features.npy", features)
     (tmp_path / "ids.txt").write_text("".join(f"p{number}\n" for number in range(30)))
     lines = [f'p{number},"a dog, number {number}"\n' for number in range(29)]
@@ -42,7 +42,7 @@ def job(folder, **more):
 def test_rows_by_their_ids(folder, features):
     reports = []
     dataset = prepare(job(folder), reports.append)
-    assert any("pictures without captions: 1: p29" in report for report in reports)
+    assert any("images without captions: 1: p29" in report for report in reports)
     found = {}
     for split in dataset.splits.values():
         found |= dict(zip(split.image_ids, split.features, strict=True))
@@ -93,7 +93,7 @@ def test_components_of_a_grid(folder, rng):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"features": "grid"}, "has 6 numbers a picture; say --features pooled"),
+        ({"features": "grid"}, "has 6 numbers an image; say --features pooled"),
         ({"views": 1, "size": 224}, "leave --views and --size out"),
         ({"images": Path()}, "--images has no effect with the features of features.npy"),
         ({"max_pixels": 9}, "leave --max-pixels out"),
@@ -109,7 +109,7 @@ def test_what_they_cannot_be(folder, change, message):
 def test_a_backbone_that_did_not_make_them(folder, tmp_path):
     from limner.backbones.onnx_backbone import _BUNDLED
 
-    with pytest.raises(InputError, match="6 numbers a picture, and efficientnet_lite0 gives 1280"):
+    with pytest.raises(InputError, match="6 numbers an image, and efficientnet_lite0 gives 1280"):
         prepare(job(folder, backbone=str(_BUNDLED)), lambda line: None)
 
 
@@ -126,7 +126,7 @@ def test_a_model_of_them_names_both_when_it_is_to_look_at_a_picture(folder):
 
 @pytest.fixture
 def network(monkeypatch):
-    """How many pictures the network has seen, a number for each run of it."""
+    """How many images the network has seen, a number for each run of it."""
     from limner.backbones.onnx_backbone import OnnxBackbone
 
     runs, features = [], OnnxBackbone.features

@@ -1,4 +1,4 @@
-"""From pictures, captions and some trouble to a dataset; stopped at every moment, and gone on."""
+"""From images, captions and some trouble to a dataset; stopped at every moment, and gone on."""
 
 import json
 import shutil
@@ -38,12 +38,12 @@ BAD = {TRUNCATED, EMPTY, TEXT}
 
 @pytest.fixture(scope="session")
 def troubled(drawn, tmp_path_factory):
-    """The drawn pictures, three of them broken, one without captions; a caption without picture."""
+    """The drawn images, three of them broken, one without captions; a caption without image."""
     folder = shutil.copytree(drawn, tmp_path_factory.mktemp("troubled") / "drawn")
     images = folder / "images"
     (images / TRUNCATED).write_bytes((images / TRUNCATED).read_bytes()[:600])
     (images / EMPTY).write_bytes(b"")
-    (images / TEXT).write_text("not a picture")
+    (images / TEXT).write_text("not an image")
     table = (folder / "captions.csv").read_text()
     lines = [line for line in table.splitlines() if not line.startswith(UNCAPTIONED)]
     lines.append("gone.jpg,A picture that is not there")
@@ -89,16 +89,16 @@ def test_every_trouble_is_reported_by_name(undisturbed, troubled):
     images, table = troubled / "images", troubled / "captions.csv"
     number = len(table.read_text().splitlines()) - 1
     expected = [
-        ("train: 18 pictures, 91 captions", ""),
-        ("dev: 5 pictures, 25 captions", ""),
+        ("train: 18 images, 91 captions", ""),
+        ("dev: 5 images, 25 captions", ""),
         (f"{table}, line {number}: ", f"a blank caption for {NAMES[0]}"),
-        ("pictures without captions: 1: ", UNCAPTIONED),
-        ("captions without pictures: 2: ", "gone.jpg, unknown.jpg"),
+        ("images without captions: 1: ", UNCAPTIONED),
+        ("captions without images: 2: ", "gone.jpg, unknown.jpg"),
     ]
     left_out = [
         (f"{images / TRUNCATED}: ", "truncated"),
         (f"{images / EMPTY}: ", "empty, 0 bytes"),
-        (f"{images / TEXT}: ", "not a picture"),
+        (f"{images / TEXT}: ", "not an image"),
     ]
     for report, (start, reason) in zip(
         [*reports[1:6], *reports[-3:]], [*expected, *left_out], strict=True
@@ -154,7 +154,7 @@ def test_references_are_raw(undisturbed, troubled):
 
 @pytest.mark.parametrize("count", [None, 4, 24, 48])
 def test_views_of_the_training_pictures(undisturbed, job, count):
-    """After all pictures, their mirror images, then crops; stopped, it goes on with any."""
+    """After all images, their mirror images, then crops; stopped, it goes on with any."""
     more = job.changed(views=2)
     if count:
         stopped_after(more, count)
@@ -235,7 +235,7 @@ def kept(job):
 
 
 def stopped_after(job, count):
-    """Stop when so many pictures, in whole batches, are done."""
+    """Stop when so many images, in whole batches, are done."""
 
     def stop(stage, done, total):
         if kept(job) == count:
@@ -260,7 +260,9 @@ def extracted(job, report=lambda line: None):
 @pytest.mark.parametrize("count", [4, 16, 20])
 def test_stopped_it_goes_on(undisturbed, job, count):
     stopped_after(job, count)
-    with pytest.raises(InputError, match=r"half-prepared; run the same `limner prepare` again"):
+    with pytest.raises(
+        InputError, match=r"preparation unfinished; run the same `limner prepare` again"
+    ):
         open_dataset(job.out)
     reports = []
     counts = extracted(job, reports.append)
@@ -299,7 +301,7 @@ def test_a_changed_picture_is_noticed_and_no_other_made_again(troubled, job, tmp
     (folder / "images" / NAMES[1]).unlink()
     reports = []
     assert extracted(mine, reports.append) == [16, 20]
-    assert any("captions without pictures: 3: " in report for report in reports)
+    assert any("captions without images: 3: " in report for report in reports)
     assert any(f"{NAMES[0]} (train) = {NAMES[20]} (dev)" in report for report in reports)
     split = open_dataset(mine.out).splits
     np.testing.assert_array_equal(split["train"].features[0], split["dev"].features[2])
@@ -314,9 +316,9 @@ def test_features_of_another_backbone_are_not_mixed(undisturbed, job, change):
         prepare(job.changed(**change), lambda line: None)
     message = str(error.value)
     assert message.startswith(
-        f"{job.out / 'partial'}: half of a preparation with efficientnet_lite0"
+        f"{job.out / 'partial'}: unfinished preparation with efficientnet_lite0"
     )
-    assert "pictures of 224 x 224) in float32, and this one is with efficientnet_lite0" in message
+    assert "images of 224 x 224) in float32, but this one uses efficientnet_lite0" in message
     assert files_of(job.out / "partial") == before
     prepare(job, lambda line: None)
     assert files_of(job.out) == files_of(undisturbed[0].path)
@@ -351,9 +353,7 @@ def test_out_inside_the_source(troubled, tmp_path):
 
 def test_out_is_the_source(job):
     before = sorted(job.source.iterdir())
-    with pytest.raises(
-        InputError, match="images: holds the pictures; name another folder by --out"
-    ):
+    with pytest.raises(InputError, match="images: holds the images; name another folder by --out"):
         prepare(job.changed(out=job.source / "."), lambda line: None)
     assert sorted(job.source.iterdir()) == before
 
@@ -385,8 +385,8 @@ def test_what_cannot_be_prepared(job, tmp_path, change, message):
 def test_no_picture_can_be_read(job, tmp_path):
     (tmp_path / "images").mkdir()
     for name in NAMES:
-        (tmp_path / "images" / name).write_text("not a picture")
-    with pytest.raises(InputError, match="none of its 23 pictures can be read"):
+        (tmp_path / "images" / name).write_text("not an image")
+    with pytest.raises(InputError, match="none of its 23 images can be read"):
         prepare(job.changed(source=tmp_path / "images"), lambda line: None)
 
 
@@ -410,7 +410,7 @@ def test_a_picture_that_goes_while_it_works(troubled, job, tmp_path):
 
 @pytest.mark.parametrize("keep", ["pooled", "grid", "both"])
 def test_principal_components(job, keep):
-    """Of the training pictures alone; kept with the dataset."""
+    """Of the training images alone; kept with the dataset."""
     job = job.changed(features=keep, size=96, dtype="float32")
     reports = []
     dataset = prepare(job.changed(pca=5), reports.append)

@@ -1,4 +1,4 @@
-"""A scan of pictures: what they hold, and what is wrong with them."""
+"""A scan of images: what they hold, and what is wrong with them."""
 
 import hashlib
 import io
@@ -35,7 +35,7 @@ def test_what_is_seen(three):
     assert (seen["file"].sha256, seen["file"].problem) == (digest, None)
     assert (seen["member"].sha256, seen["member"].problem) == (digest, None)
     assert seen["short"].sha256 == ""
-    assert seen["short"].problem.startswith(f"{three['short']}: the picture is truncated")
+    assert seen["short"].problem.startswith(f"{three['short']}: the image is truncated")
 
 
 def test_a_picture_in_a_tar_file_is_the_picture(three):
@@ -46,7 +46,7 @@ def test_a_picture_in_a_tar_file_is_the_picture(three):
 def test_one_in_a_tar_file_is_named_with_it(three):
     member = three["member"]
     short = Member(member.archive, member.name, member.offset, member.size // 2)
-    with pytest.raises(InputError, match=r"a\.tar: in/a\.jpg: the picture is truncated"):
+    with pytest.raises(InputError, match=r"a\.tar: in/a\.jpg: the image is truncated"):
         open_picture(short, size_hint=100)
     member.archive.unlink()
     for sight in (scan({"": member})[""].problem, scan({"": short})[""].problem):

@@ -41,7 +41,7 @@ _COCO_NAME = re.compile(r"(?:^|[_/])(\d{12})\.\w+$")
 def export_coco(dataset: Dataset, out: Path) -> list[Path]:
     """Write `captions_{split}.json` as COCO's annotations are, into a folder.
 
-    Where all pictures have COCO's own names, they keep COCO's numbers; otherwise they are counted
+    Where all images have COCO's own names, they keep COCO's numbers; otherwise they are counted
     from 1, through all splits.
 
     Raises:
@@ -82,7 +82,7 @@ def _numbers(references: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
 
 
 def export_jsonl(dataset: Dataset, out: Path) -> list[Path]:
-    """Write a file with a picture a line: image, split, captions.
+    """Write a file with an image a line: image, split, captions.
 
     Raises:
         InputError: if `out` is there already.
@@ -101,16 +101,16 @@ def export_jsonl(dataset: Dataset, out: Path) -> list[Path]:
 def export_webdataset(
     dataset: Dataset, out: Path, shard_size: int = 1000
 ) -> tuple[list[Path], dict[str, str]]:
-    """Write `{split}-000000.tar` into a folder: pictures as they are, KEY.jpg, and KEY.json.
+    """Write `{split}-000000.tar` into a folder: images as they are, KEY.jpg, and KEY.json.
 
-    A key is the picture's name without its ending; a dot inside, which would end it, becomes `_`.
-    Where only features were given, they stand in the pictures' place as KEY.npy.
+    A key is the image's name without its ending; a dot inside, which would end it, becomes `_`.
+    Where only features were given, they stand in the images' place as KEY.npy.
 
     Returns:
-        The shards, and {image id: why its picture could not be read}; those are left out.
+        The shards, and {image id: why its image could not be read}; those are left out.
 
     Raises:
-        InputError: if `out` is there already, or no picture is.
+        InputError: if `out` is there already, or no image is.
         LimnerError: if it cannot be written.
     """
     _check_free(out)
@@ -125,14 +125,14 @@ def export_webdataset(
                     for sample in chain([first], islice(samples, shard_size - 1)):
                         _add(tar, sample)
         if not names:
-            raise InputError(f"{next(iter(gone.values()))}; none of the pictures is there any more")
+            raise InputError(f"{next(iter(gone.values()))}; none of the images is there any more")
     return [out / name for name in names], gone
 
 
 def _samples(
     dataset: Dataset, split: str, gone: dict[str, str]
 ) -> Iterator[list[tuple[str, bytes]]]:
-    """Name and bytes of the files of each picture, sorted by key; fills `gone`."""
+    """Name and bytes of the files of each image, sorted by key; fills `gone`."""
     part = dataset.splits[split]
     keys = _keys(part.image_ids)
     for row in sorted(range(len(keys)), key=lambda row: keys[row]):
@@ -148,7 +148,7 @@ def _samples(
 
 
 def _content(dataset: Dataset, split: str, row: int) -> list[tuple[str, bytes]]:
-    """Endings and bytes of a picture's file; or of its features, where there was no picture."""
+    """Endings and bytes of an image's file; or of its features, where there was no image."""
     image = dataset.splits[split].image_ids[row]
     if dataset.origins.have_pictures:
         picture = dataset.picture(image)

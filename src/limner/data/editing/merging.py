@@ -22,9 +22,9 @@ class _Joined:
     Attributes:
         selection: {split: {name: image}}.
         owner: {name: its split and content}.
-        united: pictures that two datasets have.
-        moved: pictures that two datasets have in different splits.
-        renamed: other pictures of a name that is taken, as they are called now.
+        united: images that two datasets have.
+        moved: images that two datasets have in different splits.
+        renamed: other images of a name that is taken, as they are called now.
     """
 
     selection: dict[str, dict[str, Chosen]] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class _Joined:
     renamed: list[str] = field(default_factory=list)
 
     def add(self, one: Chosen, content: str) -> None:
-        """Add a picture, or its captions where it is there under the same name."""
+        """Add an image, or its captions where it is there under the same name."""
         first, there = self.owner.get(one.id, ("", ""))
         if there == content:
             captions = self.selection[first][one.id].captions
@@ -50,7 +50,7 @@ class _Joined:
         self.selection.setdefault(one.split, {})[name] = one
 
     def _free(self, one: Chosen) -> str:
-        """A name that no other picture has."""
+        """A name that no other image has."""
         name, number = one.id, 1
         while name in self.owner:
             folder = one.dataset.path.resolve().name
@@ -67,14 +67,14 @@ def merge(
 ) -> Dataset:
     """Write several datasets as one.
 
-    A picture that two of them have under one name gets the captions of both. Where a name means
-    different pictures, the second is called after its dataset's folder too, FOLDER/NAME.
+    An image that two of them have under one name gets the captions of both. Where a name means
+    different images, the second is called after its dataset's folder too, FOLDER/NAME.
 
     Args:
         datasets: with raw captions, and features of one kind.
         out: the new folder.
         words: how captions become ids.
-        report: takes a line for the user, e.g. names of pictures that are in several splits.
+        report: takes a line for the user, e.g. names of images that are in several splits.
 
     Raises:
         InputError: if their features are not of one kind.
@@ -91,9 +91,9 @@ def merge(
                 joined.add(Chosen(dataset, name, row, captions), next(contents))
     same = find_same((split, name, content) for name, (split, content) in joined.owner.items())
     for line in (
-        *named("the same picture in both, captions united", joined.united),
-        *named("the same picture in another split, left in the first", joined.moved),
-        *named("another picture of a name that is taken, renamed", joined.renamed),
+        *named("the same image in both, captions united", joined.united),
+        *named("the same image in another split, left in the first", joined.moved),
+        *named("another image of a name that is taken, renamed", joined.renamed),
         *tell_same(same),
     ):
         report(line)
@@ -110,7 +110,7 @@ def _check_features(first: Dataset, other: Dataset) -> None:
 
 
 def _contents(datasets: Sequence[Dataset]) -> list[Iterator[str]]:
-    """For each dataset, what tells its pictures apart, in bounded memory.
+    """For each dataset, what tells its images apart, in bounded memory.
 
     That is the SHA-256 of their bytes; of their features where it is not known in all datasets.
     """

@@ -1,6 +1,6 @@
 """Images of prepared datasets, written as a dataset of their own: no network runs.
 
-The vocabulary is made anew, from the raw captions.
+The vocabulary is rebuilt from the raw captions.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,8 +48,8 @@ def open_captioned(path: Path) -> Dataset:
     dataset = open_dataset(path)
     if not dataset.references:
         raise InputError(
-            f"{path}: the course's folder has no captions as people wrote them, only word ids; "
-            "prepare a dataset from pictures and captions"
+            f"{path}: the course's folder has no raw captions, only word ids; "
+            "prepare a dataset from images and captions"
         )
     return dataset
 

@@ -1,4 +1,4 @@
-"""A part of a dataset: so many pictures of a split by chance, or those that a list names."""
+"""Subset of a dataset: a random sample of each split, or the images that a list names."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -53,7 +53,7 @@ def subset(
         report: takes a line for the user.
 
     Raises:
-        InputError: if a split has fewer pictures, or none to train on are left.
+        InputError: if a split has fewer images, or none to train on are left.
     """
     check_free(out)
     rows = {name: np.arange(len(split.image_ids)) for name, split in dataset.splits.items()}
@@ -69,13 +69,13 @@ def subset(
         _, split = dataset.split(name)
         if count > len(rows[name]):
             raise InputError(
-                f"--split {name}={count}: {dataset.path} has {len(rows[name]):,} such pictures in "
+                f"--split {name}={count}: {dataset.path} has {len(rows[name]):,} such images in "
                 f"{name}"
             )
         drawn = np.random.default_rng([config.seed, *name.encode()]).permutation(rows[name])
         rows[name] = np.sort(drawn[:count])
     if not len(rows["train"]):
-        raise InputError(f"{dataset.path}: no picture to train on would be left in {out}")
+        raise InputError(f"{dataset.path}: no image to train on would be left in {out}")
     selection = {
         name: {
             image: Chosen(dataset, name, row, dataset.references[name][image])

@@ -1,4 +1,4 @@
-"""What people have: images with captions in any of the forms that are about.
+"""Source formats: images with captions in common file layouts.
 
 A format is an object (`Format`), in a file of its own and in the list `FORMATS` in read.py.
 """

@@ -61,13 +61,12 @@ class CaptionFormat(Format):
         """As in `Format`: the captions, and all images of the folder."""
         if not images.pictures:
             raise InputError(
-                f"{images.path}: no pictures in it for {files[0].name}; name their folder by "
-                "--images"
+                f"{images.path}: no images in it for {files[0].name}; name their folder by --images"
             )
         source = self.read_captions(path, files, images.pictures)
         source.pictures, source.root = {**images.pictures}, images.path
         source.passed_over = images.problems.followed_by(source.passed_over)
-        source.title += f" and the pictures of {images.path}/"
+        source.title += f" and the images of {images.path}/"
         return source
 
 

@@ -15,7 +15,7 @@ class Coco(CaptionFormat):
     """
 
     name = "coco"
-    title = "COCO's captions_*.json and its folder of pictures"
+    title = "COCO's captions_*.json and its folder of images"
     suffixes = (".json",)
     label = "COCO's {}"
     keeps_duplicates = True

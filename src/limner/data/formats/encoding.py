@@ -1,4 +1,4 @@
-"""Text files as people save them: with a byte order mark, Windows line ends, from Excel."""
+"""Read text files with a byte order mark, Windows line ends or legacy encodings."""
 
 import codecs
 import logging
@@ -9,7 +9,7 @@ from limner.errors import InputError
 
 WINDOWS = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1256", "cp874", "cp932", "cp949", "cp950",
            "gb18030")  # fmt: skip
-"""What Excel and Notepad write in the place of UTF-8, by the country, as far as it can be told."""
+"""Encodings other than UTF-8 that Excel and Notepad write, by locale."""
 
 _told: set[tuple[Path, str]] = set()
 

@@ -1,4 +1,4 @@
-"""Features that somebody has already, with ids and captions: no images at all."""
+"""Precomputed features with ids and captions, without images."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ ID_KEYS = ("ids", "image_ids", "filenames", "file_names", "names", "image_names"
 
 
 class Features(Format):
-    """Features in HDF5 or .npy, and captions of any format that are named or stand beside them."""
+    """Features in HDF5 or .npy, and captions of any format, named or in the same folder."""
 
     name = "features"
-    title = "features in HDF5 or .npy, with ids and captions, and no pictures"
+    title = "features in HDF5 or .npy, with ids and captions, and no images"
     suffixes = (".h5", ".hdf5", ".npy")
     needs_captions = True
     one_file = True
@@ -126,6 +126,6 @@ def _open(path: Path) -> tuple[Array, list[str] | None]:
 def _refuse_other_arrays(path: Path, array: Array | h5py.Dataset) -> None:
     if array.dtype.kind != "f" or array.ndim not in (2, 3) or not array.size:
         raise InputError(
-            f"{path}: {array.dtype} {array.shape}, expected floats (pictures, D) or "
-            "(pictures, places, D)"
+            f"{path}: {array.dtype} {array.shape}, expected floats (images, D) or "
+            "(images, regions, D)"
         )

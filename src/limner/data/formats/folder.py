@@ -1,4 +1,4 @@
-"""What is in a folder and in the folders below: pictures, and files beside them."""
+"""What is in a folder and in the folders below: images, and files beside them."""
 
 import os
 import posixpath
@@ -20,7 +20,7 @@ class Folder:
 
     Attributes:
         path: the folder.
-        pictures: {path below `path`, with slashes: the file}, in order.
+        images: {path below `path`, with slashes: the file}, in order.
         others: the other files, in order.
         problems: what cannot be used.
     """
@@ -106,7 +106,7 @@ def _is_made_of_it(folder: Path) -> bool:
 
 
 def is_meant(name: str) -> bool:
-    """Whether a file or folder of this name is somebody's, not the system's."""
+    """Whether a file or folder name is not the operating system's own."""
     return not name.startswith(".") and name.lower() not in _NO_PICTURES
 
 

@@ -34,12 +34,12 @@ def join(source: Source, split_files: Mapping[str, Path], once: bool) -> None:
     )
     for name, several in match.unsure.items():
         line = f"{path}: {name} could be {' or '.join(several[:3])}; write the folder too"
-        problems.add(f"names in {path} that could be several pictures", line)
+        problems.add(f"names in {path} that match several images", line)
         if not match.found:
-            raise InputError(f"{line}; so with all its pictures")
+            raise InputError(f"{line}; the same holds for all its images")
     if not match.found:
         raise InputError(
-            f"{path}: none of its pictures, such as {next(iter(written))!r}, is among the "
+            f"{path}: none of its images, such as {next(iter(written))!r}, is among the "
             f"{len(images)} of {source.root}, such as {next(iter(images))!r}; name their folder by "
             "--images, or write the names as the files have them"
         )
@@ -84,7 +84,7 @@ def _set_splits(source: Source, splits: Mapping[str, Iterable[str]]) -> None:
                 source.splits.setdefault(split, []).append(image)
             else:
                 line = f"{image} is in the splits {first} and {split}; left in {first}"
-                source.passed_over.add("pictures in two splits", f"{source.path}: {line}")
+                source.passed_over.add("images in two splits", f"{source.path}: {line}")
 
 
 def split_files_beside(source: Source) -> dict[str, Path]:
@@ -100,6 +100,6 @@ def split_files_beside(source: Source) -> dict[str, Path]:
             if 2 * len(match_names(names, source.captions).found) > len(names):
                 files[split] = file
             else:
-                line = f"{file}: no split, few of its lines name a picture"
+                line = f"{file}: no split, few of its lines name an image"
                 source.passed_over.add("files that are no split", line)
     return files if "train" in files and len(files) > 1 else {}

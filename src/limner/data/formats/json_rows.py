@@ -13,7 +13,7 @@ Row = tuple[str, list[str], str]
 """An image's name, its captions, its split or nothing."""
 
 _AROUND = ("annotations", "captions", "images", "data", "rows", "items")
-"""What a list of rows may be called that stands in an object."""
+"""Keys under which a JSON object may hold the list of rows."""
 
 
 def parse_json(path: Path, text: str) -> Any:
@@ -80,7 +80,7 @@ def json_rows(content: Any, columns: Columns = COLUMNS) -> Iterator[Row | str]:
 
 def _row(name: Any, captions: Any, split: Any = "") -> Row | str:
     if not isinstance(name, str | int) or isinstance(name, bool):
-        return f"expected a name or a number for a picture, got {shown(name)}"
+        return f"expected a name or a number for an image, got {shown(name)}"
     texts = caption_texts(captions)
     if texts is None:
         return f"expected captions of {name} as text, got {shown(captions)}"
@@ -97,7 +97,7 @@ def caption_texts(captions: Any) -> list[str] | None:
 
 
 def shown(item: Any) -> str:
-    """The beginning of something, as JSON."""
+    """Return the start of a value, as JSON."""
     try:
         return json.dumps(item, ensure_ascii=False)[:60]
     except RecursionError:

@@ -1,8 +1,8 @@
-"""Which picture a name in a captions file means, however it is spelled.
+"""Which image a name in a captions file means, however it is spelled.
 
 The exact path comes first. Then, as people's names go through other systems: Unicode in another
 form (macOS), backslashes, letter case, folders too many or too few, no ending, an id without its
-zeros. A name that could mean two pictures is not guessed.
+zeros. A name that could mean two images is not guessed.
 """
 
 import re
@@ -21,8 +21,8 @@ class Match:
     """What names mean.
 
     Attributes:
-        found: {name: picture}.
-        unsure: {name: the pictures that it could mean}.
+        found: {name: image}.
+        unsure: {name: the images that it could mean}.
     """
 
     found: dict[str, str] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class Match:
 
 
 def match_names(names: Iterable[str], pictures: Iterable[str]) -> Match:
-    r"""Find each name's picture among these paths, all of them with slashes.
+    r"""Find each name's image among these paths, all of them with slashes.
 
     >>> pictures = ["a/1.jpg", "a/2.jpg", "b/2.jpg", "b/COCO_000000000003.png"]
     >>> match_names([r"images\a\2.jpg", "1.JPG", "3"], pictures).found
@@ -46,7 +46,7 @@ def match_names(names: Iterable[str], pictures: Iterable[str]) -> Match:
     index = _index(sorted(exact))
     elsewhere: dict[
         str, str
-    ] = {}  # the same name in another folder: only if nothing else claims the picture
+    ] = {}  # the same name in another folder: only if nothing else claims the image
     for name in rest:
         parts = _parts(name)
         candidates = _candidates(parts, index)
@@ -68,7 +68,7 @@ def _parts(name: str) -> list[str]:
 
 
 def _index(pictures: Iterable[str]) -> dict[str, list[str]]:
-    """Pictures by file name, by file name without its ending, by the number at its end."""
+    """Images by file name, by file name without its ending, by the number at its end."""
     index: dict[str, list[str]] = {}
     for picture in pictures:
         file = _parts(picture)[-1].casefold()

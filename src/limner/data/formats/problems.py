@@ -1,9 +1,9 @@
-"""What was passed over, told so that a thousand rows with one fault are a handful of lines."""
+"""Skipped input, reported in a few lines even for many rows with the same fault."""
 
 from dataclasses import dataclass, field
 
 SHOWN = 5
-"""Lines of a kind that are told; the others are counted."""
+"""Maximum number of lines reported of a kind; the others are counted."""
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Problems:
     counts: dict[str, int] = field(default_factory=dict)
 
     def add(self, kind: str, line: str) -> None:
-        """Note one; `kind` is in the plural, to stand behind a number."""
+        """Record a problem; `kind` is a plural noun, printed after a number."""
         self.counts[kind] = self.counts.get(kind, 0) + 1
         if self.counts[kind] <= SHOWN:
             self.shown.setdefault(kind, []).append(line)

@@ -1,4 +1,4 @@
-"""From whatever somebody has to a `Source`: the list of formats, and the choice among them."""
+"""Read a `Source`: list of formats and format detection."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -178,7 +178,7 @@ def _formats_in(folder: Folder, has_images: bool) -> dict[Format, list[Path]]:
     found: dict[Format, list[Path]] = {}
     for name, path in folder.others.items():
         candidate = Candidate(path, name.count("/"), folder.beside(name))
-        with suppress(InputError):  # what cannot be read is told if it is all there is
+        with suppress(InputError):  # reported only if nothing can be read
             for format in FORMATS.values():
                 if candidate.suffix in format.suffixes and format.detect(candidate):
                     found.setdefault(format, []).append(path)

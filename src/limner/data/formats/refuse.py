@@ -14,7 +14,7 @@ def refuse_file(path: Path) -> None:
     """Refuse a file that is not of captions, shards or features, by its name.
 
     Raises:
-        InputError: if it is an archive, a picture, or a table that is not text.
+        InputError: if it is an archive, an image, or a table that is not text.
     """
     name = path.name.lower()
     if name.endswith(_UNPACK):
@@ -23,7 +23,7 @@ def refuse_file(path: Path) -> None:
     if name.endswith((".parquet", ".arrow", ".xlsx", ".xls", ".ods", ".mat", ".pkl", ".pickle")):
         raise InputError(f"{path}: not read; save it as CSV in UTF-8, with image and caption")
     if path.suffix.lower() in SUFFIXES:
-        raise InputError(f"{path}: a picture; name the folder with pictures and captions")
+        raise InputError(f"{path}: an image; name the folder with images and captions")
 
 
 def refuse_prepared(path: Path) -> None:
@@ -38,7 +38,7 @@ def refuse_prepared(path: Path) -> None:
         what = "a dataset that is prepared already"
     elif (path / "partial" / "lock").exists():
         raise InputError(
-            f"{path}: a dataset half prepared; name the pictures, and this folder by --out"
+            f"{path}: a dataset half prepared; name the images, and this folder by --out"
         )
     else:
         return
@@ -49,7 +49,7 @@ def no_format(folder: Folder) -> InputError:
     """Why what is in a folder fits no format."""
     pictures = len(folder.pictures)
     if not pictures and not folder.others:
-        return InputError(f"{folder.path}: an empty folder; expected pictures and their captions")
+        return InputError(f"{folder.path}: an empty folder; expected images and their captions")
     for path in folder.others.values():
         try:
             refuse_file(path)
@@ -57,18 +57,18 @@ def no_format(folder: Folder) -> InputError:
             return InputError(f"{folder.path}: no captions in it ({error})")
     if not pictures:
         return InputError(
-            f"{folder.path}: no pictures in it ({', '.join(sorted(SUFFIXES))}) and no captions; "
+            f"{folder.path}: no images in it ({', '.join(sorted(SUFFIXES))}) and no captions; "
             f"it has {', '.join(list(folder.others)[:3])}"
         )
     classes = Counter(name.split("/")[0] for name in folder.pictures if "/" in name)
     if len(classes) > 1 and classes.total() == pictures:
         names = ", ".join(list(classes)[:3]) + (", ..." if len(classes) > 3 else "")
         return InputError(
-            f"{folder.path}: folders of pictures ({names}) and no captions; the name of a class is "
+            f"{folder.path}: folders of images ({names}) and no captions; the name of a class is "
             "not a sentence to learn from: write captions.csv with a header image,caption and a "
-            "sentence for each picture"
+            "sentence for each image"
         )
-    number = "1 picture" if pictures == 1 else f"{pictures} pictures"
+    number = "1 image" if pictures == 1 else f"{pictures} images"
     return InputError(
         f"{folder.path}: {number} and no captions; write captions.csv with a header image,caption "
         "beside them, or name a file of captions by --captions"

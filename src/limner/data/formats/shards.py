@@ -1,4 +1,4 @@
-"""Names that stand for several files: train-{000..004}.tar, *.tar."""
+"""File patterns: train-{000..004}.tar, *.tar."""
 
 import glob
 import re
@@ -7,18 +7,18 @@ from itertools import islice
 from pathlib import Path
 
 MOST = 100_000
-"""Files that a pattern may stand for."""
+"""Maximum number of files of a pattern."""
 
 _BRACES = re.compile(r"\{(?:(\d{1,18})\.\.(\d{1,18})|([^{}]*,[^{}]*))\}")
 
 
 def is_pattern(path: Path) -> bool:
-    """Whether a name stands for several files, and is not one itself."""
+    """Whether a name is a pattern and not an existing file."""
     return bool(set("*?{[") & set(str(path))) and not path.exists()
 
 
 def expand(path: Path) -> list[Path]:
-    """The files that a pattern stands for, in order; those of a range need not be there.
+    """Expand a pattern into files, in order; those of a range need not exist.
 
     >>> [str(file) for file in expand(Path("train-{008..010}.tar"))]
     ['train-008.tar', 'train-009.tar', 'train-010.tar']

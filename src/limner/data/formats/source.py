@@ -1,4 +1,4 @@
-"""What `prepare` and `check` know of what somebody has, whatever form it came in."""
+"""The input of `prepare` and `check`, independent of its format."""
 
 import io
 import posixpath
@@ -15,11 +15,11 @@ from limner.typing import Array, Float
 
 @dataclass(frozen=True)
 class Member:
-    """A picture inside a tar file, which is not unpacked for it.
+    """An image inside a tar file, which is not unpacked for it.
 
     Attributes:
         archive: the tar file.
-        name: of the picture in it.
+        name: of the image in it.
         offset, size: where its bytes are.
     """
 
@@ -29,7 +29,7 @@ class Member:
     size: int
 
     def open(self) -> BinaryIO:
-        """The picture's bytes, as an open file of its name.
+        """The image's bytes, as an open file of its name.
 
         Raises:
             OSError: if the tar file is gone.
@@ -45,12 +45,12 @@ class Member:
 
 
 Picture = Path | Member
-"""Where a picture is."""
+"""Where an image is."""
 
 
 @dataclass
 class Source:
-    """Images with captions, as somebody has them.
+    """Images with captions, as read from the user's files.
 
     A format adds captions by the names that it finds (`add`); `join` then puts them under the ids
     of the images.
@@ -60,7 +60,7 @@ class Source:
         format: one of `FORMATS`, e.g. "karpathy".
         title: what it was taken for, in words.
         captions: {image id: its captions}, in the source's order; also of images that are missing.
-        pictures: {image id: where it is}, of all that were found, captioned or not. An id is the
+        images: {image id: where it is}, of all that were found, captioned or not. An id is the
             image's path below `root`, with slashes, where it is a file of its own.
         root: the folder of the images, or of the tar files.
         files: that the captions and splits came from.

@@ -1,4 +1,4 @@
-"""Which picture is in which split: by files, by the names of files, or by shares."""
+"""Which image is in which split: by files, by the names of files, or by shares."""
 
 import posixpath
 import re
@@ -67,7 +67,7 @@ def read_split_files(files: Mapping[str, Path]) -> dict[str, list[str]]:
     """Splits from files with one image name a line.
 
     Raises:
-        InputError: if there is no `train`, or a picture stands in two splits.
+        InputError: if there is no `train`, or an image stands in two splits.
     """
     splits: dict[str, list[str]] = {}
     owner: dict[str, str] = {}
@@ -83,9 +83,9 @@ def read_split_files(files: Mapping[str, Path]) -> dict[str, list[str]]:
 
 
 def split_by_ratio(images: list[str], ratio: dict[str, float], seed: int) -> dict[str, list[str]]:
-    """Shuffle with a seed and cut: every picture in one split, train gets what the others leave.
+    """Shuffle with a seed and cut: every image in one split, train gets what the others leave.
 
-    A split with a share has at least one picture.
+    A split with a share has at least one image.
 
     >>> sizes = split_by_ratio([f"{i}.jpg" for i in range(10)], {"train": 8, "dev": 2}, seed=0)
     >>> {name: len(images) for name, images in sizes.items()}
@@ -100,7 +100,7 @@ def split_by_ratio(images: list[str], ratio: dict[str, float], seed: int) -> dic
             splits[name], order = order[:count], order[count:]
     if not order:
         raise InputError(
-            f"{len(images)} pictures are too few to be split; name the splits by --split, "
+            f"{len(images)} images are too few to be split; name the splits by --split, "
             "or give train a larger share by --ratio"
         )
     return {"train": order, **{name: kept for name, kept in splits.items() if kept}}

@@ -29,7 +29,7 @@ class Table(CaptionFormat):
     """A table with a header, or JSON, with an image and a caption in each row."""
 
     name = "table"
-    title = "a table of captions (CSV, TSV, JSONL, JSON) and a folder of pictures"
+    title = "a table of captions (CSV, TSV, JSONL, JSON) and a folder of images"
     suffixes = (".csv", ".tsv", ".txt", ".token", ".json", ".jsonl", ".ndjson")
     finds_splits = True
 

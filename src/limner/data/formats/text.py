@@ -14,7 +14,7 @@ class Text(Format):
     """Captions beside their images; a README.txt, which has no image, is not one of them."""
 
     name = "text"
-    title = "a .txt beside each picture, a caption a line"
+    title = "a .txt beside each image, a caption a line"
     suffixes = (".txt",)
     needs_images = True
 
@@ -24,15 +24,15 @@ class Text(Format):
     def read(self, path: Path, files: Sequence[Path], images: Folder) -> Source:
         """As in `Format`: every text in the folder of the images."""
         if not path.is_dir():
-            raise InputError(f"{path}: a file; --format text takes the folder of the pictures")
-        source = Source(images.path, title=f"pictures of {images.path}/ with a .txt beside each")
+            raise InputError(f"{path}: a file; --format text takes the folder of the images")
+        source = Source(images.path, title=f"images of {images.path}/ with a .txt beside each")
         source.root, source.files = images.path, [images.path]
         source.pictures, source.passed_over = {**images.pictures}, images.problems
         for text, file in images.others.items():
             beside = images.beside(text) if text.lower().endswith(".txt") else []
             if len(beside) > 1:
                 wrong = f"{text} stands beside {' and '.join(beside[:3])}"
-                source.pass_over("", "texts of several pictures", wrong)
+                source.pass_over("", "text files that match several images", wrong)
             elif beside:
                 try:
                     lines = read_text(file).split("\n")

@@ -1,4 +1,4 @@
-"""WebDataset: shards in tar, a picture and its caption side by side in each, never unpacked."""
+"""WebDataset: shards in tar, an image and its caption side by side in each, never unpacked."""
 
 import os
 import posixpath
@@ -60,7 +60,7 @@ class WebDataset(Format):
             shard, name = image.archive.relative_to(root), posixpath.normpath(image.name)
             name = name if unique else f"{shard.with_suffix('').as_posix()}/{name}"
             if name in source.pictures:
-                source.pass_over("", "names that stand twice", f"{shard} has {name} twice")
+                source.pass_over("", "duplicate names", f"{shard} has {name} twice")
                 continue
             source.pictures[name] = image
             for text in texts:
@@ -68,7 +68,7 @@ class WebDataset(Format):
         expected = "a.jpg and beside it a.txt, a.caption, or a.json with a caption"
         if classes:
             expected += (
-                f" (a .cls is the number of a class, not a sentence; {classes} pictures have one)"
+                f" (a .cls is the number of a class, not a sentence; {classes} images have one)"
             )
         return source.checked(expected)
 
@@ -131,7 +131,7 @@ def _samples(shard: Path, source: Source) -> Iterable[_Sample]:
 def _members(shard: Path, source: Source) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
     """Whole files of a shard and, of captions alone, what is in them."""
     if read_bytes(shard, 2) == b"\x1f\x8b":
-        raise InputError(f"{shard}: compressed; unpack it with gunzip, pictures gain nothing by it")
+        raise InputError(f"{shard}: compressed; unpack it with gunzip, images gain nothing by it")
     size = shard.stat().st_size
     try:
         with tarfile.open(shard, "r:") as tar:

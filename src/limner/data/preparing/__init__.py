@@ -1,1 +1,1 @@
-"""From what people have to a dataset: a look at it, and then the work."""
+"""Prepare a dataset: scan of the source, then feature extraction."""

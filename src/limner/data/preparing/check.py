@@ -35,7 +35,7 @@ class Words:
     """The vocabulary that a threshold makes.
 
     Attributes:
-        min_count: words that stand less often in the training captions are `<UNK>`.
+        min_count: minimum count of a training token; rarer ones become `<UNK>`.
         words: how many are left.
         unknown: the share of `<UNK>` in the training captions.
         unknown_elsewhere: in the captions of the other splits; None where there are none.
@@ -53,10 +53,10 @@ class Findings:
 
     Attributes:
         source: what was looked at.
-        splits: {split: ids of its pictures that have captions and can be read}.
-        seen: what the scan told of every captioned picture; empty before it.
-        without_captions: pictures that no caption is about.
-        without_pictures: ids in captions or splits that no picture is there for.
+        splits: {split: ids of its images that have captions and can be read}.
+        seen: result of the scan for every captioned image; empty before it.
+        without_captions: images that no caption is about.
+        without_pictures: ids in captions or splits that no image is there for.
         unreadable: {id: why it cannot be read}.
     """
 
@@ -75,7 +75,7 @@ class Findings:
 
     @cached_property
     def same(self) -> list[Same]:
-        """Pictures of equal bytes: for each, the ids by split."""
+        """Images of equal bytes: for each, the ids by split."""
         return find_same(
             (split, image, self.seen[image].sha256)
             for split, images in self.splits.items()
@@ -85,7 +85,7 @@ class Findings:
 
     @cached_property
     def counts(self) -> dict[str, dict[str, int]]:
-        """Pictures and captions of each split."""
+        """Images and captions of each split."""
         return {
             split: {"pictures": len(images), "captions": len(list(self._texts(split)))}
             for split, images in self.splits.items()
@@ -93,7 +93,7 @@ class Findings:
 
     @property
     def unsplit(self) -> list[str]:
-        """Pictures with captions that the source puts into no split."""
+        """Images with captions that the source puts into no split."""
         named = {image for images in self.source.splits.values() for image in images}
         there = self.source.pictures.keys() | set(self.source.feature_ids)
         both = there & self.source.captions.keys()
@@ -101,7 +101,7 @@ class Findings:
 
     @cached_property
     def wordless(self) -> list[str]:
-        """Pictures with a caption in which the tokenizer finds no word."""
+        """Images with a caption in which the tokenizer finds no word."""
         return [
             image
             for images in self.references.values()
@@ -165,10 +165,10 @@ def find(
     """Scan a source that is to be split so.
 
     Args:
-        source: what somebody has.
-        splits: {split: picture ids}; those without captions, or that cannot be read, are found.
-        progress: takes a stage's name, how many pictures are done, and of how many.
-        limits: pictures beyond them cannot be read.
+        source: images and captions.
+        splits: {split: image ids}; those without captions, or that cannot be read, are found.
+        progress: takes a stage's name, how many images are done, and of how many.
+        limits: images beyond them cannot be read.
     """
     pictures = {
         image: source.pictures[image]
@@ -176,9 +176,7 @@ def find(
         for image in images
         if image in source.captions and image in source.pictures
     }
-    return findings_of(
-        source, splits, scan(pictures, partial(progress, "looking at pictures"), limits)
-    )
+    return findings_of(source, splits, scan(pictures, partial(progress, "scanning images"), limits))
 
 
 def findings_of(
@@ -214,14 +212,14 @@ def _words(counts: Counter[str], elsewhere: Counter[str], min_count: int) -> Wor
 def summary(findings: Findings) -> list[str]:
     """Lines for a person at the terminal: counts, what is wrong by name, and the words."""
     lines = [
-        f"{split}: {count['pictures']:,} pictures, {count['captions']:,} captions"
+        f"{split}: {count['pictures']:,} images, {count['captions']:,} captions"
         for split, count in findings.counts.items()
     ]
     lines += findings.source.problems
-    lines += named("pictures without captions", findings.without_captions)
-    lines += named("captions without pictures", findings.without_pictures)
-    lines += named("pictures that are in no split, and left out", findings.unsplit)
-    lines += named("pictures with captions in which no word is found", findings.wordless)
+    lines += named("images without captions", findings.without_captions)
+    lines += named("captions without images", findings.without_pictures)
+    lines += named("images that are in no split, and left out", findings.unsplit)
+    lines += named("images with captions in which no word is found", findings.wordless)
     lines += trouble(findings)
     if findings.lengths:
         lengths = np.array(sorted(findings.lengths.elements()))
@@ -237,7 +235,7 @@ def trouble(findings: Findings) -> list[str]:
     """Lines for a person on images that cannot be read, and on those that are the same."""
     lines = [f"{reason} (left out)" for reason in list(findings.unreadable.values())[:NAMED]]
     if len(findings.unreadable) > NAMED:
-        lines.append(f"and {len(findings.unreadable) - NAMED:,} more pictures that cannot be read")
+        lines.append(f"and {len(findings.unreadable) - NAMED:,} more images that cannot be read")
     return lines + tell_same(findings.same)
 
 

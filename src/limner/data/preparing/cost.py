@@ -33,7 +33,7 @@ class Cost:
 
 
 def cost_of(config: CheckConfig, backbone: Backbone, rows: int, known: int = 0) -> Cost:
-    """What so many rows of features cost, of which some are known already."""
+    """Cost of computing feature rows, given those already known."""
     kept = sum(math.prod(s[:-1]) * (config.pca or s[-1]) for s in backbone.shapes.values())
     size = config.numbers.itemsize
     return Cost(rows * size * kept, max(rows - known, 0) * size * math.prod(backbone.shape))

@@ -1,4 +1,4 @@
-"""Pictures of equal content, by whatever tells contents apart: bytes, or rows of features."""
+"""Images of equal content, by whatever tells contents apart: bytes, or rows of features."""
 
 from collections.abc import Hashable, Iterable, Sequence
 
@@ -6,14 +6,14 @@ NAMED = 10
 """Names that a line of the terminal gives of each kind."""
 
 Same = dict[str, list[str]]
-"""{split: ids}, all of one picture."""
+"""{split: ids}, all of one image."""
 
 
 def find_same(pictures: Iterable[tuple[str, str, Hashable]]) -> list[Same]:
-    """The pictures that stand there more than once.
+    """Find images that occur more than once.
 
     Args:
-        pictures: split, id and content of each.
+        images: split, id and content of each.
 
     >>> find_same([("train", "a", 1), ("train", "b", 2), ("dev", "c", 1)])
     [{'train': ['a'], 'dev': ['c']}]
@@ -42,16 +42,16 @@ def tell_same(same: Sequence[Same]) -> list[str]:
     ]
     within = [" = ".join(images) for images in repeats(same)]
     return [
-        *named("the same picture in several splits (a model is tested on it, too)", across),
-        *named("the same picture twice in a split", within),
+        *named("the same image in several splits (a model is tested on it, too)", across),
+        *named("the same image twice in a split", within),
     ]
 
 
 def named(what: str, names: Sequence[str]) -> list[str]:
     """A line that counts names and gives the first of them; none where there are none.
 
-    >>> named("pictures without captions", ["a.jpg", "b.jpg"])
-    ['pictures without captions: 2: a.jpg, b.jpg']
+    >>> named("images without captions", ["a.jpg", "b.jpg"])
+    ['images without captions: 2: a.jpg, b.jpg']
     """
     if not names:
         return []

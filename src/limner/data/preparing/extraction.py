@@ -28,7 +28,7 @@ VIEWS_AT_ONCE = 8
 """Views that are made of an image while it is open: each is as large as the network's input."""
 
 TELL_AFTER = 10
-"""Seconds of work after which the time that is left is told."""
+"""Seconds of work before the remaining time is reported."""
 
 
 class Wanted(NamedTuple):

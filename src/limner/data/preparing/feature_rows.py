@@ -88,7 +88,7 @@ class FromImages(FeatureRows):
         return self._seen
 
     def cost(self, splits: Splits, known: int = 0) -> Cost:
-        """What the work takes, where so many rows are known."""
+        """Cost of the work, given the number of known rows."""
         rows = sum(self._views(split) * len(images) for split, images in splits.items())
         return cost_of(self._config, self._backbone, rows, known)
 
@@ -124,7 +124,7 @@ class FromImages(FeatureRows):
 
 
 class FromFile(FeatureRows):
-    """Features that somebody has made before; see `FeatureRows`.
+    """Precomputed features; see `FeatureRows`.
 
     Raises:
         InputError: if they are not those that are asked for.
@@ -139,14 +139,13 @@ class FromFile(FeatureRows):
         kind = "pooled" if len(shape) == 1 else "grid"
         if config.features != kind:
             raise InputError(
-                f"{file}: has {' x '.join(map(str, shape))} numbers a picture; say --features "
-                f"{kind}"
+                f"{file}: has {' x '.join(map(str, shape))} numbers an image; say --features {kind}"
             )
         for_images = ("views", "size", "max_pixels", "reuse")
         idle = [f"--{name}" for name in for_images if getattr(config, name, None)]
         if idle:
             raise InputError(
-                f"{file}: has features, and no pictures to make others of; leave "
+                f"{file}: has features, and no images to make others of; leave "
                 f"{' and '.join(idle).replace('_', '-')} out"
             )
         digest = sha256_of(file)
@@ -155,7 +154,7 @@ class FromFile(FeatureRows):
             self.info = msgspec.structs.replace(backbone.describe(), features_sha256=digest)
             if backbone.dim != shape[-1]:
                 raise InputError(
-                    f"{file}: has {shape[-1]} numbers a picture, and {backbone.name} "
+                    f"{file}: has {shape[-1]} numbers an image, and {backbone.name} "
                     f"gives {backbone.dim}; name the backbone they were made with"
                 )
 

@@ -1,4 +1,4 @@
-"""From whatever somebody has to a dataset: the captions are checked, and then the work begins.
+"""Prepare a dataset: check the captions, then compute the features.
 
 The slow part is kept in `OUT/partial` (`limner.data.feature_store`), so that a run that was stopped
 goes on where it was. The dataset's files follow (`limner.data.writing`).
@@ -38,7 +38,7 @@ def look_before(
     Args:
         config: what to look at, and how it is split.
         report: takes a line for the user.
-        progress: takes a stage's name, how many pictures are done, and of how many.
+        progress: takes a stage's name, how many images are done, and of how many.
 
     Raises:
         InputError: if no captions can be found in it.
@@ -72,26 +72,26 @@ def _splits_of(config: CheckConfig, source: Source) -> dict[str, list[str]]:
 
 
 def prepare(config: PrepareConfig, report: Report = print, progress: Progress = nothing) -> Dataset:
-    """Make a dataset, or go on making it; open it if it is there already.
+    """Make a dataset, resume its preparation, or open it if it exists.
 
     Args:
         config: what to do.
-        report: takes a line for the user, e.g. the name of a picture that cannot be read.
-        progress: takes a stage's name, how many pictures are done, and of how many.
+        report: takes a line for the user, e.g. the name of an image that cannot be read.
+        progress: takes a stage's name, how many images are done, and of how many.
 
     Raises:
-        InputError: if the source, the splits or the backbone cannot be used, no picture can be
+        InputError: if the source, the splits or the backbone cannot be used, no image can be
             read, or `out` holds something else.
         LimnerError: if the disk is full, or would be.
     """
     if config.out.exists() and not config.out.is_dir():
         raise InputError(f"{config.out}: a file; --out takes a folder")
     if config.out.resolve() in [p.resolve() for p in (config.source, config.images) if p]:
-        raise InputError(f"{config.out}: holds the pictures; name another folder by --out")
+        raise InputError(f"{config.out}: holds the images; name another folder by --out")
     source = _source_of(config, report)
     features = feature_rows(config, source)
     splits = _splits_of(config, source)
-    before = findings_of(source, splits, {})  # what cannot be is told now, not after an hour
+    before = findings_of(source, splits, {})  # fail before the features are computed
     for line in summary(before):
         report(line)
     check_training(before)
@@ -139,23 +139,23 @@ def check_training(findings: Findings) -> None:
         )
     if findings.unreadable:
         which = "training" if findings.splits else f"{len(findings.unreadable)}"
-        raise InputError(f"{source.root}: none of its {which} pictures can be read")
+        raise InputError(f"{source.root}: none of its {which} images can be read")
     name = next(iter(source.captions), "")
     raise InputError(
-        f"{source.path}: none of the training pictures is in {source.root}; names in the captions, "
+        f"{source.path}: none of the training images is in {source.root}; names in the captions, "
         f"such as {name!r}, must be files there"
     )
 
 
 def _check_components(config: CheckConfig, findings: Findings, info: BackboneInfo) -> None:
-    """Raise InputError where there are not so many principal components."""
+    """Raise InputError if `pca` exceeds the number of principal components."""
     if not config.pca:
         return
     check_dim(config.pca, min(filter(None, (info.dim, info.grid_dim))))
     pictures = len(findings.splits["train"])
     if config.features != "grid" and config.pca >= pictures:
         raise InputError(
-            f"--pca {config.pca}: {pictures} training pictures have {pictures - 1} principal "
+            f"--pca {config.pca}: {pictures} training images have {pictures - 1} principal "
             "components at most; ask for fewer"
         )
 
@@ -163,7 +163,7 @@ def _check_components(config: CheckConfig, findings: Findings, info: BackboneInf
 def _is_done(
     config: PrepareConfig, before: Findings, info: BackboneInfo, report: Report, progress: Progress
 ) -> bool:
-    """Whether this very dataset stands there; raises if another one does."""
+    """Whether the same dataset exists already; raises if another one does."""
     out = config.out
     if not (out / "dataset.json").exists():
         return False
@@ -178,7 +178,7 @@ def _is_done(
         other = [name for name, part in parts.items() if made_of and made_of.get(name) != part]
         raise InputError(
             f"{out}: holds a dataset with other {', other '.join(other) or 'contents'}; choose "
-            f"another --out (with --reuse {out}, the network runs for new pictures alone), or "
+            f"another --out (with --reuse {out}, the network runs for new images alone), or "
             "delete it first"
         )
     try:
@@ -202,7 +202,7 @@ def _write(
     }
     kept = {split: images for split, images in kept.items() if images}
     if "train" not in kept:
-        raise InputError(f"{source.root}: none of its training pictures can be read")
+        raise InputError(f"{source.root}: none of its training images can be read")
     rows, backbone = features.rows(kept), features.info
     projections = None
     if config.pca:

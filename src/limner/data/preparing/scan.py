@@ -48,7 +48,7 @@ def scan(
     """Scan images, by their ids; in threads, in bounded memory.
 
     Args:
-        pictures: {id: image}.
+        images: {id: image}.
         progress: takes how many are done, and of how many.
         limits: images beyond them cannot be read.
 
