@@ -1,6 +1,6 @@
-"""`limner caption` as people start it: the first picture from nothing, and a folder of pictures.
+"""`limner caption` as people start it: the first image from nothing, and a folder of images.
 
-    python benchmarks/caption.py Flickr8k/images --pictures 500
+    python benchmarks/caption.py Flickr8k/images --images 500
 
 Each figure is the wall time of whole processes, so run it on a machine that does nothing else.
 """
@@ -20,12 +20,12 @@ COMMAND = [sys.executable, "-m", "limner", "caption"]
 ENDINGS = {f".{name.lower()}" for name in FORMATS} | {".jpg", ".tif"}
 
 
-def seconds(pictures: list[str], cores: set[int]) -> float:
+def seconds(images: list[str], cores: set[int]) -> float:
     """Wall time of one process on these cores, with as many BLAS threads."""
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": str(len(cores))}
     start = time.perf_counter()
     subprocess.run(
-        [*COMMAND, *pictures],
+        [*COMMAND, *images],
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -38,12 +38,12 @@ def seconds(pictures: list[str], cores: set[int]) -> float:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="of pictures")
-    parser.add_argument("--pictures", type=int, default=500)
+    parser.add_argument("folder", type=Path, help="of images")
+    parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     files = sorted(f for f in arguments.folder.iterdir() if f.suffix.lower() in ENDINGS)
-    files = files[: arguments.pictures]
+    files = files[: arguments.images]
     available = sorted(os.sched_getaffinity(0))
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -57,9 +57,9 @@ def main() -> None:
             rows.append(
                 {
                     "cores": count,
-                    "one picture, s": middle,
-                    f"{len(files)} pictures, s": whole,
-                    "more pictures a second": (len(files) - 1) / (whole - middle),
+                    "one image, s": middle,
+                    f"{len(files)} images, s": whole,
+                    "more images a second": (len(files) - 1) / (whole - middle),
                 }
             )
     setting.print_table(rows)

@@ -1,4 +1,4 @@
-"""Decoding 128 pictures, greedy and with beam 5, against PyTorch with the same weights.
+"""Decoding 128 images, greedy and with beam 5, against PyTorch with the same weights.
 
 The model has learnt 128 captions by heart first, so that captions end where COCO's do.
 """
@@ -18,7 +18,7 @@ from limner.engine.numpy import fast_decoder
 from limner.models import CaptioningRNN
 
 
-PICTURES, LENGTH, BEAMS = 128, 30, 5
+IMAGES, LENGTH, BEAMS = 128, 30, 5
 START, END = 1, 2
 
 
@@ -26,8 +26,8 @@ def learnt_by_heart(cell_type: str, steps: int) -> tuple[CaptioningRNN, np.ndarr
     """A model and the features whose captions it has seen `steps` times."""
     rng = np.random.default_rng(0)
     model = CaptioningRNN(setting.words(), 512, 256, 512, cell_type, rng=rng)
-    features = rng.standard_normal((PICTURES, 512)).astype(np.float32)
-    captions = setting.coco_like_captions(rng, PICTURES)
+    features = rng.standard_normal((IMAGES, 512)).astype(np.float32)
+    captions = setting.coco_like_captions(rng, IMAGES)
     engine = LimnerTrainer(model, 2e-3)
     for _ in range(steps):
         engine.step(features, captions)
@@ -145,7 +145,7 @@ def main() -> None:
                     "torch ms": 1e3 * seconds["torch"],
                     "limner / torch": seconds["limner"] / seconds["torch"],
                     "target": target,
-                    "same captions": f"{agree} of {PICTURES}",
+                    "same captions": f"{agree} of {IMAGES}",
                     "mean length": float((places & (mine != 0)).sum(axis=1).mean()),
                 }
             )

@@ -1,11 +1,11 @@
-"""Extraction beside the bare backbone: pictures a second, and memory, in one run.
+"""Extraction beside the bare backbone: images a second, and memory, in one run.
 
-    python benchmarks/extract.py IMAGES [--pictures 1024] [--rounds 5] [--features pooled]
+    python benchmarks/extract.py IMAGES [--images 1024] [--rounds 5] [--features pooled]
 
 The bare backbone gets batches that were opened and made ready before, as many at once as there are
 cores, each on one thread; and, for comparison, one at a time on all cores. Extraction starts from
 the files. All are timed in turn, and the medians of the rounds are compared. Memory is the peak of
-this process after an eighth of the pictures, and after all.
+this process after an eighth of the images, and after all.
 """
 
 import argparse
@@ -37,12 +37,12 @@ def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("images", type=Path)
-    parser.add_argument("--pictures", type=int, default=1024)
+    parser.add_argument("--images", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--features", choices=("pooled", "grid", "both"), default="pooled")
     given = parser.parse_args()
     paths = sorted(p for p in given.images.iterdir() if p.suffix.lower() in SUFFIXES)
-    paths = paths[: given.pictures]
+    paths = paths[: given.images]
     backbone = OnnxBackbone.bundled(keep=given.features)
 
     def from_files(some: list[Path]) -> None:
@@ -82,7 +82,7 @@ def main() -> None:
     bare = min(median(times[name]) for name in list(ways)[:2])
     for name in ways:
         middle = median(times[name])
-        print(f"{name:30} {len(paths) / middle:7.1f} pictures/s   {bare / middle:.2f} of the bare")
+        print(f"{name:30} {len(paths) / middle:7.1f} images/s   {bare / middle:.2f} of the bare")
     print(f"peak memory {first / 1024:.0f} MB after an eighth, {last / 1024:.0f} MB after all")
 
 

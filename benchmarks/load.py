@@ -1,13 +1,13 @@
 """Minibatches of features from disk: limner's memory map beside h5py's fancy indexing.
 
-    python benchmarks/load.py [--pictures 10000]
+    python benchmarks/load.py [--images 10000]
 
-Writes as many VGG features as COCO has training pictures, 82,783 rows of 4,096, in one piece, and
+Writes as many VGG features as COCO has training images, 82,783 rows of 4,096, in one piece, and
 a sixteenth of them chunked and compressed, into a temporary folder. Gathers random minibatches of
 128 captions from them, through limner's `Split.minibatch` and through h5py, which wants every row
 once and in order. What was just written is in the page cache, so the disk itself is not timed.
 
-Shapes: N pictures, M captions, D features.
+Shapes: N images, M captions, D features.
 """
 
 import setting  # first: it sets the threads
@@ -26,8 +26,8 @@ from limner.data.hdf5 import map_features
 from limner_trainer import LimnerTrainer
 from limner.models import CaptioningRNN
 
-PICTURES, D, T, BATCH = 82_783, 4096, 17, 128
-CAPTIONS_OF_A_PICTURE = 5
+IMAGES, D, T, BATCH = 82_783, 4096, 17, 128
+CAPTIONS_OF_A_IMAGE = 5
 TARGET = 0.01  # of a training step
 
 
@@ -42,16 +42,16 @@ def write(path: Path, N: int, **how: object) -> None:
 
 
 def split_of(features: np.ndarray, rng: np.random.Generator) -> Split:
-    """Captions of these pictures."""
-    image_idxs = np.repeat(np.arange(len(features), dtype=np.int32), CAPTIONS_OF_A_PICTURE)
+    """Captions of these images."""
+    image_idxs = np.repeat(np.arange(len(features), dtype=np.int32), CAPTIONS_OF_A_IMAGE)
     captions = setting.coco_like_captions(rng, 1000, T)[np.arange(len(image_idxs)) % 1000]
     return Split(captions, image_idxs, features, ())
 
 
 def by_h5py(split: Split, file: h5py.File, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What `Split.minibatch` returns."""
-    pictures, inverse = np.unique(split.image_idxs[rows], return_inverse=True)
-    return split.captions[rows], file["features"][pictures][inverse]
+    images, inverse = np.unique(split.image_idxs[rows], return_inverse=True)
+    return split.captions[rows], file["features"][images][inverse]
 
 
 def check(split: Split, file: h5py.File, rng: np.random.Generator) -> None:
@@ -108,7 +108,7 @@ def measure(path: Path, layout: str, train_step: Callable[[], object]) -> list[d
     return [
         {
             "file": layout,
-            "pictures": len(split.features),
+            "images": len(split.features),
             "by": name,
             "ms": 1000 * seconds[name],
             "of a step": seconds[name] / seconds["step"],
@@ -133,14 +133,14 @@ def lstm_step() -> Callable[[], object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--pictures", type=int, default=PICTURES, help=f"rows ({PICTURES})")
-    pictures = parser.parse_args().pictures
+    parser.add_argument("--images", type=int, default=IMAGES, help=f"rows ({IMAGES})")
+    images = parser.parse_args().images
     train_step = lstm_step()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for layout, N, how in (
-            ("one piece", pictures, {}),
-            ("gzip", max(pictures // 16, BATCH), {"compression": "gzip", "compression_opts": 1}),
+            ("one piece", images, {}),
+            ("gzip", max(images // 16, BATCH), {"compression": "gzip", "compression_opts": 1}),
         ):
             path = Path(folder) / f"{layout}.h5"
             write(path, N, **how)

@@ -1,14 +1,14 @@
 """COCO's scores from raw captions: limner beside pycocoevalcap, which starts Java to tokenise.
 
-    python benchmarks/metrics.py [--pictures 5000] [--captions FILE] [--repeats 5]
+    python benchmarks/metrics.py [--images 5000] [--captions FILE] [--repeats 5]
 
-Both tokenise a caption of each picture and its references, and compute BLEU-1 to 4, ROUGE-L and
-CIDEr, of every picture and of all. Without --captions (a file that `limner prepare` would read) the
+Both tokenise a caption of each image and its references, and compute BLEU-1 to 4, ROUGE-L and
+CIDEr, of every image and of all. Without --captions (a file that `limner prepare` would read) the
 captions are made up: words by Zipf's law, with capitals, commas and full stops; the candidate of a
-picture is one of its references with a third of the words changed. Time is the CPU's, Java's
+image is one of its references with a third of the words changed. Time is the CPU's, Java's
 process included; limner begins without what its tokenizer remembers of earlier captions.
 
-Shapes: N pictures, R = 5 references of each.
+Shapes: N images, R = 5 references of each.
 """
 
 import setting  # first: it sets the threads
@@ -38,7 +38,7 @@ Candidates = dict[str, str]
 References = dict[str, list[str]]
 
 
-def made_up(rng: np.random.Generator, pictures: int) -> tuple[Candidates, References]:
+def made_up(rng: np.random.Generator, images: int) -> tuple[Candidates, References]:
     """Sentences of 6 to 16 words."""
     letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
     words = ["".join(rng.choice(letters, rng.integers(2, 10))) for _ in range(V)]
@@ -51,20 +51,20 @@ def made_up(rng: np.random.Generator, pictures: int) -> tuple[Candidates, Refere
             chosen[2] += ","
         return " ".join(chosen).capitalize() + rng.choice([".", " .", ""])
 
-    references = {str(i): [sentence() for _ in range(R)] for i in range(pictures)}
+    references = {str(i): [sentence() for _ in range(R)] for i in range(images)}
     return changed(rng, references, words), references
 
 
-def from_file(rng: np.random.Generator, path: Path, pictures: int) -> tuple[Candidates, References]:
-    """The first references of a file; the pictures are used again where there are too few."""
+def from_file(rng: np.random.Generator, path: Path, images: int) -> tuple[Candidates, References]:
+    """The first references of a file; the images are used again where there are too few."""
     known = list(read_captions(path).captions.values())
-    references = {str(i): known[i % len(known)][:R] for i in range(pictures)}
+    references = {str(i): known[i % len(known)][:R] for i in range(images)}
     words = sorted({word for several in known[:500] for word in several[0].split()})
     return changed(rng, references, words), references
 
 
 def changed(rng: np.random.Generator, references: References, words: list[str]) -> Candidates:
-    """The first reference of each picture, a third of its words replaced."""
+    """The first reference of each image, a third of its words replaced."""
     return {
         image: " ".join(
             word if rng.random() < 2 / 3 else words[rng.integers(len(words))]
@@ -75,7 +75,7 @@ def changed(rng: np.random.Generator, references: References, words: list[str]) 
 
 
 def limner_scores(said: Candidates, wanted: References) -> dict[str, np.ndarray]:
-    """{name: scores of the pictures, and of all at the end}."""
+    """{name: scores of the images, and of all at the end}."""
     found = score(said, wanted)
     return {
         name: np.append(values, found.scores[name])
@@ -106,16 +106,16 @@ def cpu_seconds(call: Callable[[], object]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--pictures", type=int, default=N)
+    parser.add_argument("--images", type=int, default=N)
     parser.add_argument("--captions", type=Path)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
 
     rng = np.random.default_rng(0)
     if options.captions:
-        work = from_file(rng, options.captions, options.pictures)
+        work = from_file(rng, options.captions, options.images)
     else:
-        work = made_up(rng, options.pictures)
+        work = made_up(rng, options.images)
     ours, theirs = limner_scores(*work), coco_scores(*work)
     largest = max(float(np.abs(ours[name] - theirs[name]).max()) for name in theirs)
     print(f"largest difference of any score, of 100: {largest:.1e}")
@@ -129,7 +129,7 @@ def main() -> None:
     ratio = medians["limner"] / medians["pycocoevalcap"]
     rows = [
         {
-            "pictures": options.pictures,
+            "images": options.images,
             "references": sum(map(len, work[1].values())),
             **{f"{name}, s": value for name, value in medians.items()},
             "ratio": ratio,

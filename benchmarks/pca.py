@@ -1,11 +1,11 @@
-"""Principal components of as many VGG features as COCO has training pictures: time and memory.
+"""Principal components of as many VGG features as COCO has training images: time and memory.
 
-    python benchmarks/pca.py [--pictures 82783] [--dim 4096] [--components 512]
+    python benchmarks/pca.py [--images 82783] [--dim 4096] [--components 512]
 
 Writes random features of falling variance into a temporary folder, maps them, fits, and prints the
 seconds and the peak memory of the process.
 
-Shapes: N pictures, D features, K components.
+Shapes: N images, D features, K components.
 """
 
 import argparse
@@ -39,20 +39,20 @@ def write(path: Path, N: int, D: int) -> None:
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=int, default=82_783)
+    parser.add_argument("--images", type=int, default=82_783)
     parser.add_argument("--dim", type=int, default=4096)
     parser.add_argument("--components", type=int, default=512)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "features.h5"
-        write(path, given.pictures, given.dim)
+        write(path, given.images, given.dim)
         features = map_features(path)
         started = time.perf_counter()
         projection = fit(lambda: blocks(features), given.components)
         seconds = time.perf_counter() - started
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         print(
-            f"{given.pictures:,} x {given.dim:,} to {projection.dim}: {seconds:.1f} s, peak memory "
+            f"{given.images:,} x {given.dim:,} to {projection.dim}: {seconds:.1f} s, peak memory "
             f"{peak:.2f} GB, {projection.explained.sum():.1%} of the variance"
         )
 

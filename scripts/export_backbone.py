@@ -47,16 +47,16 @@ BUNDLED = Path(__file__).resolve().parent.parent / "src" / "limner" / "bundled"
 LEAST_COSINE = 0.999
 
 SIDECAR = f"""\
-# How pictures are made ready for efficientnet_lite0.onnx. Written by scripts/export_backbone.py.
+# Preprocessing of images for efficientnet_lite0.onnx. Written by scripts/export_backbone.py.
 size = {SIZE}
 resample = "bicubic"
-fit = "squash"       # the whole picture, squashed to size x size
+fit = "squash"       # the whole image, resized to size x size
 mean = {MEAN}
 scale = {SCALE}        # (x - mean) / scale, for x in 0..255
 channels = "RGB"
 layout = "NCHW"
-output = "features"  # (N, {DIM}): the mean over the places of "grid", (N, {DIM}, 7, 7)
-grid_output = "places"  # (N, {PLACES_DIM}, 7, 7): "grid", two earlier layers, and colours
+output = "features"  # (N, {DIM}): the mean over the regions of "grid", (N, {DIM}, 7, 7)
+grid_output = "places"  # (N, {PLACES_DIM}, 7, 7): "grid", two earlier layers, and colors
 """
 
 
@@ -226,7 +226,7 @@ def check_against_torch(session: onnxruntime.InferenceSession, net: EfficientNet
 
 
 def read_pixels(path: Path) -> np.ndarray:
-    """Return a picture as (3, 224, 224) float32, made ready as the sidecar says."""
+    """Return an image as (3, 224, 224) float32, preprocessed as the sidecar says."""
     with Image.open(path) as image:
         squashed = image.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BICUBIC)
     return ((np.asarray(squashed, np.float32) - MEAN) / SCALE).transpose(2, 0, 1)
@@ -235,7 +235,7 @@ def read_pixels(path: Path) -> np.ndarray:
 def check_against_features(
     session: onnxruntime.InferenceSession, images: Path, features: Path, limit: int | None
 ) -> None:
-    """Stop unless every picture's features have cosine >= 0.999 with the reference's."""
+    """Stop unless every image's features have cosine >= 0.999 with the reference's."""
     with h5py.File(features) as file:
         names = [name.decode() for name in file["filenames"][:limit]]
         expected = file["features"][:limit]
@@ -246,7 +246,7 @@ def check_against_features(
     cosine = cosines(found, expected)
     worst = int(cosine.argmin())
     print(
-        f"against {features.name}: {len(names)} pictures, cosine mean {cosine.mean():.6f}, "
+        f"against {features.name}: {len(names)} images, cosine mean {cosine.mean():.6f}, "
         f"least {cosine[worst]:.6f} ({names[worst]})"
     )
     if not cosine[worst] >= LEAST_COSINE:
@@ -257,9 +257,9 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=BUNDLED, help="folder to write to")
-    parser.add_argument("--check-images", type=Path, help="folder of the reference's pictures")
+    parser.add_argument("--check-images", type=Path, help="folder of the reference's images")
     parser.add_argument("--check-features", type=Path, help="HDF5 with `features`, `filenames`")
-    parser.add_argument("--check-limit", type=int, help="check only the first pictures")
+    parser.add_argument("--check-limit", type=int, help="check only the first images")
     arguments = parser.parse_args()
     if (arguments.check_images is None) != (arguments.check_features is None):
         parser.error("--check-images and --check-features go together")

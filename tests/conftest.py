@@ -1,4 +1,4 @@
-"""What all tests share: shapes are checked while they run, and real pictures where they are."""
+"""What all tests share: shapes are checked while they run, and real images where they are."""
 
 import os
 from pathlib import Path
@@ -43,10 +43,10 @@ def flickr8k_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def flickr8k() -> Path:
-    """Real pictures; the test is skipped where they are not."""
+    """Real images; the test is skipped where they are not."""
     folder = flickr8k_folder()
     if not (folder / "images").is_dir():
-        pytest.skip(f"no pictures in {folder}; set LIMNER_FLICKR8K to Flickr8k's folder")
+        pytest.skip(f"no images in {folder}; set LIMNER_FLICKR8K to Flickr8k's folder")
     return folder
 
 
@@ -58,7 +58,7 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """24 drawn pictures in `images`, and `captions.csv`: for reading alone."""
+    """24 drawn images in `images`, and `captions.csv`: for reading alone."""
     from limner.shapes import write_folder
 
     folder = tmp_path_factory.mktemp("drawn")

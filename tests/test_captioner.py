@@ -24,7 +24,7 @@ def test_paths_and_bytes_in_order_and_broken_ones_apart(captioner, tmp_path):
     buffer = io.BytesIO()
     Image.new("RGB", (64, 48), "green").save(buffer, "PNG")
     bad = tmp_path / "bad.jpg"
-    bad.write_text("no picture")
+    bad.write_text("no image")
     first, second, third = (
         found for _, found in captioner.caption_all([good, bad, buffer.getvalue()])
     )
@@ -57,7 +57,7 @@ def test_another_backbone_is_refused_with_both_names():
         Captioner(checkpoint)
 
 
-def test_the_same_backbone_with_other_pictures_is_refused_by_what_is_different():
+def test_the_same_backbone_with_other_images_is_refused_by_what_is_different():
     checkpoint = load_checkpoint(BUNDLED_CAPTIONER)
     checkpoint.backbone.preprocessing.update({"fit": "crop", "share": 0.875})
     with pytest.raises(InputError, match=r"288\), with another fit, share; name"):
@@ -99,12 +99,12 @@ def test_what_ships_names_no_path_of_the_machine_that_made_it():
     assert "/" not in str(info)
 
 
-def test_one_picture_that_cannot_be_read(captioner):
+def test_one_image_that_cannot_be_read(captioner):
     with pytest.raises(InputError, match=r"absent\.jpg: no such file"):
         captioner.caption("absent.jpg")
 
 
-def test_several_captions_of_each_picture(captioner, tmp_path):
+def test_several_captions_of_each_image(captioner, tmp_path):
     paths = [tmp_path / f"{color}.png" for color in ("red", "green")]
     for path in paths:
         Image.new("RGB", (300, 200), path.stem).save(path)
@@ -142,8 +142,8 @@ def test_where_no_caption_has_all_that_was_asked_for(captioner, tmp_path, monkey
         captioner.caption(path)
 
 
-def test_models_of_pictures_of_different_sizes_do_not_speak_as_one():
+def test_models_of_images_of_different_sizes_do_not_speak_as_one():
     other = load_checkpoint(BUNDLED_CAPTIONER)
     other.info.backbone.preprocessing["size"] = 96
-    with pytest.raises(InputError, match=r"pictures of 96 x 96.*pictures of 288 x 288"):
+    with pytest.raises(InputError, match=r"images of 96 x 96.*images of 288 x 288"):
         Captioner(load_checkpoint(BUNDLED_CAPTIONER), other)

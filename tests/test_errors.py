@@ -22,7 +22,7 @@ GOOD = "shapes-000000.jpg"
 
 @pytest.fixture
 def place(tmp_path, drawn, tiny_dataset, tiny_run):
-    """A folder with pictures, captions.csv, a dataset and a run, to break."""
+    """A folder with images, captions.csv, a dataset and a run, to break."""
     shutil.copytree(drawn, tmp_path, dirs_exist_ok=True)
     shutil.copytree(tiny_dataset, tmp_path / "dataset")
     shutil.copytree(tiny_run, tmp_path / "run")
@@ -36,8 +36,8 @@ def contents(folder):
 # Each case writes what is wrong, and returns (the command, the file that its line must name).
 
 
-def picture(name, write):
-    """A picture, captioned after a good one."""
+def image(name, write):
+    """An image, captioned after a good one."""
 
     def make(place):
         path = place / name
@@ -155,16 +155,16 @@ CAPTION = ("caption", "--model", "{place}/run", f"{{place}}/images/{GOOD}")
 OTHER_BACKBONE = save_as(backbone={"name": "vgg16", "sha256": "0" * 64})
 
 REFUSED = {
-    "picture truncated": (picture("a.jpg", truncated), "truncated"),
-    "picture empty": (picture("a.jpg", lambda path: path.write_bytes(b"")), "empty, 0 bytes"),
-    "not a picture": (picture("a.jpg", a_text), "not an image"),
-    "no picture": (picture("a.jpg", lambda path: None), "no such file"),
-    "a folder without pictures": (picture("empty", Path.mkdir), "no image in it"),
+    "image truncated": (image("a.jpg", truncated), "truncated"),
+    "image empty": (image("a.jpg", lambda path: path.write_bytes(b"")), "empty, 0 bytes"),
+    "not an image": (image("a.jpg", a_text), "not an image"),
+    "no image": (image("a.jpg", lambda path: None), "no such file"),
+    "a folder without images": (image("empty", Path.mkdir), "no image in it"),
     "50,000 pixels wide and high": (
-        picture("a.png", header_alone),
+        image("a.png", header_alone),
         "more than 178,956,970 pixels",
     ),
-    "a bomb": (picture("a.png", bomb), "50,000 x 2,200 pixels, more than"),
+    "a bomb": (image("a.png", bomb), "50,000 x 2,200 pixels, more than"),
     "no column caption": (captions(b"image,when\na.jpg,2019\n"), "no column caption"),
     "captions in damaged UTF-8": (
         captions(b"image,caption\na.jpg,caf\xc3\xa9, caf\xe9\n"),
@@ -336,17 +336,17 @@ def test_refused(place, capsys, case):
     assert line.startswith("limner: ")
     assert str(fault) in line
     assert message in line
-    good = len(command) == 5 and command[0] == "caption"  # the good picture has its caption
+    good = len(command) == 5 and command[0] == "caption"  # the good image has its caption
     assert written.out.startswith(f"{place / 'images' / GOOD}\t") is good
     assert len(written.out.splitlines()) == good
     assert contents(place) == before  # nothing lost, nothing left behind
 
 
 REPORTED = {
-    "a picture that is not there": ("gone.jpg,A cat\n", "captions without images: 1: gone.jpg"),
+    "an image that is not there": ("gone.jpg,A cat\n", "captions without images: 1: gone.jpg"),
     "a blank caption": (f"{GOOD}, \n", f"mine.csv, line 122: a blank caption for {GOOD}"),
     "a row cut short": (f"{GOOD}\n", "mine.csv, line 122: 1 columns, expected 2"),
-    "a broken picture": ("broken.jpg,A cat\n", "images/broken.jpg: not an image"),
+    "a broken image": ("broken.jpg,A cat\n", "images/broken.jpg: not an image"),
 }
 
 
@@ -363,7 +363,7 @@ def test_reported_and_passed_over(place, capsys, case):
     assert names == {path.name for path in (place / "images").glob("shapes-*.jpg")}
 
 
-# how a picture is kept, and the plain RGB that is the same picture
+# how an image is kept, and the plain RGB that is the same image
 KINDS = {
     "CMYK": (lambda image: (image.convert("CMYK"), "a.tif", {}), lambda i: i.convert("CMYK")),
     "palette": (lambda image: (image.quantize(64), "a.gif", {}), lambda i: i.quantize(64)),
@@ -393,7 +393,7 @@ def rotated():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_pictures_that_are_fine(place, capsys, kind):
+def test_images_that_are_fine(place, capsys, kind):
     store, same = KINDS[kind]
     original = Image.open(place / "images" / GOOD).convert("RGB")
     image, name, options = store(original)

@@ -41,9 +41,9 @@ def test_prepare(dataset, flickr8k):
         "dev": 5 * DEV,
     }
     train = data.splits["train"]
-    picture = load_image(flickr8k / "images" / train.image_ids[7])
+    image = load_image(flickr8k / "images" / train.image_ids[7])
     backbone = open_backbone()
-    features = backbone.features(backbone.preprocess(picture)[None])[0]
+    features = backbone.features(backbone.preprocess(image)[None])[0]
     np.testing.assert_allclose(train.features[7], features, rtol=1e-3, atol=1e-3)
     assert len(data.references["dev"]) == DEV
     assert all(len(references) == 5 for references in data.references["dev"].values())

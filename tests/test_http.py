@@ -21,7 +21,7 @@ from limner.images.remote import fetch_bytes, image_from_url
 
 PRIVATE = ImageLimits(allow_private=True)
 
-PICTURE = b"P6 2 1 255\n" + bytes([255, 0, 0, 0, 0, 255])
+IMAGE = b"P6 2 1 255\n" + bytes([255, 0, 0, 0, 0, 255])
 
 PUBLIC = ["8.8.8.8", "93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "::ffff:8.8.8.8",
           "64:ff9b::8.8.8.8", "2002:808:808::1"]  # fmt: skip
@@ -46,7 +46,7 @@ def test_not_public(address):
     assert not is_public(address)
 
 
-class Pictures(BaseHTTPRequestHandler):
+class Images(BaseHTTPRequestHandler):
     """An image at every path, but /to?ADDRESS redirects there."""
 
     def do_GET(self):
@@ -57,7 +57,7 @@ class Pictures(BaseHTTPRequestHandler):
         if path == "/to":
             self.send_header("Location", unquote(target))
         self.end_headers()
-        self.wfile.write(b"" if path == "/to" else PICTURE)
+        self.wfile.write(b"" if path == "/to" else IMAGE)
 
     def log_message(self, *_):
         pass
@@ -67,7 +67,7 @@ class Pictures(BaseHTTPRequestHandler):
 def serving(host="127.0.0.1", context=None):
     family = {":": socket.AF_INET6}.get(host[0], socket.AF_INET)
     kind = type("Server", (ThreadingHTTPServer,), {"address_family": family})
-    with kind((host, 0), Pictures) as server:
+    with kind((host, 0), Images) as server:
         server.asked = []
         if context:
             server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -97,7 +97,7 @@ def test_this_machine_in_any_spelling_is_refused_unless_allowed(host):
         assert "--allow-private" in str(caught.value) or "cannot be reached" in str(caught.value)
         assert server.asked == []
         if host not in ("localhost", "127.0.0.1."):  # which may be ::1 first, or no name at all
-            assert fetch_bytes(url, limits=PRIVATE) == PICTURE
+            assert fetch_bytes(url, limits=PRIVATE) == IMAGE
 
 
 def test_ipv6(monkeypatch):
@@ -109,14 +109,14 @@ def test_ipv6(monkeypatch):
         url = f"http://[::1]:{server.server_port}/a.ppm"
         with pytest.raises(InputError, match=r"a\.ppm: a private address; --allow-private"):
             fetch_bytes(url)
-        assert fetch_bytes(url, limits=PRIVATE) == PICTURE
+        assert fetch_bytes(url, limits=PRIVATE) == IMAGE
 
 
 def test_what_was_fetched_with_permission_is_not_served_without(tmp_path):
     with serving() as server:
         url = f"http://127.0.0.1:{server.server_port}/a.ppm"
         fetch_bytes(url, limits=PRIVATE)
-        assert fetch_bytes(url, limits=PRIVATE) == PICTURE
+        assert fetch_bytes(url, limits=PRIVATE) == IMAGE
         assert len(server.asked) == 1  # the second came from the cache
         with pytest.raises(InputError, match="a private address"):
             fetch_bytes(url)
@@ -144,16 +144,16 @@ def count_as_public(monkeypatch, address):
 
 
 def test_one_private_address_among_several_is_enough(monkeypatch):
-    lookups(monkeypatch, {"pictures.example": [["8.8.8.8", "10.1.2.3"]]})
-    with pytest.raises(InputError, match=r"pictures\.example is 10\.1\.2\.3, a private address"):
-        fetch_bytes("http://pictures.example/a.ppm", timeout=5)
+    lookups(monkeypatch, {"images.example": [["8.8.8.8", "10.1.2.3"]]})
+    with pytest.raises(InputError, match=r"images\.example is 10\.1\.2\.3, a private address"):
+        fetch_bytes("http://images.example/a.ppm", timeout=5)
 
 
 def test_a_name_that_changes_its_mind_is_looked_up_once(monkeypatch):
     count_as_public(monkeypatch, "127.0.0.2")
     with serving("127.0.0.2") as public, serving() as private:
         asked = lookups(monkeypatch, {"two.example": [["127.0.0.2"], ["127.0.0.1"]]})
-        assert fetch_bytes(f"http://two.example:{public.server_port}/a") == PICTURE
+        assert fetch_bytes(f"http://two.example:{public.server_port}/a") == IMAGE
         assert asked == ["two.example"]
         assert public.asked == [("/a", f"two.example:{public.server_port}")]
         with pytest.raises(InputError, match=r"two\.example is 127\.0\.0\.1, a private"):
@@ -165,7 +165,7 @@ def test_a_second_address_is_tried_where_the_first_does_not_answer(monkeypatch):
     monkeypatch.setattr(http, "is_public", lambda address: True)
     with serving() as server:
         lookups(monkeypatch, {"two.example": [["127.0.0.2", "127.0.0.1"]]})
-        assert fetch_bytes(f"http://two.example:{server.server_port}/a") == PICTURE
+        assert fetch_bytes(f"http://two.example:{server.server_port}/a") == IMAGE
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0x7f.1", "rebound.example", "[::ffff:127.0.0.1]"])
@@ -177,7 +177,7 @@ def test_a_redirect_to_a_private_address_is_refused(monkeypatch, host):
         with pytest.raises(InputError, match="a private address; --allow-private"):
             fetch_bytes(f"{start}http://{host}:{private.server_port}/secret")
         assert (len(public.asked), private.asked) == (1, [])
-        assert fetch_bytes(f"{start}/a") == PICTURE  # to where it came from
+        assert fetch_bytes(f"{start}/a") == IMAGE  # to where it came from
 
 
 def test_five_redirects_and_not_six():
@@ -186,7 +186,7 @@ def test_five_redirects_and_not_six():
         for count in range(1, 7):
             url = f"http://127.0.0.1:{server.server_port}/to?{url}"
             if count <= 5:
-                assert fetch_bytes(url, limits=PRIVATE) == PICTURE
+                assert fetch_bytes(url, limits=PRIVATE) == IMAGE
         with pytest.raises(InputError, match="redirected more than five times"):
             fetch_bytes(url, limits=PRIVATE)
 
@@ -197,9 +197,9 @@ def test_a_proxy_is_used_with_permission_alone(monkeypatch):
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.server_port}")
         monkeypatch.delenv("no_proxy", raising=False)
         url = f"http://127.0.0.2:{public.server_port}/a"
-        assert fetch_bytes(url) == PICTURE
+        assert fetch_bytes(url) == IMAGE
         assert (len(public.asked), proxy.asked) == (1, [])
-        assert fetch_bytes(url, limits=PRIVATE) == PICTURE
+        assert fetch_bytes(url, limits=PRIVATE) == IMAGE
         assert [path for path, _ in proxy.asked] == [url]
 
 
@@ -210,18 +210,18 @@ def test_a_proxy_gets_its_password(monkeypatch, login, header):
     with serving() as proxy:
         monkeypatch.setenv("http_proxy", f"{login}127.0.0.1:{proxy.server_port}")  # no scheme
         monkeypatch.delenv("no_proxy", raising=False)
-        assert fetch_bytes("http://pictures.example/a", limits=PRIVATE) == PICTURE
+        assert fetch_bytes("http://images.example/a", limits=PRIVATE) == IMAGE
         assert proxy.headers["Proxy-Authorization"] == header
 
 
 @pytest.fixture
 def tls(tmp_path):
-    """The context of a server that is pictures.example, and its certificate."""
+    """The context of a server that is images.example, and its certificate."""
     if not shutil.which("openssl"):
         pytest.skip("needs openssl to make a certificate")
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    command = ("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=pictures.example "
-               "-addext subjectAltName=DNS:pictures.example")  # fmt: skip
+    command = ("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=images.example "
+               "-addext subjectAltName=DNS:images.example")  # fmt: skip
     subprocess.run(
         [*command.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True
     )
@@ -235,32 +235,31 @@ def test_certificates_are_checked_against_the_name(monkeypatch, tls):
     names = []
     context.sni_callback = lambda connection, name, context: names.append(name)
     count_as_public(monkeypatch, "127.0.0.1")
-    lookups(monkeypatch, {name: [["127.0.0.1"]] for name in ("pictures.example", "other.example")})
+    lookups(monkeypatch, {name: [["127.0.0.1"]] for name in ("images.example", "other.example")})
     with serving(context=context) as server:
         good, other = (
-            f"https://{name}:{server.server_port}/a"
-            for name in ("pictures.example", "other.example")
+            f"https://{name}:{server.server_port}/a" for name in ("images.example", "other.example")
         )
         with pytest.raises(InputError, match=r"cannot prove who it is \(self.signed certificate"):
             fetch_bytes(good)
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        assert fetch_bytes(good) == PICTURE
+        assert fetch_bytes(good) == IMAGE
         with pytest.raises(InputError, match=r"not valid for 'other\.example'"):
             fetch_bytes(other)
-        assert names == ["pictures.example", "pictures.example", "other.example"]
+        assert names == ["images.example", "images.example", "other.example"]
 
 
 def test_a_redirect_from_https_to_http_is_refused(monkeypatch, tls):
     context, certificate = tls
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     count_as_public(monkeypatch, "127.0.0.1")
-    lookups(monkeypatch, {"pictures.example": [["127.0.0.1"]]})
+    lookups(monkeypatch, {"images.example": [["127.0.0.1"]]})
     with serving() as plain, serving(context=context) as server:
-        start = f"https://pictures.example:{server.server_port}/to?"
+        start = f"https://images.example:{server.server_port}/to?"
         with pytest.raises(InputError, match=r"to http://.*: from https to http is not followed;"):
             fetch_bytes(f"{start}http://127.0.0.1:{plain.server_port}/a")
         assert plain.asked == []
-        assert fetch_bytes(f"{start}/a") == PICTURE
+        assert fetch_bytes(f"{start}/a") == IMAGE
 
 
 def test_hosts_of_private_networks(monkeypatch):

@@ -52,29 +52,29 @@ print(json.dumps({{
     'final loss': small_{cell}_solver.loss_history[-1],
     'captions known by heart':
         float((learned == small_data['train_captions'][:, 1:]).all(axis=1).mean()),
-    'picture': image_from_url(data['train_urls'][0]).shape,
+    'image': image_from_url(data['train_urls'][0]).shape,
 }}))
 """
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with `limner-demo/dataset` in it: 120 drawn pictures, one caption each.
+    """A folder with `limner-demo/dataset` in it: 120 drawn images, one caption each.
 
-    Of 50 captions drawn from 96 pictures many are of the same picture. Were they five different
+    Of 50 captions drawn from 96 images many are of the same image. Were they five different
     ones, a model that knew them all could not tell which is expected, and the loss would stop
-    at 0.2 to 0.4. (Of COCO's 82,783 pictures, or a demo's 1,600, hardly two are the same.)
+    at 0.2 to 0.4. (Of COCO's 82,783 images, or a demo's 1,600, hardly two are the same.)
     """
     folder = tmp_path_factory.mktemp("notebooks")
-    pictures = folder / "limner-demo" / "pictures"
-    write_folder(pictures, 120)
-    captions = pictures / "captions.csv"
+    images = folder / "limner-demo" / "images"
+    write_folder(images, 120)
+    captions = images / "captions.csv"
     with captions.open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
     with captions.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([header, *rows[::5]])
     out = folder / "limner-demo" / "dataset"
-    job = PrepareConfig(source=pictures / "images", out=out, captions=captions, min_count=1)
+    job = PrepareConfig(source=images / "images", out=out, captions=captions, min_count=1)
     prepare(job, report=lambda line: None)
     return folder
 
@@ -163,7 +163,7 @@ def test_rnn_notebook(folder, kernel):
     assert_loss(texts["model-loss-check"], 9.83235591003)
     assert_overfitted(texts["overfit-train"], probe, 0.1)
     assert figures == {"look-minibatch": 3, "overfit-train": 1, "sampling-show": 4}
-    assert probe["picture"] == [224, 224, 3]  # the picture, not a note that it is missing
+    assert probe["image"] == [224, 224, 3]  # the image, not a note that it is missing
     assert f"already satisfied: h5py in {sys.prefix}" in texts["h5py-pip"]
     assert texts["load"].splitlines()[4].endswith("(96, 512) float32")
     assert "772076 + 656384 = 1428460" in texts["answer-numbers"]
@@ -176,7 +176,7 @@ def test_lstm_notebook(folder, kernel):
     assert_loss(texts["model-loss-check"], 9.82445935443)
     assert_overfitted(texts["overfit-train"], probe, 0.5)
     assert figures == {"overfit-train": 1, "sampling-show": 4}
-    assert probe["picture"] == [224, 224, 3]
+    assert probe["image"] == [224, 224, 3]
     # What the notebook's last text says of these numbers: RNN, forget bias 0, 1, 3.
     reach = [[float(n) for n in line.split()] for line in texts["gradient-reach"].splitlines()[1:]]
     assert [row[0] for row in reach] == [1, 10, 30, 50]

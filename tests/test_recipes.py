@@ -1,4 +1,4 @@
-"""Every recipe can be read and is in the table; the script makes a model of drawn pictures."""
+"""Every recipe can be read and is in the table; the script makes a model of drawn images."""
 
 import csv
 import os
@@ -30,7 +30,7 @@ def test_recipe(recipe):
 
 @pytest.fixture(scope="module")
 def like_flickr8k(drawn, tmp_path_factory):
-    """The drawn pictures in Flickr8k's layout."""
+    """The drawn images in Flickr8k's layout."""
     folder = tmp_path_factory.mktemp("like") / "Flickr8k"
     shutil.copytree(drawn / "images", folder / "images")
     with (drawn / "captions.csv").open(newline="") as file:

@@ -48,7 +48,7 @@ def new_model(name, rng):
 
 
 def drawn_masks(model, rng):
-    """Of dropout, for four pictures and six captions: embedding, features, output."""
+    """Of dropout, for four images and six captions: embedding, features, output."""
     rates = {"embedding": 0.3, "features": 0.2, "output": 0.5}
     features = np.zeros((4, 3, 4) if model.reads_grid else (4, 4))
     batch = Batch(features, np.ones((6, 2), int), np.zeros(6, int))
@@ -222,7 +222,7 @@ def test_dataset_is_what_it_was(dataset, run):
 @pytest.mark.parametrize("dataset", DATASETS, indirect=True)
 def test_dataset_is_prepared_already(dataset, run):
     before = {file.name: file.read_bytes() for file in dataset.iterdir()}
-    command = ["prepare", FOLDER / "pictures", "--out", dataset, "--ratio", "8,3,3"]
+    command = ["prepare", FOLDER / "images", "--out", dataset, "--ratio", "8,3,3"]
     status, _, err = run(*command, "--min-count", "2", *DATASETS[dataset.name].split())
     assert status == 0
     assert "prepared already, nothing to do" in err
@@ -271,8 +271,8 @@ CAPTIONS = {
 
 @pytest.mark.parametrize("way", CAPTIONS)
 def test_captions(way, run):
-    pictures = sorted((FOLDER / "pictures" / "images").iterdir())[:6]
-    status, out, _ = run("caption", "--json", *pictures, *CAPTIONS[way].split())
+    images = sorted((FOLDER / "images" / "images").iterdir())[:6]
+    status, out, _ = run("caption", "--json", *images, *CAPTIONS[way].split())
     assert status == 0
     found = [json.loads(line) for line in out.splitlines()]
     expected = EXPECTED["captions"][way]

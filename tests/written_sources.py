@@ -1,4 +1,4 @@
-"""Sources as people have them, written into a folder by tests: three pictures, four captions."""
+"""Sources as people have them, written into a folder by tests: three images, four captions."""
 
 import io
 import json
@@ -20,7 +20,7 @@ CAPTIONS = {
 }
 
 
-def pictures(folder, names=CAPTIONS):
+def write_images(folder, names=CAPTIONS):
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(JPEG)
@@ -56,39 +56,39 @@ def tar(path, members):
 
 
 def csv(folder):
-    pictures(folder / "photos")
+    write_images(folder / "photos")
     text(folder / "captions.csv", csv_text())
 
 
 def semicolons_windows_and_bom(folder):
-    pictures(folder / "photos")
+    write_images(folder / "photos")
     content = ("sep=;\n" + csv_text(";")).replace("\n", "\r\n")
     text(folder / "captions.csv", b"\xef\xbb\xbf" + content.encode())
 
 
 def utf16(folder):
-    pictures(folder / "photos")
+    write_images(folder / "photos")
     text(folder / "captions.txt", csv_text("\t").encode("utf-16"))
 
 
 def json_lines(folder):
-    pictures(folder)
+    write_images(folder)
     text(folder / "captions.jsonl", jsonl("file_name", "text"))
 
 
 def json_of_lists(folder):
-    pictures(folder / "images")
+    write_images(folder / "images")
     text(folder / "captions.json", json.dumps(CAPTIONS))
 
 
 def json_of_objects(folder):
-    pictures(folder / "images")
+    write_images(folder / "images")
     content = [{"file": n, "captions": [{"raw": c} for c in cs]} for n, cs in CAPTIONS.items()]
     text(folder / "captions.json", json.dumps(content, indent=1))
 
 
 def several_columns(folder):
-    pictures(folder)
+    write_images(folder)
     lines = ["id,filename,caption_1,caption_2"]
     for number, (name, several) in enumerate(CAPTIONS.items()):
         cells = [c.replace('"', '""') for c in (*several, "")[:2]]
@@ -97,32 +97,32 @@ def several_columns(folder):
 
 
 def lists_in_cells(folder):
-    pictures(folder)
+    write_images(folder)
     lines = [f"{name}\t{several!r}" for name, several in CAPTIONS.items()]
     text(folder / "captions.tsv", "\n".join(["image\tcaptions", *lines]))
 
 
 def bars(folder):
-    pictures(folder / "flickr30k_images")
+    write_images(folder / "flickr30k_images")
     lines = [f"{name}| {i}| {caption}" for i, (name, caption) in enumerate(rows())]
     text(folder / "results.csv", "\n".join(["image_name| comment_number| comment", *lines]))
 
 
 def macs(folder):
     """Names as macOS gives them, and what it leaves in folders."""
-    pictures(folder / "photos", [unicodedata.normalize("NFD", name) for name in CAPTIONS])
-    pictures(folder / "photos", ["._a 1.jpg", "__MACOSX/a 1.jpg"])
+    write_images(folder / "photos", [unicodedata.normalize("NFD", name) for name in CAPTIONS])
+    write_images(folder / "photos", ["._a 1.jpg", "__MACOSX/a 1.jpg"])
     text(folder / "captions.csv", csv_text())
 
 
 def other_spellings(folder):
-    pictures(folder / "photos")
+    write_images(folder / "photos")
     lines = jsonl().replace("a 1.jpg", r"C:\\pics\\a 1.JPG").replace("b #2.jpg", "./images/b #2")
     text(folder / "captions.jsonl", lines)
 
 
 def beside(folder):
-    pictures(folder)
+    write_images(folder)
     for name, several in CAPTIONS.items():
         text(folder / name.replace(".jpg", ".txt"), "\r\n".join([*several, ""]))
     text(folder / "README.txt", "Taken by me")
@@ -143,13 +143,13 @@ def coco_json(names=tuple(CAPTIONS), first=0):
 
 
 def coco(folder):
-    pictures(folder / "val2014")
+    write_images(folder / "val2014")
     text(folder / "annotations" / "captions_val2014.json", coco_json())
     text(folder / "annotations" / "instances_val2014.json", coco_json())
 
 
 def karpathy(folder):
-    pictures(folder / "imgs")
+    write_images(folder / "imgs")
     text(folder / "dataset_mine.json", karpathy_json(dict.fromkeys(CAPTIONS, "train")))
 
 
@@ -162,7 +162,7 @@ def karpathy_json(splits):
 
 
 def flickr(folder):
-    pictures(folder / "Flicker8k_Dataset")
+    write_images(folder / "Flicker8k_Dataset")
     lines = [f"{name}#{i}\t{caption}" for i, (name, caption) in enumerate(rows())]
     text(folder / "Flickr8k.token.txt", "\n".join(lines))
     text(folder / "Flickr8k.lemma.token.txt", "\n".join(lines))
@@ -171,7 +171,7 @@ def flickr(folder):
 
 
 def imagefolder(folder):
-    pictures(folder)
+    write_images(folder)
     text(folder / "metadata.jsonl", jsonl("file_name", "text"))
 
 

@@ -1,4 +1,4 @@
-"""Pictures by address, under the course's path: see `limner.images.remote`."""
+"""Images by address, under the course's path: see `limner.images.remote`."""
 
 from limner.images.remote import image_from_url
 

@@ -1,4 +1,4 @@
-"""Limner trains recurrent networks to describe pictures, and describes pictures with them."""
+"""Limner trains recurrent networks to describe images, and describes images with them."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

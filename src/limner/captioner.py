@@ -1,4 +1,4 @@
-"""From pictures to sentences: a checkpoint and its backbone, ready to use."""
+"""From images to sentences: a checkpoint and its backbone, ready to use."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,12 +29,12 @@ BUNDLED_CAPTIONER = Path(__file__).parent / "bundled" / "captioner.safetensors"
 
 @dataclass(frozen=True)
 class Caption:
-    """A sentence about a picture.
+    """A sentence about an image.
 
     Attributes:
         text: plain words.
         score: mean log-probability a word, 0 at best: how sure the model is, not how right.
-        features: of the picture, which the caption was made from.
+        features: of the image, which the caption was made from.
         ended: whether the model came to an end, and was not cut short by the longest length.
     """
 
@@ -48,7 +48,7 @@ class Caption:
 
 
 class Captioner:
-    """Captions pictures with a trained model.
+    """Captions images with a trained model.
 
     Args:
         checkpoint: from `limner train`; several, of one vocabulary, speak as one (`Ensemble`).
@@ -110,15 +110,15 @@ class Captioner:
 
     def caption(
         self,
-        picture: Source,
+        image: Source,
         how: DecodingConfig = DecodingConfig(),
         *,
         max_pixels: int | None = None,
     ) -> Caption:
-        """The caption of one picture, a path or its bytes.
+        """The caption of one image, a path or its bytes.
 
         Args:
-            picture, how, max_pixels: as for `caption_all`.
+            image, how, max_pixels: as for `caption_all`.
 
         Raises:
             InputError: if it cannot be read.
@@ -128,29 +128,29 @@ class Captioner:
         >>> len(Captioner.load().caption("grass.png").text.split()) > 3
         True
         """
-        [(_, found)] = self.caption_all([picture], how, max_pixels=max_pixels)
+        [(_, found)] = self.caption_all([image], how, max_pixels=max_pixels)
         if isinstance(found, InputError):
             raise found
         return found[0]
 
     def caption_all(
         self,
-        pictures: Iterable[Source],
+        images: Iterable[Source],
         how: DecodingConfig = DecodingConfig(),
         batch_size: int = 16,
         max_pixels: int | None = None,
     ) -> Iterator[tuple[Source, list[Caption] | InputError]]:
-        """Each picture with its captions, the best first, in order; or with what is wrong with it.
+        """Each image with its captions, the best first, in order; or with what is wrong with it.
 
         Args:
-            pictures: paths, or bytes.
+            images: paths, or bytes.
             how: how the captions are chosen, and how many of each.
-            batch_size: pictures in one run of the network, of which every core has one.
-            max_pixels: larger pictures are refused; see `ImageLimits`.
+            batch_size: images in one run of the network, of which every core has one.
+            max_pixels: larger images are refused; see `ImageLimits`.
         """
         load = partial(load_image, limits=ImageLimits(max_pixels=max_pixels))
-        rng, rest = how.new_rng(), iter(pictures)
-        # All cores look at some pictures, and then put them into words: at once they are slower.
+        rng, rest = how.new_rng(), iter(images)
+        # All cores look at some images, and then put them into words: at once they are slower.
         while some := list(islice(rest, batch_size * self.backbone.threads)):
             share = math.ceil(len(some) / self.backbone.threads)
             batch = list(extract(self.backbone, some, batch_size=share, load=load))
@@ -161,11 +161,11 @@ class Captioner:
                 if self._projection:
                     features = self._projection.project(features)
                 captions = iter(self.caption_features(features, how, rng))
-            for picture, row in batch:
+            for image, row in batch:
                 found = row if isinstance(row, InputError) else next(captions)
                 if not found:
-                    found = InputError(f"{source_name(picture)}: {NO_CAPTION}")
-                yield picture, found
+                    found = InputError(f"{source_name(image)}: {NO_CAPTION}")
+                yield image, found
 
     def caption_features(
         self,
@@ -173,7 +173,7 @@ class Captioner:
         how: DecodingConfig = DecodingConfig(),
         rng: np.random.Generator | None = None,
     ) -> list[list[Caption]]:
-        """The captions of pictures with these features; see `limner.decoding.decode`."""
+        """The captions of images with these features; see `limner.decoding.decode`."""
         rng = how.new_rng() if rng is None else rng
         words, log_probs = decode(self.decoder, features, how, self.model.word_to_idx, rng)
         counts = (words != self.model.null).sum(axis=2)

@@ -1,4 +1,4 @@
-"""A checkpoint: one `.safetensors` file that holds all a model needs to caption a picture.
+"""A checkpoint: one `.safetensors` file that holds all a model needs to caption an image.
 
 The tensors are the parameters, named as in the model's `params`, and the features' mean and
 standard deviation; other tensors carry a prefix (`pca/`, `optimizer/`, `solver/`). Everything else

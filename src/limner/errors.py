@@ -2,7 +2,7 @@
 
 A message names the file (or line, or key), says what was expected, and what to do::
 
-    photo.jpg: the picture ends after 1,024 bytes; copy the file again
+    photo.jpg: the image ends after 1,024 bytes; copy the file again
 """
 
 

@@ -1,6 +1,6 @@
 """Names that signatures share: shapes are written `Float[Array, "N T D"]`.
 
-N pictures in a batch, T time steps, D input, H hidden, W word vector, V vocabulary, M outputs.
+N images in a batch, T time steps, D input, H hidden, W word vector, V vocabulary, M outputs.
 """
 
 import sys

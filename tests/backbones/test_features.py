@@ -19,8 +19,8 @@ def backbone():
     return open_backbone()
 
 
-def pictures(count, seed=0):
-    """Pictures of smooth noise: enough in them that features differ."""
+def images(count, seed=0):
+    """Images of smooth noise: enough in them that features differ."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
         small = rng.integers(0, 256, (6, 8, 3), np.uint8)
@@ -28,18 +28,18 @@ def pictures(count, seed=0):
 
 
 def save(folder, count):
-    paths = [folder / f"picture {i}.png" for i in range(count)]
-    for path, image in zip(paths, pictures(count), strict=True):
+    paths = [folder / f"image {i}.png" for i in range(count)]
+    for path, image in zip(paths, images(count), strict=True):
         image.save(path)
     return paths
 
 
-def test_extract_keeps_the_order_and_goes_on_after_broken_pictures(backbone, tmp_path):
+def test_extract_keeps_the_order_and_goes_on_after_broken_images(backbone, tmp_path):
     paths = save(tmp_path, 11)
     paths[0].write_bytes(b"")
     paths[4].unlink()
     for path in paths[6:9]:  # a whole batch of them
-        path.write_bytes(b"no picture")
+        path.write_bytes(b"no image")
     found = list(extract(backbone, paths, batch_size=3))
     assert [source for source, _ in found] == paths
     for path, features in found:

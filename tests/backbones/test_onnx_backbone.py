@@ -32,8 +32,8 @@ def backbone():
     return OnnxBackbone.bundled()
 
 
-def pictures(count, seed=0):
-    """Pictures of smooth noise: enough in them that features differ."""
+def images(count, seed=0):
+    """Images of smooth noise: enough in them that features differ."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
         small = rng.integers(0, 256, (6, 8, 3), np.uint8)
@@ -41,8 +41,8 @@ def pictures(count, seed=0):
 
 
 def save(folder, count):
-    paths = [folder / f"picture {i}.png" for i in range(count)]
-    for path, image in zip(paths, pictures(count), strict=True):
+    paths = [folder / f"image {i}.png" for i in range(count)]
+    for path, image in zip(paths, images(count), strict=True):
         image.save(path)
     return paths
 
@@ -99,7 +99,7 @@ def test_the_bundled_file_is_small_and_says_whose_it_is():
 
 
 def test_features_do_not_depend_on_the_batch(backbone):
-    pixels = np.stack([backbone.preprocess(image) for image in pictures(5)])
+    pixels = np.stack([backbone.preprocess(image) for image in images(5)])
     together = backbone.features(pixels)
     assert together.dtype == np.float32
     for one, row in zip(pixels, together, strict=True):
@@ -108,7 +108,7 @@ def test_features_do_not_depend_on_the_batch(backbone):
 
 
 def test_threads_do_not_change_features(backbone):
-    pixels = np.stack([backbone.preprocess(image) for image in pictures(2)])
+    pixels = np.stack([backbone.preprocess(image) for image in images(2)])
     single = OnnxBackbone.bundled(threads=1)
     np.testing.assert_allclose(single.features(pixels), backbone.features(pixels), atol=1e-4)
 
@@ -132,7 +132,7 @@ def test_importing_does_not_load_onnxruntime():
 def test_another_name_for_the_same_network(backbone, tmp_path):
     mine = OnnxBackbone.from_file(bring(tmp_path, SIDECAR + 'output = "features"\n'))
     assert (mine.name, mine.dim, mine.sha256) == ("mine", 1280, backbone.sha256)
-    image = next(pictures(1))
+    image = next(images(1))
     pixels = backbone.preprocess(image)
     np.testing.assert_array_equal(mine.preprocess(image), pixels)
     np.testing.assert_array_equal(mine.features(pixels[None]), backbone.features(pixels[None]))
@@ -141,7 +141,7 @@ def test_another_name_for_the_same_network(backbone, tmp_path):
 def test_a_grid_is_averaged(backbone, tmp_path):
     by_name = OnnxBackbone.from_file(bring(tmp_path, SIDECAR + 'output = "grid"\n'))
     first = OnnxBackbone.from_file(bring(tmp_path, SIDECAR, "first.onnx"))  # "grid" comes first
-    pixels = np.stack([backbone.preprocess(image) for image in pictures(3)])
+    pixels = np.stack([backbone.preprocess(image) for image in images(3)])
     expected = backbone.features(pixels)
     assert expected.std() > 0.05
     for grid in (by_name, first):
@@ -152,7 +152,7 @@ def test_a_grid_is_averaged(backbone, tmp_path):
 def test_bgr_and_other_scales_reach_the_network(backbone, tmp_path):
     toml = 'mean = [63.5, 63.5, 63.5]\nscale = 64\nchannels = "BGR"\noutput = "features"\n'
     mine = OnnxBackbone.from_file(str(bring(tmp_path, toml)))
-    image = next(pictures(1))
+    image = next(images(1))
     red, green, blue = image.split()
     # Twice as large after (x - 63.5) / 64 as after (x - 127) / 128, less a constant.
     np.testing.assert_allclose(
@@ -197,7 +197,7 @@ def test_channels_last_networks(monkeypatch):
     np.testing.assert_allclose(mine.features(pixels), expected, rtol=1e-4, atol=1e-6)
 
 
-def test_networks_that_take_one_picture_at_a_time(monkeypatch):
+def test_networks_that_take_one_image_at_a_time(monkeypatch):
     session = FakeSession([1, 3, 4, 4], lambda x: x[:, :, 0, 0])
     mine = with_session(monkeypatch, session)
     pixels = np.random.default_rng(0).normal(size=(3, 3, 4, 4)).astype(np.float32)
@@ -265,7 +265,7 @@ def test_a_map_is_pooled_as_the_toml_file_says(backbone, tmp_path):
     grid = OnnxBackbone.from_file(
         bring(tmp_path, SIDECAR + 'grid_output = "grid"\n', "grid.onnx"), keep="grid"
     )
-    pixels = np.stack([backbone.preprocess(image) for image in pictures(2)])
+    pixels = np.stack([backbone.preprocess(image) for image in images(2)])
     places = grid.features(pixels)
     np.testing.assert_allclose(mine.features(pixels), places.max(axis=1), atol=1e-5)
     assert (places.max(axis=1) - places.mean(axis=1)).mean() > 0.1
@@ -293,7 +293,7 @@ def test_both_are_the_pooled_features_and_the_grid_in_one_run():
     pooled, grid, both = (
         OnnxBackbone.bundled(keep=keep, size=64) for keep in ("pooled", "grid", "both")
     )
-    pixels = np.stack([pooled.preprocess(image) for image in pictures(3)])
+    pixels = np.stack([pooled.preprocess(image) for image in images(3)])
     rows = both.features(pixels)
     assert rows.dtype == np.float32
     assert rows.shape == (3, *both.shape) == (3, 1280 + 4 * 1819)
@@ -326,7 +326,7 @@ def test_what_is_kept_is_described():
     }
 
 
-def test_no_pictures_have_no_rows():
+def test_no_images_have_no_rows():
     backbone = OnnxBackbone.bundled(keep="both", size=64)
     rows = backbone.features(np.empty((0, 3, 64, 64), np.float32))
     assert rows.shape == (0, 8556)

@@ -25,7 +25,7 @@ def stripes():
     return image
 
 
-def test_squash_keeps_the_whole_picture_and_crop_its_middle():
+def test_squash_keeps_the_whole_image_and_crop_its_middle():
     how = {"mean": 0, "scale": 255, "size": 8, "resample": "box"}
     squashed = to_pixels(stripes(), Preprocessing(**how))
     assert squashed.dtype == np.float32

@@ -96,11 +96,11 @@ def test_vgg16_fc7_is_the_courses_network(vgg):
     assert 0.1 < (found["features"] == 0).mean() < 0.9  # after the ReLU
 
 
-def test_pictures_are_made_ready_as_imagenets_are(vgg):
+def test_images_are_made_ready_as_imagenets_are(vgg):
     backbone = TorchBackbone("vgg16-fc7", vgg[1])
-    picture = noise((512, 256))
-    pixels = backbone.preprocess(picture)
-    expected = np.asarray(picture.crop((144, 16, 368, 240)), np.float32) / 255
+    image = noise((512, 256))
+    pixels = backbone.preprocess(image)
+    expected = np.asarray(image.crop((144, 16, 368, 240)), np.float32) / 255
     expected = (expected - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
     np.testing.assert_allclose(pixels, expected.transpose(2, 0, 1), atol=1e-5)
 
@@ -273,15 +273,15 @@ def test_timms_own_features(name, tmp_path):
 
 def check(backbone, run, caught, transform):
     """The network's numbers are the library's, and its images nearly so."""
-    pictures = [noise((320, 240), seed) for seed in range(2)]
-    pixels = np.stack([backbone.preprocess(picture) for picture in pictures])
+    images = [noise((320, 240), seed) for seed in range(2)]
+    pixels = np.stack([backbone.preprocess(image) for image in images])
     found = backbone.run(pixels)
     with torch.inference_mode():
         run(torch.tensor(pixels))
     for name, expected in caught.items():
         assert found[name].std() > 0.01
         np.testing.assert_allclose(found[name], expected, rtol=1e-4, atol=1e-4)
-    theirs = torch.stack([transform(picture) for picture in pictures]).numpy()
+    theirs = torch.stack([transform(image) for image in images]).numpy()
     assert np.abs(pixels - theirs).mean() < 0.05 * theirs.std()
 
 
@@ -328,7 +328,7 @@ def test_names_close_to_one_are_offered(tmp_path):
     assert wrong == "torchvision:squeezenet1_0: does not end in a linear layer; export it to ONNX"
 
 
-def test_pictures_of_a_size_that_the_network_does_not_take(tmp_path):
+def test_images_of_a_size_that_the_network_does_not_take(tmp_path):
     timm = library("timm")
     module = timm.create_model("vit_tiny_patch16_224")
     torch.save(module.state_dict(), tmp_path / "net.pth")
@@ -336,7 +336,7 @@ def test_pictures_of_a_size_that_the_network_does_not_take(tmp_path):
         open_backbone("timm:vit_tiny_patch16_224", weights=tmp_path / "net.pth", size=100)
 
 
-def test_real_pictures_keep_their_order(tmp_path, flickr8k):
+def test_real_images_keep_their_order(tmp_path, flickr8k):
     """Different images have different features, and one image the same again."""
     torchvision = library("torchvision")
     torch.manual_seed(0)

@@ -15,7 +15,7 @@ from limner.training.config import read_config
 LIMNER = [sys.executable, "-c", "import sys; from limner.cli import main; sys.exit(main())"]
 
 
-def picture(path, **save):
+def image(path, **save):
     Image.effect_noise((96, 64), 80).convert("RGB").save(path, **save)
     return path
 
@@ -59,14 +59,14 @@ def test_prepare_train_evaluate_caption(run, drawn, tmp_path):
 
 
 def test_caption_prints_names_of_several_images(run, tmp_path):
-    paths = [picture(tmp_path / "a.png"), picture(tmp_path / "b.jpg")]
+    paths = [image(tmp_path / "a.png"), image(tmp_path / "b.jpg")]
     status, out, err = run("caption", tmp_path)
     assert (status, err) == (0, "")
     assert [line.split("\t")[0] for line in out.splitlines()] == [str(path) for path in paths]
 
 
 def test_caption_as_json(run, tmp_path):
-    path = picture(tmp_path / "a.png")
+    path = image(tmp_path / "a.png")
     status, out, _ = run("caption", "--json", path)
     row = json.loads(out)
     assert (status, row["image"]) == (0, str(path))
@@ -83,7 +83,7 @@ def test_info_and_version(run, tiny_run, tiny_dataset):
 
 def test_main_ignores_broken_pipe(tmp_path):
     for number in range(40):
-        picture(tmp_path / f"{number:02}.png")
+        image(tmp_path / f"{number:02}.png")
     command = " ".join(f"'{word}'" for word in [*LIMNER, "caption", str(tmp_path)])
     done = subprocess.run(
         f"{command} | head -1", shell=True, capture_output=True, text=True, check=False
@@ -93,7 +93,7 @@ def test_main_ignores_broken_pipe(tmp_path):
 
 
 def test_caption_continues_after_unreadable_image(run, tmp_path):
-    good, bad = picture(tmp_path / "good.png"), tmp_path / "bad.jpg"
+    good, bad = image(tmp_path / "good.png"), tmp_path / "bad.jpg"
     bad.write_bytes(b"")
     status, out, err = run("caption", bad, good)
     assert status == 2
@@ -112,20 +112,20 @@ def test_main_without_command_prints_help(run):
     ]
 
 
-def sentences(model, pictures):
-    return [found[0].text for _, found in Captioner.load(model).caption_all(pictures)]
+def sentences(model, images):
+    return [found[0].text for _, found in Captioner.load(model).caption_all(images)]
 
 
 def test_caption_uses_given_model(run, tiny_run, drawn):
-    pictures = sorted((drawn / "images").iterdir())
-    texts = sentences(tiny_run, pictures)
+    images = sorted((drawn / "images").iterdir())
+    texts = sentences(tiny_run, images)
     assert len(set(texts)) > 1
-    assert run("caption", "--model", tiny_run, pictures[2]) == (0, f"{texts[2]}\n", "")
-    lines = [f"{name}\t{text}\n" for name, text in zip(pictures, texts, strict=True)]
+    assert run("caption", "--model", tiny_run, images[2]) == (0, f"{texts[2]}\n", "")
+    lines = [f"{name}\t{text}\n" for name, text in zip(images, texts, strict=True)]
     assert run("caption", "--model", tiny_run, drawn) == (0, "".join(lines), "")  # and those below
-    _, out, err = run("caption", "--json", "--model", tiny_run, *pictures[:3])
+    _, out, err = run("caption", "--json", "--model", tiny_run, *images[:3])
     rows = [json.loads(line) for line in out.splitlines()]
-    assert [row["image"] for row in rows] == [str(picture) for picture in pictures[:3]]
+    assert [row["image"] for row in rows] == [str(image) for image in images[:3]]
     assert [row["caption"] for row in rows] == texts[:3]
     assert err == ""
 
@@ -165,14 +165,14 @@ def test_main_reports_full_disk(tiny_run):
 @pytest.mark.skipif(sys.platform != "linux", reason="names that are no text are Linux's")
 def test_caption_accepts_undecodable_file_name(run, tiny_run, tmp_path):
     name = tmp_path / "caf\udce9.png"  # as Python gives a name in Latin-1
-    picture(name)
+    image(name)
     status, out, err = run("caption", "--json", "--model", tiny_run, name)
     assert (status, err) == (0, "")
     assert json.loads(out)["image"] == str(name)
 
 
 def test_caption_explain_with_n_best(run, tmp_path):
-    path = picture(tmp_path / "noise.png")
+    path = image(tmp_path / "noise.png")
     status, out, err = run("caption", path, "--beam-size", "4", "--n-best", "2", "--explain")
     assert (status, err) == (0, "")
     sentences = [line for line in out.splitlines() if not line.startswith("  ")]
@@ -186,14 +186,14 @@ def test_caption_explain_with_n_best(run, tmp_path):
 
 
 def test_caption_explain_of_truncated_caption(run, tmp_path):
-    path = picture(tmp_path / "noise.png")
+    path = image(tmp_path / "noise.png")
     _, out, _ = run("caption", path, "--max-length", 2, "--explain")
     sentence, *words = out.splitlines()
     assert [line.split()[0] for line in words] == sentence.split()
 
 
 def test_caption_forbid(run, tmp_path):
-    path = picture(tmp_path / "noise.png")
+    path = image(tmp_path / "noise.png")
     first = run("caption", path)[1].split()
     assert first[0] not in run("caption", path, "--forbid", first[0])[1].split()
     assert len(run("caption", path, "--max-length", 3)[1].split()) <= 3
@@ -201,7 +201,7 @@ def test_caption_forbid(run, tmp_path):
 
 
 def test_caption_force_and_groups(run, tmp_path):
-    path = picture(tmp_path / "noise.png")
+    path = image(tmp_path / "noise.png")
     forced = run("caption", path, "--force", "snow", "--force", "dog")[1].split()
     assert {"snow", "dog"} <= set(forced)
     several = ["caption", path, "--beam-size", 6, "--n-best", 3, "--groups", 3]
@@ -210,12 +210,12 @@ def test_caption_force_and_groups(run, tmp_path):
 
 
 def test_caption_attention_writes_maps(run, tmp_path, tiny_run):
-    path = picture(tmp_path / "noise.png")
+    path = image(tmp_path / "noise.png")
     status, _, err = run("caption", path, "--attention", tmp_path / "maps")
     assert (status, err) == (0, "")
     with Image.open(tmp_path / "maps" / "noise-attention.png") as drawn:
         assert drawn.width > 1000
-    long = picture(tmp_path / f"{'x' * 240}.png")
+    long = image(tmp_path / f"{'x' * 240}.png")
     both = ["--model", BUNDLED_CAPTIONER] * 2
     status, _, err = run("caption", long, path, *both, "--attention", tmp_path / "maps")
     assert (status, err) == (0, "")
@@ -226,7 +226,7 @@ def test_caption_attention_writes_maps(run, tmp_path, tiny_run):
 
 
 def test_caption_with_ensemble(run, tmp_path, tiny_run):
-    path = picture(tmp_path / "noise.png")
+    path = image(tmp_path / "noise.png")
     one = run("caption", path, "--model", tiny_run)
     assert one[0] == 0
     assert run("caption", path, "--model", tiny_run, "--model", tiny_run) == one
@@ -260,7 +260,7 @@ def test_caption_with_ensemble(run, tmp_path, tiny_run):
     ],
 )
 def test_caption_refuses_conflicting_options(run, tmp_path, options, message):
-    status, out, err = run("caption", picture(tmp_path / "noise.png"), *options)
+    status, out, err = run("caption", image(tmp_path / "noise.png"), *options)
     assert (status, out) == (2, "")
     assert message in err
     assert len(err.splitlines()) == 1

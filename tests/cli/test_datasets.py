@@ -77,7 +77,7 @@ def test_head_prints_raw_captions(run, tiny_dataset):
     expected = []
     for row in (2, 3, 4):
         image = data.splits["train"].image_ids[row]
-        expected += [f"train {row}: {image}", f"  {data.picture(image)}"]
+        expected += [f"train {row}: {image}", f"  {data.image_file(image)}"]
         for text in data.references["train"][image]:
             known = data.vocabulary.word_to_idx
             expected.append("  " + " ".join(w if w in known else f"[{w}]" for w in text.split()))
@@ -92,7 +92,7 @@ def test_head_draws_images_in_color_terminal(tiny_dataset):
     drawn = at_a_terminal(*head)
     assert drawn.count("▀") == 36 * 18
     assert "\x1b[38;2;" in drawn
-    assert "▀" not in at_a_terminal(*head, "--no-pictures")
+    assert "▀" not in at_a_terminal(*head, "--no-images")
     assert "\x1b[" not in at_a_terminal(*head, TERM="dumb")
 
 

@@ -15,12 +15,12 @@ from limner.evaluation.evaluate import evaluate
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "out"
-    assert main(["demo", "--out", str(folder), "--pictures", "1000", "--epochs", "9"]) == 0
+    assert main(["demo", "--out", str(folder), "--images", "1000", "--epochs", "9"]) == 0
     return folder
 
 
 def test_demo_writes_dataset_run_and_report(demo):
-    assert len(list((demo / "pictures" / "images").glob("*.jpg"))) == 1000
+    assert len(list((demo / "images" / "images").glob("*.jpg"))) == 1000
     assert (demo / "run" / "best.safetensors").exists()
     page = (demo / "run" / "report.html").read_text("utf-8")
     assert page.count("data:image/jpeg;base64,") == 100
@@ -38,7 +38,7 @@ def test_demo_score_depends_on_images(demo):
     model = load_checkpoint(checkpoint_path(demo / "run")).model
     seen = evaluate(model, dataset, "test")
     test = dataset.splits["test"]
-    order = np.roll(np.arange(len(test.features)), 1)  # everyone gets a neighbour's picture
+    order = np.roll(np.arange(len(test.features)), 1)  # everyone gets a neighbour's image
     shuffled = {**dataset.splits, "test": replace(test, features=test.features[order])}
     blind = evaluate(model, replace(dataset, splits=shuffled), "test")
     assert seen.scores["BLEU-4"] > 20
@@ -47,5 +47,5 @@ def test_demo_score_depends_on_images(demo):
 
 
 def test_demo_refuses_used_folder(demo, capsys):
-    assert main(["demo", "--out", str(demo), "--pictures", "100"]) == 2
+    assert main(["demo", "--out", str(demo), "--images", "100"]) == 2
     assert "contains an earlier demo" in capsys.readouterr().err

@@ -15,7 +15,7 @@ import local_server as does
 from limner.cli import main
 from local_server import serving
 
-PICTURE = np.random.default_rng(0).bytes(200_000)
+IMAGE = np.random.default_rng(0).bytes(200_000)
 LIST = b"tom.jpg\n"
 
 
@@ -23,7 +23,7 @@ LIST = b"tom.jpg\n"
 def server(monkeypatch, tmp_path):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with zipfile.ZipFile(tmp_path / "made.zip", "w") as file:
-        file.writestr("cats/tom.jpg", PICTURE)
+        file.writestr("cats/tom.jpg", IMAGE)
         file.writestr("__MACOSX/cats/._tom.jpg", b"no cat")
     with serving() as server:
         server.files = {"/cats.zip": (tmp_path / "made.zip").read_bytes(), "/list.txt": LIST}
@@ -127,7 +127,7 @@ next: limner prepare {tmp_path}/got --out dataset
 """,
         "",
     )
-    assert contents(tmp_path / "got") == {"cats/tom.jpg": PICTURE, "list.txt": LIST}
+    assert contents(tmp_path / "got") == {"cats/tom.jpg": IMAGE, "list.txt": LIST}
 
 
 def test_download_skips_complete_files(server, download, tmp_path):
@@ -206,7 +206,7 @@ def test_download_refuses_wrong_checksum(server, download, catalog, tmp_path):
 
 def test_download_refuses_path_traversal(server, download, catalog, tmp_path):
     with zipfile.ZipFile(tmp_path / "evil.zip", "w") as file:
-        file.writestr("cats/tom.jpg", PICTURE)
+        file.writestr("cats/tom.jpg", IMAGE)
         file.writestr("../../mine.toml", b"evil")
     server.files["/cats.zip"] = (tmp_path / "evil.zip").read_bytes()
     before = catalog().read_bytes()
@@ -233,7 +233,7 @@ def test_download_resumes_after_kill(server, catalog, tmp_path):
         ("/cats.zip", None),
         ("/cats.zip", "bytes=70000-"),
     ]
-    assert contents(tmp_path / "got") == {"cats/tom.jpg": PICTURE, "list.txt": LIST}
+    assert contents(tmp_path / "got") == {"cats/tom.jpg": IMAGE, "list.txt": LIST}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent as POSIX has it")

@@ -17,7 +17,7 @@ def folder(tmp_path):
     for name in ("b.JPG", "a.png", "below/c.webp"):
         image_format = {"JPG": "JPEG", "png": "PNG", "webp": "WEBP"}[name.split(".")[1]]
         Image.new("RGB", (8, 8)).save(tmp_path / name, image_format)
-    (tmp_path / "notes.txt").write_text("not a picture")
+    (tmp_path / "notes.txt").write_text("not an image")
     return tmp_path
 
 

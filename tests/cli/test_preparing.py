@@ -11,7 +11,7 @@ from limner.data.opening import open_dataset
 
 @pytest.fixture
 def mine(drawn, tmp_path):
-    """A folder as people have it: pictures and a table."""
+    """A folder as people have it: images and a table."""
     return shutil.copytree(drawn, tmp_path / "mine")
 
 
@@ -29,9 +29,9 @@ def test_check_then_prepare(mine, tmp_path, capsys):
     written = capsys.readouterr()
     assert out[0] in written.err
     assert written.out.splitlines() == [
-        "train: 20 pictures, 100 captions",
-        "dev: 2 pictures, 10 captions",
-        "test: 2 pictures, 10 captions",
+        "train: 20 images, 100 captions",
+        "dev: 2 images, 10 captions",
+        "test: 2 images, 10 captions",
         f"vocabulary: {len(open_dataset(tmp_path / 'out').vocabulary)} words",
         f"dataset: {tmp_path / 'out'}",
     ]
@@ -44,23 +44,23 @@ def test_check_json(mine, capsys):
     report = json.loads(written.out)
     assert report["format"] == "table"
     assert list(report["unreadable"]) == ["shapes-000003.jpg"]
-    pictures = [counts["pictures"] for counts in report["splits"].values()]
-    assert sum(pictures) == 23
-    rows = sum(pictures) + report["splits"]["train"]["pictures"]
+    images = [counts["images"] for counts in report["splits"].values()]
+    assert sum(images) == 23
+    rows = sum(images) + report["splits"]["train"]["images"]
     assert report["cost"]["bytes"] == rows * 49 * 1819 * 2
     assert written.err == ""
 
 
 def test_check_without_readable_images(mine, capsys):
-    for picture in (mine / "images").iterdir():
-        picture.write_bytes(b"")
+    for image in (mine / "images").iterdir():
+        image.write_bytes(b"")
     assert main(["check", str(mine)]) == 2
     assert "none of its 24 images can be read" in capsys.readouterr().err
 
 
 def test_prepare_with_format(mine, tmp_path, capsys):
-    for picture in (mine / "images").glob("*.jpg"):
-        picture.with_suffix(".txt").write_text("a caption beside\n")
+    for image in (mine / "images").glob("*.jpg"):
+        image.with_suffix(".txt").write_text("a caption beside\n")
     assert main(["check", str(mine), "--format", "text"]) == 0
     assert "(--format text)" in capsys.readouterr().out
     assert main(["check", str(mine), "--format", "coco"]) == 2

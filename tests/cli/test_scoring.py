@@ -33,7 +33,7 @@ def run(capsys):
 
 @pytest.fixture
 def rows(rng):
-    """120 pictures: {id: caption} and {id: references}."""
+    """120 images: {id: caption} and {id: references}."""
     words = np.array(["a", "red", "dog", "cat", "runs", "sits", "on", "grass", "don't"])
 
     def sentence():
@@ -69,12 +69,12 @@ def test_evaluate_scores_the_split(run, tiny_run, tiny_dataset, tmp_path):
         assert printed[name][0] == f"{value:.2f}"
     for fact in (
         "scale: 0-100",
-        "references: 5 a picture",
+        "references: 5 an image",
         "tokenizer: ",
         f"decoding: {DecodingConfig()}",
     ):
         assert f"\n{fact}" in out
-    for fact in ("model: ", "dataset: ", "limner: ", "pictures: "):
+    for fact in ("model: ", "dataset: ", "limner: ", "images: "):
         assert f"\n{fact}" in out
 
     status, text, _ = run("evaluate", *given, "--json", "-")
@@ -115,7 +115,7 @@ def test_evaluate_from_any_folder(run, tiny_dataset, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "elsewhere")
     status, out, _ = run("evaluate", "../run")
     assert status == 0
-    assert "dev, 2 pictures" in out
+    assert "dev, 2 images" in out
 
 
 # score
@@ -176,7 +176,7 @@ def test_score_prints_provenance(run, rows, tmp_path):
     assert {name: cells[0] for name, cells in table(out).items()} == {
         name: f"{value:.2f}" for name, value in expected.items()
     }
-    assert "references: 3 a picture, " in out
+    assert "references: 3 an image, " in out
 
 
 def test_score_training_adds_cider_d_and_seen(run, rows, tmp_path):

@@ -196,7 +196,7 @@ def test_the_vocabulary_of_another_dataset(course):
         load_coco_data(course)
 
 
-def test_captions_of_other_pictures(course):
+def test_captions_of_other_images(course):
     for name in ("train2014_vgg16_fc7_pca.h5", "train2014_urls.txt"):
         shutil.copy(course / name.replace("train", "val"), course / name)
     with pytest.raises(

@@ -21,12 +21,14 @@ def course(tmp_path, rng):
         json.dumps({"idx_to_word": WORDS, "word_to_idx": {w: i for i, w in enumerate(WORDS)}})
     )
     with h5py.File(folder / "coco2014_captions.h5", "w") as file:
-        for split, pictures in (("train", 7), ("val", 3)):
-            file[f"{split}_captions"] = np.array([[1, 4, 5, 7, 2, 0]] * 4 * pictures, np.int32)
-            file[f"{split}_image_idxs"] = np.repeat(np.arange(pictures, dtype=np.int32), 4)
+        for split, image_files in (("train", 7), ("val", 3)):
+            file[f"{split}_captions"] = np.array([[1, 4, 5, 7, 2, 0]] * 4 * image_files, np.int32)
+            file[f"{split}_image_idxs"] = np.repeat(np.arange(image_files, dtype=np.int32), 4)
             with h5py.File(folder / f"{split}2014_vgg16_fc7_pca.h5", "w") as features:
-                features["features"] = rng.standard_normal((pictures, 5)).astype(np.float32)
-            (folder / f"{split}2014_urls.txt").write_text("http://example.org/a.jpg\n" * pictures)
+                features["features"] = rng.standard_normal((image_files, 5)).astype(np.float32)
+            (folder / f"{split}2014_urls.txt").write_text(
+                "http://example.org/a.jpg\n" * image_files
+            )
     return folder
 
 

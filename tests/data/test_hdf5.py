@@ -176,7 +176,7 @@ def test_damaged_chunks(tmp_path, rng):
         map_features(tmp_path / "f.h5")
 
 
-def test_features_of_no_picture(tmp_path):
+def test_features_of_no_image(tmp_path):
     with h5py.File(tmp_path / "f.h5", "w") as file:
         file.create_dataset("features", (0, 5), "f4")
     assert map_features(tmp_path / "f.h5").shape == (0, 5)

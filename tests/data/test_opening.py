@@ -47,7 +47,7 @@ def test_what_prepare_wrote(tiny_dataset, drawn, backbone):
         ]
         assert dataset.references[name] == {image: written[image] for image in split.image_ids}
         for image, row in zip(split.image_ids[:2], split.features, strict=False):
-            assert dataset.picture(image) == drawn / "images" / image
+            assert dataset.image_file(image) == drawn / "images" / image
             expected_row = features_of(backbone, drawn / "images" / image)
             np.testing.assert_allclose(row, expected_row, atol=1e-4)
     assert dataset.input_dim == backbone.dim
@@ -153,7 +153,7 @@ BROKEN = {
         "dataset.json",
         "Expected `object`, got `null` - at `$.splits`; prepare",
     ),
-    "no training pictures": (
+    "no training images": (
         edited("dataset.json", lambda info: {**info, "splits": {"dev": info["splits"]["dev"]}}),
         "dataset.json",
         "no split `train`; prepare",
@@ -194,7 +194,7 @@ BROKEN = {
         "captions.h5",
         "train_captions and train_image_idxs do not go together.*prepare",
     ),
-    "pictures that do not exist": (
+    "images that do not exist": (
         put("test_image_idxs", beyond),
         "captions.h5",
         "test_image_idxs has images from 0 to 9999, but there are 2; prepare",
@@ -254,7 +254,7 @@ BROKEN = {
         "missing; the dataset is incomplete, prepare",
     ),
     "references cut": (cut("references.json", 0.5), "references.json", "damaged JSON (.*prepare"),
-    "references of other pictures": (
+    "references of other images": (
         text("references.json", '{"train": {"x.jpg": ["A dog"]}}'),
         "references.json",
         "no references for some images of the split train; prepare",

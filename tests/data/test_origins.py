@@ -24,7 +24,7 @@ TWO = DatasetInfo(
 IDS = {"train": ["1.jpg", "2.jpg", "B/1.jpg"], "dev": ["3.jpg"]}
 
 
-def test_a_picture_of_each_of_two_sources():
+def test_an_image_of_each_of_two_sources():
     origins = Origins(TWO, IDS)
     places = [origins.find(image).as_posix() for images in IDS.values() for image in images]
     assert places == ["a/1.jpg", "a/2.jpg", "b/1.jpg", "a/3.jpg"]
@@ -42,7 +42,7 @@ def places(**splits):
 def test_some_rows_keep_their_sources():
     origins = Origins(TWO, IDS)
     info = noted({"train": [(image, *origins.place(image)) for image in IDS["train"][1:]]})
-    assert [(one.source.images, one.pictures, one.renamed) for one in info.sources] == [
+    assert [(one.source.images, one.image_counts, one.renamed) for one in info.sources] == [
         ("a", {"train": 1}, {}),
         ("b", {"train": 1}, {"B/1.jpg": "1.jpg"}),
     ]
@@ -74,9 +74,9 @@ def test_every_split_finds_its_sources(dev):
             assert origins.find(name) == Path(source) / there
 
 
-def test_features_alone_have_no_picture():
+def test_features_alone_have_no_image():
     origins = Origins(DatasetInfo(source=SourceInfo(format="features")), {"train": ["x"]})
-    assert not origins.have_pictures
+    assert not origins.have_images
     with pytest.raises(InputError, match="x: only its features were given"):
         origins.find("x")
 
@@ -92,7 +92,7 @@ def test_a_shard_that_is_gone(tmp_path):
 
 
 @pytest.mark.skipif("webdataset" not in FORMATS, reason="this limner does not read WebDataset")
-def test_a_picture_in_a_shard(tiny_dataset, drawn, tmp_path):
+def test_an_image_in_a_shard(tiny_dataset, drawn, tmp_path):
     data = open_dataset(tiny_dataset)
     image = data.splits["dev"].image_ids[0]
     content = (drawn / "images" / image).read_bytes()
@@ -105,6 +105,6 @@ def test_a_picture_in_a_shard(tiny_dataset, drawn, tmp_path):
             member.size = len(part)
             tar.addfile(member, io.BytesIO(part))
     data = replace(data, info=shards(tmp_path / "dev.tar"))
-    found = data.picture(image)
+    found = data.image_file(image)
     assert isinstance(found, Member)
     assert found.open().read() == content

@@ -160,7 +160,7 @@ def test_beam_one_is_greedy(seed):
     np.testing.assert_allclose(beam_total[:, 0], total)
 
 
-def test_a_wider_beam_finds_what_greedy_misses_and_pictures_do_not_mix(rng):
+def test_a_wider_beam_finds_what_greedy_misses_and_images_do_not_mix(rng):
     step, states = random_model(rng)
     constraints = Constraints(START, END, max_length=9, forbidden=[NULL])
     _, narrow = greedy(step, states(30), 30, constraints)

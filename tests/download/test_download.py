@@ -267,7 +267,7 @@ def test_a_redirect_into_a_private_network_is_refused(server, fetch, monkeypatch
 def test_a_proxy_of_the_environment_is_used(server, tmp_path, monkeypatch):
     monkeypatch.delenv("no_proxy")
     monkeypatch.setenv("http_proxy", server.address)
-    url = "http://pictures.example/cats.bin"  # which the proxy alone can resolve
+    url = "http://images.example/cats.bin"  # which the proxy alone can resolve
     server.files[url] = CONTENT
     path = fetch_file(RemoteFile(url=url), tmp_path, print)
     assert path.read_bytes() == CONTENT

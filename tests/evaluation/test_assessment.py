@@ -71,5 +71,5 @@ def test_fingerprints_tell_apart(model, tiny_run):
     same.params["b"] = same.params["b"] + 1
     assert fingerprint(same) != fingerprint(model)
     one, two = ({"a": ["x"] * n, "b": ["y"]} for n in (1, 3))
-    assert score_provenance(one)["references"].startswith("1 a picture, ")
-    assert score_provenance(two)["references"].startswith("1 to 3 a picture, ")
+    assert score_provenance(one)["references"].startswith("1 an image, ")
+    assert score_provenance(two)["references"].startswith("1 to 3 an image, ")

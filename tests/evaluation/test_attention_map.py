@@ -14,4 +14,4 @@ def test_the_place_that_was_looked_at_is_bright():
     panel = np.asarray(sheet)[:SIZE, SIZE : 2 * SIZE, 0]
     assert panel[48, 48] > 250
     assert panel[200, 200] < 80
-    assert (np.asarray(sheet)[:SIZE, :SIZE] == 255).all()  # the picture as it is
+    assert (np.asarray(sheet)[:SIZE, :SIZE] == 255).all()  # the image as it is

@@ -19,7 +19,7 @@ def new_model(data, input_dim=1280):
     return CaptioningRNN(data.vocabulary.word_to_idx, input_dim, 8, 8, "lstm", rng=rng)
 
 
-def test_every_picture_is_captioned_and_scored_against_raw_references(data):
+def test_every_image_is_captioned_and_scored_against_raw_references(data):
     result = evaluate(new_model(data), data, "train")
     assert list(result.captions) == list(data.splits["train"].image_ids)
     assert result.references == data.references["train"]

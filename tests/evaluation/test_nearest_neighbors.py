@@ -13,7 +13,7 @@ def test_neighbours_in_blocks(rng, monkeypatch):
     assert (np.sort(nearest_neighbours(features, known, 4), axis=1) == best).all()
 
 
-def test_fewer_known_pictures_than_neighbours(rng):
+def test_fewer_known_images_than_neighbours(rng):
     known = rng.standard_normal((3, 5))
     found = nearest_neighbours(known, known, 90)
     assert np.sort(found, axis=1).tolist() == [[0, 1, 2]] * 3

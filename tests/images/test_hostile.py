@@ -1,4 +1,4 @@
-"""Pictures that were made to do harm: one line or an image, in time, and in little memory.
+"""Images that were made to do harm: one line or an image, in time, and in little memory.
 
 They are opened in a process of their own, whose clock and memory are watched.
 """
@@ -11,11 +11,11 @@ import sys
 import threading
 
 import pytest
+from data.hostile.images import HOSTILE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data.hostile.good import good_pictures
-from data.hostile.pictures import HOSTILE
+from data.hostile.good import good_images
 from limner.images.images import FORMATS
 
 SECONDS = 10
@@ -92,9 +92,9 @@ def is_one_line_with_advice(message, path):
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_pictures(name, opener, tmp_path):
+def test_hostile_images(name, opener, tmp_path):
     make, expected = HOSTILE[name]
-    path = tmp_path / "picture.jpg"
+    path = tmp_path / "image.jpg"
     path.write_bytes(make())
     whole, small = opener.open(path), opener.open(path, hint=448)
     for outcome in (whole, small):
@@ -135,7 +135,7 @@ def sparse(path):
 
 
 @pytest.mark.parametrize("name", PLACES)
-def test_what_is_not_a_file_with_a_picture(name, opener, tmp_path):
+def test_what_is_not_a_file_with_an_image(name, opener, tmp_path):
     make, expected = PLACES[name]
     path = tmp_path / name
     make(path)
@@ -170,7 +170,7 @@ def test_a_file_that_grows_while_it_is_read(opener, tmp_path):
     assert re.search("header too long|the image is damaged", outcome["refused"])
 
 
-GOOD = good_pictures()
+GOOD = good_images()
 
 
 @st.composite
@@ -196,8 +196,8 @@ def damaged(draw):
     return bytes(content)
 
 
-def test_good_pictures_are_of_every_format(opener, tmp_path):
-    path = tmp_path / "picture"
+def test_good_images_are_of_every_format(opener, tmp_path):
+    path = tmp_path / "image"
     for content in GOOD.values():
         path.write_bytes(content)
         assert opener.open(path)["mode"] == "RGB"
@@ -212,8 +212,8 @@ def test_good_pictures_are_of_every_format(opener, tmp_path):
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(content=damaged(), hint=st.sampled_from([None, 8]))
-def test_damaged_pictures(opener, tmp_path, content, hint):
-    path = tmp_path / "picture.jpg"
+def test_damaged_images(opener, tmp_path, content, hint):
+    path = tmp_path / "image.jpg"
     path.write_bytes(content)
     outcome = opener.open(path, hint)
     if "refused" in outcome:

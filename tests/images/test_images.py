@@ -1,4 +1,4 @@
-"""Pictures of every kind, sound and broken, all made here."""
+"""Images of every kind, sound and broken, all made here."""
 
 import io
 import os
@@ -123,7 +123,7 @@ def kinds():
 
 
 @pytest.mark.parametrize("kind", kinds())
-def test_every_kind_of_picture_comes_out_as_rgb(kind):
+def test_every_kind_of_image_comes_out_as_rgb(kind):
     content, expected = kinds()[kind]
     image = load_image(content)
     assert image.mode == "RGB"
@@ -165,7 +165,7 @@ def test_exif_rotation_is_applied(orientation, format):
     np.testing.assert_allclose(at_quarters(image), ROTATIONS[orientation], atol=6)
 
 
-def test_damaged_exif_leaves_a_sound_picture():
+def test_damaged_exif_leaves_a_sound_image():
     exif = Image.Exif()
     exif[0x0112] = 6
     content = encode(corners(), "JPEG", exif=exif, quality=95, subsampling=0)
@@ -189,7 +189,7 @@ def test_a_size_hint_makes_jpegs_smaller_and_never_below_it(hint, size):
 @pytest.mark.parametrize(
     "kind", ["PNG", "alpha", "palette, transparent", "16 bits, PNG", "floats, TIFF"]
 )
-def test_a_size_hint_makes_every_picture_smaller(kind):
+def test_a_size_hint_makes_every_image_smaller(kind):
     content, expected = kinds()[kind]
     image = load_image(content, size_hint=4)
     assert min(image.size) == 4
@@ -197,12 +197,12 @@ def test_a_size_hint_makes_every_picture_smaller(kind):
 
 
 def test_strips_and_the_whole_give_the_same(monkeypatch):
-    picture = noise((37, 53)).convert("RGBA")
-    picture.putalpha(noise((37, 53)).convert("L"))
-    whole = {hint: np.asarray(load_image(picture, size_hint=hint)) for hint in (None, 12, 5)}
+    image = noise((37, 53)).convert("RGBA")
+    image.putalpha(noise((37, 53)).convert("L"))
+    whole = {hint: np.asarray(load_image(image, size_hint=hint)) for hint in (None, 12, 5)}
     monkeypatch.setattr(rgb, "_STRIP_PIXELS", 200)
     for hint, pixels in whole.items():
-        np.testing.assert_array_equal(np.asarray(load_image(picture, size_hint=hint)), pixels)
+        np.testing.assert_array_equal(np.asarray(load_image(image, size_hint=hint)), pixels)
 
 
 @pytest.mark.parametrize("count", [0, 10**18, 1.5])
@@ -230,7 +230,7 @@ def test_heic_gets_advice_of_its_own():
         load_image(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100))
 
 
-def test_a_strip_50_000_pixels_wide_is_a_picture_like_any_other():
+def test_a_strip_50_000_pixels_wide_is_an_image_like_any_other():
     strip = Image.new("RGB", (50_000, 4), RED)
     strip.paste(BLUE, (49_990, 0, 50_000, 4))
     image = load_image(encode(strip))
@@ -275,7 +275,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_broken_pictures_give_one_clear_line(name, tmp_path):
+def test_broken_images_give_one_clear_line(name, tmp_path):
     content, wrong, remedy = BROKEN[name]
     path = tmp_path / name
     path.write_bytes(content)
@@ -288,7 +288,7 @@ def test_broken_pictures_give_one_clear_line(name, tmp_path):
     assert remedy in message
 
 
-def test_places_that_hold_no_picture(tmp_path):
+def test_places_that_hold_no_image(tmp_path):
     with pytest.raises(InputError, match=r"^.*absent\.jpg: no such file; check"):
         load_image(tmp_path / "absent.jpg")
     with pytest.raises(InputError, match="a folder, not an image"):
@@ -359,7 +359,7 @@ GOOD = {
 
 @settings(max_examples=400, deadline=None)
 @given(kind=st.sampled_from(sorted(GOOD)), data=st.data())
-def test_bytes_changed_at_random_give_a_picture_or_an_input_error(kind, data):
+def test_bytes_changed_at_random_give_an_image_or_an_input_error(kind, data):
     content = bytearray(GOOD[kind])
     # The header is where a changed byte does most; half of the changes go there.
     places = st.integers(0, 63) | st.integers(0, len(content) - 1)
@@ -389,6 +389,6 @@ def test_an_image_of_pillows_is_made_ready_as_its_file_is(tmp_path):
     assert source_name(palette) == "image of 3 x 2"
 
 
-def test_what_is_no_picture_at_all():
+def test_what_is_no_image_at_all():
     with pytest.raises(TypeError, match=r"an image is a path, bytes, .* not NoneType"):
         load_image(None)

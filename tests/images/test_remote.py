@@ -145,7 +145,7 @@ def server(monkeypatch, tmp_path):
         thread.join()
 
 
-def test_a_picture_comes_once_and_then_from_the_cache(server, tmp_path):
+def test_an_image_comes_once_and_then_from_the_cache(server, tmp_path):
     for _ in range(2):
         image = fetch_here(f"{server.address}/good.png")
         assert (image.size, image.getpixel((19, 9))) == ((20, 10), ORANGE)
@@ -255,15 +255,15 @@ def test_image_from_url_reads_addresses_and_this_machine(server, tmp_path, monke
 
 
 def test_image_from_url_draws_what_it_cannot_get(server):
-    pictures = [
+    images = [
         image_from_url(url)
         for url in (f"{server.address}/absent.jpg", "absent.jpg", "http://[::1/x", "x\0y")
     ]
-    for pixels in pictures:
+    for pixels in images:
         assert pixels.dtype == np.uint8
         assert pixels.shape == (240, 320, 3)
         assert 0.002 < (pixels < 100).mean() < 0.2  # text on grey
-    assert not np.array_equal(pictures[0], pictures[1])
+    assert not np.array_equal(images[0], images[1])
 
 
 def test_a_placeholder_keeps_its_text_inside():

@@ -10,12 +10,12 @@ def image(rng):
     return Image.fromarray(rng.integers(256, size=(60, 80, 3), dtype=np.uint8))
 
 
-def test_the_picture_itself_and_its_mirror_image(image):
+def test_the_image_itself_and_its_mirror_image(image):
     assert view_of(image, 0, "a") is image
     np.testing.assert_array_equal(np.asarray(view_of(image, 1, "a")), np.asarray(image)[:, ::-1])
 
 
-def test_crops_are_parts_of_the_picture_and_differ(image):
+def test_crops_are_parts_of_the_image_and_differ(image):
     pixels = np.asarray(image)
     both_ways = pixels, pixels[:, ::-1]
     found = set()
@@ -46,6 +46,6 @@ def test_the_same_view_is_always_the_same(image):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (3, 2)])
-def test_pictures_of_a_few_pixels(size):
+def test_images_of_a_few_pixels(size):
     for view in range(6):
         assert min(view_of(Image.new("RGB", size), view, "a").size) >= 1

@@ -38,7 +38,7 @@ HARD = {
 
 @pytest.fixture(scope="module")
 def coco():
-    """pycocoevalcap from raw captions: {name: (of the set, of the pictures)}."""
+    """pycocoevalcap from raw captions: {name: (of the set, of the images)}."""
     if not shutil.which("java"):
         pytest.skip("no Java here")
     tokenizer = pytest.importorskip("pycocoevalcap.tokenizer.ptbtokenizer").PTBTokenizer()
@@ -80,7 +80,7 @@ def test_1000_photographs_with_machine_captions(coco, flickr8k):
     assert_agreement(coco, said, {image: captions[image] for image in images})
 
 
-def test_5000_synthetic_pictures(coco, rng):
+def test_5000_synthetic_images(coco, rng):
     parts = np.array(
         ["a", "A", "dog", "dogs'", "don't", "cannot", "red,", "t-shirt", "3", "(", ")"]
     )

@@ -52,7 +52,7 @@ def test_a_real_difference_and_none(rng, references):
     assert not other.real
 
 
-def test_many_pictures_are_drawn_in_blocks(rng, references, monkeypatch):
+def test_many_images_are_drawn_in_blocks(rng, references, monkeypatch):
     scores = score(sentences(rng, 120), references)
     whole = intervals(scores)
     monkeypatch.setattr("limner.metrics.bootstrap.AT_A_TIME", 50_000)
@@ -62,5 +62,5 @@ def test_many_pictures_are_drawn_in_blocks(rng, references, monkeypatch):
 
 def test_different_sets():
     one, two = (score([["a"]] * n, [[["a"]]] * n) for n in (1, 2))
-    with pytest.raises(ValueError, match="scores of 1 and of 2 pictures"):
+    with pytest.raises(ValueError, match="scores of 1 and of 2 images"):
         compare(one, two)

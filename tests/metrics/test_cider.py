@@ -21,7 +21,7 @@ def test_nothing_in_common_and_nothing_at_all():
     np.testing.assert_array_equal(scores, 0)
 
 
-def test_one_picture_has_no_rare_words():
+def test_one_image_has_no_rare_words():
     assert cider(Corpus.of([["a", "dog"]], [[["a", "dog"]]])).tolist() == [0]
 
 
@@ -31,7 +31,7 @@ def test_own_frequencies_as_a_training_set_change_nothing():
     np.testing.assert_allclose(cider(corpus, frequency), cider(corpus), rtol=1e-12)
 
 
-def test_cider_d_does_not_depend_on_the_other_pictures():
+def test_cider_d_does_not_depend_on_the_other_images():
     frequency = DocumentFrequency.of(REFERENCES)
     candidates = [["a", "dog"], ["two", "cats", "run"], ["a", "horse"]]
     together = cider(Corpus.of(candidates, REFERENCES), frequency)
@@ -42,7 +42,7 @@ def test_cider_d_does_not_depend_on_the_other_pictures():
     np.testing.assert_allclose(alone, together, rtol=1e-12)
 
 
-def test_frequencies_count_pictures_not_captions():
+def test_frequencies_count_images_not_captions():
     frequency = DocumentFrequency.of([[["a", "a"], ["a"]], [["a", "dog"]], [["cat"]]])
     assert frequency.documents == 3
     assert frequency.counts == {"a": 2, "dog": 1, "cat": 1, "a a": 1, "a dog": 1}

@@ -10,7 +10,7 @@ def test_candidates_and_references_share_numbers():
     assert words.sentence.tolist() == [0, 0]
     assert references.sentence.tolist() == [0, 1, 1, 2]
     assert references.gram.tolist() == [0, 0, 1, 1]
-    assert corpus.picture.tolist() == [0, 0, 1]
+    assert corpus.image.tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ def test_candidates_and_references_share_numbers():
     [
         ([], [], "0 candidates"),
         ([["a"]], [[["a"]], [["b"]]], "1 candidates for 2 sets"),
-        ([["a"]], [[]], "a picture without a reference"),
+        ([["a"]], [[]], "an image without a reference"),
     ],
 )
 def test_what_cannot_be_scored(candidates, references, message):

@@ -23,7 +23,7 @@ def test_without_bleu_it_is_cider_d_with_an_end():
     np.testing.assert_allclose(100 * found, table.per_image["CIDEr-D"])
 
 
-def test_several_captions_of_a_picture_do_not_mix():
+def test_several_captions_of_an_image_do_not_mix():
     reward = CaptionReward(REFERENCES, bleu=1.0)
     captions = [["a", "dog"], ["two", "cats"], ["a", "red", "dog", "runs"], []]
     together = reward(np.array([0, 1, 0, 0]), captions)
@@ -47,8 +47,8 @@ def test_smoothed_bleu_by_hand():
     # 4 of 4 words, (2 + 1) of (3 + 1) pairs, (1 + 1) of (2 + 1), (0 + 1) of (1 + 1)
     found = CaptionReward([[["a", "b", "c"]], [["d"]]], bleu=1.0)
     plain = CaptionReward([[["a", "b", "c"]], [["d"]]])
-    caption, picture = [["a", "b", "c"]], np.array([0])
-    assert found(picture, caption) - plain(picture, caption) == pytest.approx(1.0)
+    caption, image = [["a", "b", "c"]], np.array([0])
+    assert found(image, caption) - plain(image, caption) == pytest.approx(1.0)
     caption = [["b", "a", "c"]]  # b a c </s>: pairs c </s>; 1 of 3, 0 of 2, 0 of 1
     expected = (1 * (2 / 4) * (1 / 3) * (1 / 2)) ** 0.25
-    assert found(picture, caption) - plain(picture, caption) == pytest.approx(expected)
+    assert found(image, caption) - plain(image, caption) == pytest.approx(expected)

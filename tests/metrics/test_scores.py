@@ -44,7 +44,7 @@ def assert_equal_to_coco(candidates, references):
         np.testing.assert_allclose(ours.per_image[name], 100 * np.array(per_image), atol=1e-8)
 
 
-def test_5000_synthetic_pictures(rng):
+def test_5000_synthetic_images(rng):
     counts = [rng.integers(1, 21) if i % 50 == 0 else 5 for i in range(5000)]
     references = [[sentence(rng) for _ in range(count)] for count in counts]
     candidates = [candidate(rng, wanted) for wanted in references]
@@ -62,7 +62,7 @@ def test_5000_synthetic_pictures(rng):
         ([["a"] * 30, ["a"]], [[["a"] * 10] * 20, [["b"]]]),
         ([["x", "y"], ["z"]], [[["a"]], [["b"]]]),
     ],
-    ids=["empty", "all empty", "empty reference", "one picture", "repeated", "strangers"],
+    ids=["empty", "all empty", "empty reference", "one image", "repeated", "strangers"],
 )
 def test_hard_cases(candidates, references):
     assert_equal_to_coco(candidates, references)

@@ -153,8 +153,8 @@ def test_a_made_up_kind_trains_is_saved_and_captions(tiny_dataset, tmp_path, cap
     model = load_checkpoint(tmp_path / "run" / "best.safetensors").model
     assert isinstance(model, Bigram)
     assert model.config == BigramConfig(scale=0.2)
-    picture = dataset.picture(dataset.splits["dev"].image_ids[0])
-    assert Captioner.load(tmp_path / "run").caption(picture).score < 0
-    assert main(["caption", "--model", str(tmp_path / "run"), str(picture)]) == 0
+    image = dataset.image_file(dataset.splits["dev"].image_ids[0])
+    assert Captioner.load(tmp_path / "run").caption(image).score < 0
+    assert main(["caption", "--model", str(tmp_path / "run"), str(image)]) == 0
     assert main(["info", str(tmp_path / "run")]) == 0
     assert "model: bigram" in capsys.readouterr().out

@@ -69,8 +69,8 @@ def test_page_renders_without_errors_and_requests(browser, page):
     cards = find(browser, ".card")
     assert len(cards) > 10
     assert all(card.is_displayed() for card in cards)
-    for picture in find(browser, "img.picture"):
-        assert browser.execute_script("return arguments[0].naturalWidth", picture) > 0
+    for image in find(browser, "img.image"):
+        assert browser.execute_script("return arguments[0].naturalWidth", image) > 0
     charts = find(browser, "svg")
     assert len(charts) >= 4
     assert all(chart.size["width"] > 100 and chart.size["height"] > 50 for chart in charts)

@@ -18,11 +18,11 @@ VOID = {"meta", "img", "line", "path", "link", "input", "rect", "circle", "br"}
 
 
 class Sections(HTMLParser):
-    """Text and number of pictures below each heading; raises where tags do not match."""
+    """Text and number of images below each heading; raises where tags do not match."""
 
     def __init__(self, text):
         super().__init__()
-        self.open, self.texts, self.pictures, self.heading = [], {}, {}, ""
+        self.open, self.texts, self.images, self.heading = [], {}, {}, ""
         self.feed(text)
         assert self.open == []
 
@@ -30,7 +30,7 @@ class Sections(HTMLParser):
         if tag in ("h1", "h2", "h3"):
             self.heading = ""
         if tag == "img":
-            self.pictures[self.heading] = self.pictures.get(self.heading, 0) + 1
+            self.images[self.heading] = self.images.get(self.heading, 0) + 1
         if tag not in VOID:
             self.open.append(tag)
 
@@ -55,12 +55,12 @@ def sections_of(findings, tmp_path, cost=None):
 
 @pytest.fixture(scope="module")
 def messy(drawn, tmp_path_factory):
-    """Of 24 drawn pictures two are broken, two are copies, one has no caption; 40 are not there."""
+    """Of 24 drawn images two are broken, two are copies, one has no caption; 40 are not there."""
     folder = shutil.copytree(drawn, tmp_path_factory.mktemp("messy") / "drawn")
     images = folder / "images"
     names = sorted(path.name for path in images.iterdir())
     (images / names[0]).write_bytes(b"")
-    (images / names[1]).write_text("no picture")
+    (images / names[1]).write_text("no image")
     shutil.copy(images / names[2], images / "leak.jpg")
     shutil.copy(images / names[3], images / "twice.jpg")
     shutil.copy(images / names[4], images / "silent.jpg")
@@ -77,23 +77,23 @@ def messy(drawn, tmp_path_factory):
 
 def test_every_problem_is_on_the_page(messy, tmp_path):
     page = sections_of(messy, tmp_path, Cost(2_000_000, 0))
-    texts, pictures = page.texts, page.pictures
+    texts, images = page.texts, page.images
     assert "2 MB" in texts["Source"]
     assert "a blank caption for shapes-000005.jpg" in texts["Problems while reading"]
     unreadable = texts["Unreadable images: 2"]
     assert "shapes-000000.jpg: empty, 0 bytes" in unreadable
     assert "shapes-000001.jpg: not an image" in unreadable
     leak = "The same image in several splits: 1"
-    assert pictures[leak] == 2
+    assert images[leak] == 2
     assert "shapes-000002.jpg (train)\nleak.jpg (dev)\n" in texts[leak]
-    assert pictures["The same image twice in a split: 1"] == 2
+    assert images["The same image twice in a split: 1"] == 2
     gone = texts["Captions without images: 40"]
     assert all(f"gone{number}.jpg\n" in gone for number in range(40))
     assert "30 more" in gone
-    assert pictures["Images without captions: 1"] == 1
+    assert images["Images without captions: 1"] == 1
     assert "一只狗在跑" in texts["Scripts that are not tokenized correctly: 1"]
     assert f"{EVIL}\n" in texts["Sample images"]
-    assert pictures["Sample images"] == 24
+    assert images["Sample images"] == 24
 
 
 def test_check_page_vocabulary(messy, tmp_path):
@@ -114,7 +114,7 @@ def test_page_numbers_are_those_of_the_json(messy, tmp_path):
     page = parse((tmp_path / "page.html").read_text("utf-8"))
     splits, vocabulary = map(table_of, page.all("table"))
     assert texts_of(splits) == {
-        split: {"images": f"{counts['pictures']:,}", "captions": f"{counts['captions']:,}"}
+        split: {"images": f"{counts['images']:,}", "captions": f"{counts['captions']:,}"}
         for split, counts in found["splits"].items()
     }
     assert texts_of(vocabulary) == {
@@ -137,10 +137,10 @@ def test_page_numbers_are_those_of_the_json(messy, tmp_path):
     counted = dict(h3.text.rsplit(": ", 1) for h3 in page.all("h3") if ": " in h3.text)
     assert {heading: int(number) for heading, number in counted.items()} == {
         "Unreadable images": len(found["unreadable"]),
-        "The same image in several splits": len(found["same_picture_across_splits"]),
-        "The same image twice in a split": len(found["same_picture_within_a_split"]),
-        "Captions without images": len(found["captions_without_pictures"]),
-        "Images without captions": len(found["pictures_without_captions"]),
+        "The same image in several splits": len(found["same_image_across_splits"]),
+        "The same image twice in a split": len(found["same_image_within_a_split"]),
+        "Captions without images": len(found["captions_without_images"]),
+        "Images without captions": len(found["images_without_captions"]),
         "Scripts that are not tokenized correctly": len(found["mangled"]),
     }
 
@@ -152,7 +152,7 @@ def texts_of(table):
 def test_summary_numbers_are_those_of_the_json(messy):
     found, lines = messy.to_json(), summary(messy)
     for split, counts in found["splits"].items():
-        assert f"{split}: {counts['pictures']} images, {counts['captions']} captions" in lines
+        assert f"{split}: {counts['images']} images, {counts['captions']} captions" in lines
     [head] = [number for number, line in enumerate(lines) if "--min-count" in line]
     columns = "--min-count words <UNK> in train <UNK> elsewhere"
     assert " ".join(lines[head].split()) == columns
@@ -170,7 +170,7 @@ def test_summary_numbers_are_those_of_the_json(messy):
 
 def test_check_page_without_problems(drawn, tmp_path):
     source = read_source(drawn / "images", captions=drawn / "captions.csv")
-    findings = find(source, {"train": list(source.pictures)}, nothing)
+    findings = find(source, {"train": list(source.image_files)}, nothing)
     texts = sections_of(findings, tmp_path).texts
     assert texts["Problems"] == "None.\n"
     assert "–" in texts["Caption lengths"]
@@ -195,7 +195,7 @@ def test_check_page_of_features_without_images(tmp_path, rng):
         feature_ids=tuple("012345"),
     )
     page = sections_of(find(source, {"train": list("012345")}, nothing), tmp_path)
-    assert page.pictures == {}
+    assert page.images == {}
     assert "Image not found" not in str(page.texts)
     assert page.texts["Features without captions: 1"].endswith("5\n")
     assert page.texts["Sample images"].count("a dog") == 5
@@ -206,12 +206,12 @@ def test_page_size_is_bounded(drawn, tmp_path):
     name = min(path.name for path in (drawn / "images").iterdir())
     source = Source(drawn, "table", "a table", root=drawn)
     ids = [f"{number}.jpg" for number in range(3000)]
-    source.pictures = dict.fromkeys([*ids, name], drawn / "images" / name)
+    source.image_files = dict.fromkeys([*ids, name], drawn / "images" / name)
     source.captions = {i: ["a dog"] for i in (*ids[:10], name)}
     findings = find(source, {"train": [*ids[:10], name]}, nothing)
     page = sections_of(findings, tmp_path)
-    assert page.pictures["Images without captions: 2,990"] == SHOWN
+    assert page.images["Images without captions: 2,990"] == SHOWN
     assert page.texts["Images without captions: 2,990"].count(".jpg") == 2990
-    assert page.pictures["The same image twice in a split: 1"] == ABREAST
+    assert page.images["The same image twice in a split: 1"] == ABREAST
     assert " = ".join([*ids[:10], name]) in page.texts["The same image twice in a split: 1"]
     assert (tmp_path / "page.html").stat().st_size < 1_500_000

@@ -24,7 +24,7 @@ from limner.report.run import write_report
 from limner.training.history import HistoryLine
 from report.dom import facts_of, parse, table_of
 
-ROWS = ("the model", "pictures shuffled", "nearest neighbours", "a person")
+ROWS = ("the model", "images shuffled", "nearest neighbours", "a person")
 SCORES = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr", "CIDEr-D")
 PARTS = {  # of `Diversity`, by the columns' names on the page and on the terminal
     "distinct": ("distinct captions, %", "distinct captions, %"),
@@ -164,7 +164,7 @@ def test_page_images(page, assessment):
     evaluation = assessment.evaluation
     images = {caption: image for image, caption in evaluation.captions.items()}
     place = {image: i for i, image in enumerate(evaluation.captions)}
-    cards = page["pictures"].all("li", "card")
+    cards = page["images"].all("li", "card")
     assert len(cards) == len(images)
     for card in cards:
         image = images.pop(card.one("p", "caption").text)

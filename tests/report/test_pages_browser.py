@@ -20,7 +20,7 @@ def pages(drawn, tiny_dataset, tmp_path_factory):
     """A page of findings with many names to unfold, and one of rows."""
     folder = tmp_path_factory.mktemp("pages")
     source = read_source(drawn / "images", captions=drawn / "captions.csv")
-    names = list(source.pictures)
+    names = list(source.image_files)
     for image in names[-3:]:
         del source.captions[image]
     long = "a-very-long-name-without-a-break-" * 8
@@ -44,11 +44,11 @@ def elements(driver, selector):
 
 
 def test_page_renders_without_errors_and_requests(browser, pages):
-    pictures = elements(browser, "img")
-    assert len(pictures) >= 8
-    for picture in pictures:
-        assert browser.execute_script("return arguments[0].naturalWidth", picture) > 0
-        assert picture.get_attribute("alt")
+    images = elements(browser, "img")
+    assert len(images) >= 8
+    for image in images:
+        assert browser.execute_script("return arguments[0].naturalWidth", image) > 0
+        assert image.get_attribute("alt")
     assert [line for line in browser.get_log("browser") if line["level"] == "SEVERE"] == []
     events = [json.loads(line["message"])["message"] for line in browser.get_log("performance")]
     asked = [

@@ -65,7 +65,7 @@ def test_report_has_provenance(page):
     text = page()
     for fact in ("scale", "references", "tokenizer", "decoding", "model", "dataset", "limner"):
         assert f"<dt>{fact}</dt>" in text
-    for row in ("the model", "pictures shuffled", "nearest neighbours", "a person"):
+    for row in ("the model", "images shuffled", "nearest neighbours", "a person"):
         assert f'<th scope="row">{row}</th>' in text
     for name in ("BLEU-1", "ROUGE-L", "CIDEr", "CIDEr-D"):
         assert f">{name}</th>" in text

@@ -1,4 +1,4 @@
-"""The embedded dataset: the same everywhere, each picture by itself, a folder safe to rewrite."""
+"""The embedded dataset: the same everywhere, each image by itself, a folder safe to rewrite."""
 
 import csv
 import hashlib
@@ -43,10 +43,10 @@ print(fingerprint([draw(i, seed=4) for i in (40, 3, 17, 0)]))
     assert run.stdout.strip() == fingerprint(drawings)
 
 
-def test_seed_and_index_change_the_picture_and_the_captions() -> None:
-    pictures = [draw(1), draw(2), draw(1, seed=1)]
-    assert len({drawing.image.tobytes() for drawing in pictures}) == 3
-    assert len({drawing.captions for drawing in pictures}) == 3
+def test_seed_and_index_change_the_image_and_the_captions() -> None:
+    images = [draw(1), draw(2), draw(1, seed=1)]
+    assert len({drawing.image.tobytes() for drawing in images}) == 3
+    assert len({drawing.captions for drawing in images}) == 3
 
 
 def test_the_size_changes_the_pixels_alone() -> None:
@@ -64,7 +64,7 @@ def test_what_cannot_be_drawn_is_refused(wrong: dict[str, int]) -> None:
         draw(**{"index": 0} | wrong)
 
 
-def test_a_folder_joins_captions_and_pictures(tmp_path: Path) -> None:
+def test_a_folder_joins_captions_and_images(tmp_path: Path) -> None:
     done: list[int] = []
     write_folder(tmp_path / "new" / "set", 4, seed=2, size=64, progress=done.append)
     table = rows(tmp_path / "new" / "set")
@@ -80,7 +80,7 @@ def test_a_folder_joins_captions_and_pictures(tmp_path: Path) -> None:
         assert np.abs(difference).mean() < 6
 
 
-def test_a_picture_is_the_same_however_many_are_drawn(tmp_path: Path) -> None:
+def test_an_image_is_the_same_however_many_are_drawn(tmp_path: Path) -> None:
     write_folder(tmp_path / "few", 2, size=48)
     write_folder(tmp_path / "many", 5, size=48)
     few, many = files(tmp_path / "few"), files(tmp_path / "many")
@@ -111,11 +111,11 @@ def test_a_run_that_stopped_leaves_no_table_and_the_next_one_mends_it(tmp_path: 
     assert files(tmp_path / "stopped") == files(tmp_path / "whole")
 
 
-def test_a_picture_cut_short_never_gets_its_name(
+def test_an_image_cut_short_never_gets_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fill_the_disk(image: Image.Image, path: Path, *_: object, **__: object) -> None:
-        path.write_bytes(b"\xff\xd8 half a picture")
+        path.write_bytes(b"\xff\xd8 half an image")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", fill_the_disk)
@@ -125,7 +125,7 @@ def test_a_picture_cut_short_never_gets_its_name(
     assert not (tmp_path / "captions.csv").exists()
 
 
-def test_no_pictures_is_refused_before_anything_is_touched(tmp_path: Path) -> None:
+def test_no_images_is_refused_before_anything_is_touched(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least 1, got 0"):
         write_folder(tmp_path / "set", 0)
     assert not (tmp_path / "set").exists()

@@ -47,7 +47,7 @@ def test_a_figure_is_where_the_scene_says() -> None:
     assert np.ptp(rows) == pytest.approx(0.4, abs=0.03)
 
 
-def test_tilt_turns_the_picture_clockwise() -> None:
+def test_tilt_turns_the_image_clockwise() -> None:
     rows, columns = reddish(one(x=0.8, y=0.5, radius=0.1, tilt=30.0))
     assert columns.mean() == pytest.approx(0.5 + 0.3 * np.cos(np.pi / 6), abs=0.01)
     assert rows.mean() == pytest.approx(0.5 + 0.3 * np.sin(np.pi / 6), abs=0.01)
@@ -67,7 +67,7 @@ def test_what_is_inside_lies_on_top() -> None:
     assert nearest_colour(image[76:84, 44:52]) == "blue"
 
 
-def test_tilted_pictures_have_no_empty_corners() -> None:
+def test_tilted_images_have_no_empty_corners() -> None:
     scene = replace(one(radius=0.1), background="white", tilt=3.0)
     corners = pixels(scene)[[0, 0, -1, -1], [0, -1, 0, -1]]
     assert corners.min() > 150

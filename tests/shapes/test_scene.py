@@ -25,7 +25,7 @@ def figures(scene: Scene) -> list[Figure]:
 
 
 def tilted(figure: Figure, degrees: float) -> tuple[float, float]:
-    """Where the figure's middle is in the picture, once the camera has turned."""
+    """Where the figure's middle is in the image, once the camera has turned."""
     x, y, turn = figure.x - 0.5, figure.y - 0.5, np.radians(degrees)
     return (
         0.5 + x * np.cos(turn) - y * np.sin(turn),
@@ -33,7 +33,7 @@ def tilted(figure: Figure, degrees: float) -> tuple[float, float]:
     )
 
 
-def test_every_figure_is_inside_the_picture() -> None:
+def test_every_figure_is_inside_the_image() -> None:
     for scene in SCENES:
         for figure in figures(scene):
             for at in tilted(figure, scene.tilt):

@@ -34,14 +34,14 @@ def teach(teacher, split):
     return soft_targets_of(teacher, len(WORDS), split)
 
 
-@pytest.mark.parametrize("pictures", [1, 2, 50])
-def test_it_is_what_the_models_say_after_a_captions_words(pictures, monkeypatch):
-    monkeypatch.setattr(distillation, "IMAGES", pictures)
+@pytest.mark.parametrize("images", [1, 2, 50])
+def test_it_is_what_the_models_say_after_a_captions_words(images, monkeypatch):
+    monkeypatch.setattr(distillation, "IMAGES", images)
     teacher = Ensemble([new_model(0), new_model(1)])
     expected = np.zeros((4, 4, len(WORDS)))
-    for row, (caption, picture) in enumerate(zip(CAPTIONS, SPLIT.image_idxs, strict=True)):
+    for row, (caption, image) in enumerate(zip(CAPTIONS, SPLIT.image_idxs, strict=True)):
         for member in teacher.members:
-            state = member.start(SPLIT.features[[picture]])
+            state = member.start(SPLIT.features[[image]])
             for t in range(np.flatnonzero(caption == 2)[0]):
                 scores, state = member.step(caption[[t]], state)
                 expected[row, t] += np.exp(scores[0]) / np.exp(scores).sum() / 2

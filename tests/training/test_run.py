@@ -327,8 +327,8 @@ def test_stopped_with_everything_switched_on_it_goes_on(
     np.testing.assert_allclose(trained.feature_mean, features.mean(axis=0), atol=1e-5)
     std = features.std(axis=0)
     np.testing.assert_allclose(trained.feature_std[std > 1e-3], std[std > 1e-3], rtol=1e-3)
-    picture = data.picture(data.splits["dev"].image_ids[0])
-    caption = Captioner.load(tmp_path / "run").caption(picture)
+    image = data.image_file(data.splits["dev"].image_ids[0])
+    caption = Captioner.load(tmp_path / "run").caption(image)
     assert caption.score < 0
 
 
@@ -369,7 +369,7 @@ def test_self_critical_training_needs_references(dataset, tmp_path):
 
 
 def test_features_that_a_model_cannot_read(dataset, grid_dataset, tmp_path):
-    with pytest.raises(InputError, match=r"one vector a picture, .* --features grid, into another"):
+    with pytest.raises(InputError, match=r"one vector an image, .* --features grid, into another"):
         TrainingRun(dataset, tmp_path / "a", CONFIG.changed(model=AttentionConfig())).train()
     with pytest.raises(InputError, match=r"a grid of features, .* --features pooled"):
         TrainingRun(grid_dataset, tmp_path / "b", CONFIG).train()
@@ -390,12 +390,12 @@ def test_characters_from_prepare_to_captions(drawn, tmp_path):
     config = CONFIG.changed(model=model, epochs=12, critical_epochs=1)
     start(data, tmp_path / "run", config)
     captioner = Captioner.load(tmp_path / "run")
-    picture = data.picture(data.splits["dev"].image_ids[0])
-    caption = captioner.caption(picture)
+    image = data.image_file(data.splits["dev"].image_ids[0])
+    caption = captioner.caption(image)
     assert 2 < len(caption.text.split()) < 40
     said = [choice.word for choice in explain(captioner.model, caption.features, caption.text)]
     assert said == [*caption.text, "<END>"]
-    short = captioner.caption(picture, GREEDY.changed(max_length=2))
+    short = captioner.caption(image, GREEDY.changed(max_length=2))
     assert len(short.text) <= 12
 
 
@@ -431,15 +431,15 @@ def test_patience(dataset, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("different", "pictures", "told"),
+    ("different", "images", "told"),
     [(1, 12, True), (2, 12, False), (2, 2, False), (1, 2, False), (20, 1000, True)],
 )
-def test_captions_that_collapse_are_told(different, pictures, told, dataset, tmp_path, monkeypatch):
-    captions = {str(i): f"a dog {i % different}" for i in range(pictures)}
+def test_captions_that_collapse_are_told(different, images, told, dataset, tmp_path, monkeypatch):
+    captions = {str(i): f"a dog {i % different}" for i in range(images)}
     found = SimpleNamespace(scores={"CIDEr": 1.0}, captions=captions)
     monkeypatch.setattr("limner.training.validation.evaluate", lambda *arguments, **options: found)
     _, lines = start(dataset, tmp_path / "run", CONFIG.changed(epochs=1))
-    line = f"only {different} different captions for {pictures} pictures"
+    line = f"only {different} different captions for {images} images"
     assert any(line in one for one in lines) == told
 
 

@@ -40,7 +40,7 @@ def test_bad_teachers(tiny_dataset, tiny_run, tmp_path):
 
 
 def test_teachers_that_read_a_grid(tiny_dataset, tmp_path):
-    message = r"captioner\.safetensors: a teacher of other features: .* has one vector a picture"
+    message = r"captioner\.safetensors: a teacher of other features: .* has one vector an image"
     with pytest.raises(InputError, match=message):
         train(open_dataset(tiny_dataset), tmp_path / "a", teachers=[str(BUNDLED_CAPTIONER)])
 
@@ -84,7 +84,7 @@ def test_a_stop_while_teachers_are_asked(tiny_dataset, tiny_run, tmp_path):
     TrainingRun(dataset, tmp_path / "run", config, resume=True, report=lambda line: None).train()
 
 
-def test_teachers_of_pictures_of_another_size(tiny_dataset, tiny_run, tmp_path):
+def test_teachers_of_images_of_another_size(tiny_dataset, tiny_run, tmp_path):
     teacher = load_checkpoint(tiny_run / "best.safetensors")
     teacher.info.backbone.preprocessing["size"] = 96
     small = tmp_path / "small.safetensors"

@@ -176,12 +176,12 @@ def _input_of(session: "InferenceSession", path: Path) -> tuple[str, bool]:
             f"{path}: takes {found or 'nothing'}; a backbone takes one float32 input of four "
             "dimensions, (N, 3, S, S) or (N, S, S, 3); export it so"
         )
-    pictures = inputs[0].shape[0]
-    if isinstance(pictures, int) and pictures != 1:
+    images = inputs[0].shape[0]
+    if isinstance(images, int) and images != 1:
         raise InputError(
-            f"{path}: takes exactly {pictures} images at a time; export it with a dynamic batch"
+            f"{path}: takes exactly {images} images at a time; export it with a dynamic batch"
         )
-    return inputs[0].name, pictures == 1
+    return inputs[0].name, images == 1
 
 
 def _output_of(

@@ -47,6 +47,9 @@ COMMANDS = {
 }
 """The module and summary of each command."""
 
+RENAMED = {"--pictures": "--images", "--no-pictures": "--no-images"}
+"""Options of `demo` and `dataset head` under their names in limner 0.1, which still work."""
+
 
 def app_for(arguments: Sequence[str]) -> typer.Typer:
     """All commands; only the modules of commands named in the arguments are imported."""
@@ -80,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
         for before, given in pairwise(["limner", *arguments]):
             if not given:
                 raise InputError(f"{before}: followed by an empty argument; give a value")
-        arguments = ["--debug"] * debug + [a for a in arguments if a != "--debug"]
+        arguments = ["--debug"] * debug + [_renamed(a) for a in arguments if a != "--debug"]
         status = app_for(arguments)(arguments, prog_name="limner", standalone_mode=False)
         sys.stdout.flush()
         return int(status or 0)
@@ -93,6 +96,15 @@ def main(arguments: list[str] | None = None) -> int:
         if debug:
             traceback.print_exc()
         return _explain(error)
+
+
+def _renamed(argument: str) -> str:
+    """An argument with the present name of its option; prints a line if the name is an old one."""
+    option, equals, value = argument.partition("=")
+    if option not in RENAMED:
+        return argument
+    print(f"limner: {option} is now called {RENAMED[option]}", file=sys.stderr)
+    return RENAMED[option] + equals + value
 
 
 def _discard_stdout() -> None:

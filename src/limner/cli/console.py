@@ -21,7 +21,7 @@ from rich.text import Text
 
 from limner.cli.terminal_image import WIDTH, draw
 from limner.data.dataset import Dataset
-from limner.data.preparing.scan import open_picture
+from limner.data.preparing.scan import open_image
 from limner.errors import InputError
 from limner.evaluation.assessment import Row
 from limner.images.images import source_name
@@ -166,8 +166,8 @@ def print_row(dataset: Dataset, split: str, row: int, draw_image: bool = True) -
     in_colour = stdout.is_terminal and stdout.color_system is not None
     print(f"{split} {row}: {source_name(Path(image))}")
     try:
-        location = dataset.picture(image)
-        loaded = open_picture(location, size_hint=2 * WIDTH)
+        location = dataset.image_file(image)
+        loaded = open_image(location, size_hint=2 * WIDTH)
         print(f"  {source_name(Path(str(location)))}")
         if draw_image and in_colour:
             stdout.print(draw(loaded, min(WIDTH, stdout.width)))

@@ -65,8 +65,8 @@ def info(
 @struct_options
 def head(
     dataset: DatasetArgument,
-    pictures: Annotated[
-        bool, typer.Option("--pictures/--no-pictures", help="Draw images in a color terminal.")
+    images: Annotated[
+        bool, typer.Option("--images/--no-images", help="Draw images in a color terminal.")
     ] = True,
     html: Annotated[Path | None, typer.Option(help="Write an HTML page instead.")] = None,
     *,
@@ -86,7 +86,7 @@ def head(
         print(f"page: {html}")
         return
     for row in rows:
-        print_row(opened, split, row, pictures)
+        print_row(opened, split, row, images)
 
 
 @app.command()

@@ -23,9 +23,9 @@ from limner.training.config import TrainConfig
 class DemoConfig(Config, frozen=True, kw_only=True):
     """Options of the demo."""
 
-    num_pictures: Annotated[
+    num_images: Annotated[
         int,
-        Meta(ge=100, le=MANY, description="Number of images.", extra={"option": "--pictures"}),
+        Meta(ge=100, le=MANY, description="Number of images.", extra={"option": "--images"}),
     ] = 2000
     epochs: Annotated[int, Meta(ge=1, le=MANY, description="Number of epochs.")] = 12
     seed: Annotated[Seed, Meta(description="Random seed for images and training.")] = 0
@@ -44,7 +44,7 @@ def demo(
     if run.exists():
         raise InputError(f"{out}: contains an earlier demo; delete it, or choose another --out")
     started = time.monotonic()
-    count, shapes = config.num_pictures, out / "pictures"
+    count, shapes = config.num_images, out / "images"
     log(f"drawing {count} images, five captions each")
     with progress_bar("drawing", "images") as update:
         write_folder(shapes, count, seed=config.seed, progress=lambda done: update(done, count))

@@ -72,7 +72,7 @@ def _captions(source: dict[str, Any]) -> str:
 def _split(facts: dict[str, Any], unit: str) -> str:
     lengths = facts["words_a_caption"]
     return (
-        f"{facts['pictures']} images, {facts['captions']} captions, 90 % of "
+        f"{facts['images']} images, {facts['captions']} captions, 90 % of "
         f"{lengths['from']} to {lengths['to']} {unit}; {facts['unknown']:.1%} <UNK>"
     )
 

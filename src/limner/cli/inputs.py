@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from limner.errors import InputError
-from limner.images.images import SUFFIXES, Source, check_picture
+from limner.images.images import SUFFIXES, Source, check_image
 from limner.images.limits import USUAL_LIMITS, ImageLimits
 
 MAX_BYTES = 100_000_000
@@ -53,11 +53,11 @@ def _paths(name: str) -> list[Path]:
         return [path]
     else:
         found = _matching(path)
-    pictures = sorted({p for p in found if p.suffix.lower() in SUFFIXES and p.is_file()})
-    if not pictures:
+    images = sorted({p for p in found if p.suffix.lower() in SUFFIXES and p.is_file()})
+    if not images:
         lack = "no image in it" if path.is_dir() else "no image matches"
         raise InputError(f"{path}: {lack} ({', '.join(sorted(SUFFIXES))})")
-    return pictures
+    return images
 
 
 def _matching(pattern: Path) -> list[Path]:
@@ -75,5 +75,5 @@ def _standard_input(limits: ImageLimits) -> bytes:
         raise InputError(
             f"standard input: more than {MAX_BYTES:,} bytes; save it to a file instead"
         )
-    check_picture(content, "standard input", limits)
+    check_image(content, "standard input", limits)
     return content

@@ -144,7 +144,7 @@ def _draw(
     limits: ImageLimits,
 ) -> None:
     """Write NAME-attention.png, numbered where the name is taken."""
-    stem = os.fsdecode(os.fsencode(Path(name).stem)[:LONGEST_STEM]) or "picture"
+    stem = os.fsdecode(os.fsencode(Path(name).stem)[:LONGEST_STEM]) or "image"
     file, number = f"{stem}-attention.png", 2
     while file in drawn:
         file, number = f"{stem}-attention-{number}.png", number + 1

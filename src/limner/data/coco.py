@@ -122,6 +122,6 @@ def _address(dataset: Dataset, image_id: str) -> str:
     if image_id.startswith(("http://", "https://")):
         return image_id
     try:
-        return str(dataset.picture(image_id))
+        return str(dataset.image_file(image_id))
     except InputError:
         return image_id

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from limner.backbones.pca import Projection
-from limner.data.formats import Picture
+from limner.data.formats import ImageFile
 from limner.data.origins import Origins
 from limner.data.schema import DatasetInfo
 from limner.errors import InputError
@@ -181,7 +181,7 @@ class Dataset:
             return written
         return [self.vocabulary.decode(one) for one in part.captions[part.image_idxs == row]]
 
-    def picture(self, image_id: str) -> Picture:
+    def image_file(self, image_id: str) -> ImageFile:
         """Where an image was when the dataset was prepared: a file, or a part of a tar file.
 
         Raises:

@@ -19,7 +19,7 @@ def facts_of(dataset: Dataset) -> dict[str, Any]:
         "dataset": str(dataset.path),
         "splits": {
             name: {
-                "pictures": len(split.image_ids),
+                "images": len(split.image_ids),
                 "captions": len(split.captions),
                 "words_a_caption": _lengths(split.captions, words),
                 "unknown": _unknown(split.captions, words),

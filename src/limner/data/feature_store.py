@@ -147,7 +147,7 @@ class FeatureStore:
                 }
                 for row, sha256 in enumerate(split.sha256s):
                     image = split.image_ids[row]
-                    file_name = dataset.picture(image).name if view > 1 else ""
+                    file_name = dataset.image_file(image).name if view > 1 else ""
                     if sha256:
                         self._earlier[key_of(sha256, view, file_name)] = source, row
 

@@ -11,7 +11,7 @@ from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
 
-from limner.data.formats import Picture, read_source
+from limner.data.formats import ImageFile, read_source
 from limner.data.schema import DatasetInfo, Origin, SourceInfo
 from limner.errors import InputError
 
@@ -33,10 +33,10 @@ class Origins:
         self._image_ids = image_ids
         counts = {split: len(images) for split, images in image_ids.items()}
         self.all = info.sources or [Origin(info.source, counts)]
-        self._shards: dict[str, Mapping[str, Picture]] = {}
+        self._shards: dict[str, Mapping[str, ImageFile]] = {}
 
     @property
-    def have_pictures(self) -> bool:
+    def have_images(self) -> bool:
         """Whether any of them had images, and not features alone."""
         return any(origin.source.format != "features" for origin in self.all)
 
@@ -45,7 +45,7 @@ class Origins:
         origin = self._owner.get(image_id, self.all[0])
         return origin.source, origin.renamed.get(image_id, image_id)
 
-    def find(self, image_id: str) -> Picture:
+    def find(self, image_id: str) -> ImageFile:
         """Where an image was when the dataset was prepared.
 
         Raises:
@@ -61,11 +61,11 @@ class Origins:
             raise InputError(f"{image_id}: only its features were given, no image")
         return Path(source.images or "") / name
 
-    def _in_shards(self, path: str) -> Mapping[str, Picture]:
+    def _in_shards(self, path: str) -> Mapping[str, ImageFile]:
         """What images are in shards, which are read once; none where they are gone."""
         if path not in self._shards:
             try:
-                self._shards[path] = read_source(Path(path), format="webdataset").pictures
+                self._shards[path] = read_source(Path(path), format="webdataset").image_files
             except InputError:
                 self._shards[path] = {}
         return self._shards[path]
@@ -78,7 +78,7 @@ class Origins:
             for split, images in self._image_ids.items():
                 rest = iter(images)
                 for origin in self.all:
-                    mine = islice(rest, origin.pictures.get(split, 0))
+                    mine = islice(rest, origin.image_counts.get(split, 0))
                     owner.update(dict.fromkeys(mine, origin))
         return owner
 
@@ -101,7 +101,7 @@ def noted(places: Mapping[str, Sequence[tuple[str, SourceInfo, str]]]) -> Datase
             first = next(free, len(origins))
             if first == len(origins):
                 origins.append(Origin(source, {}, {}))
-            origins[first].pictures[split] = len(names)
+            origins[first].image_counts[split] = len(names)
             origins[first].renamed.update(renamed)
             first += 1
     alone = len(origins) == 1 and not origins[0].renamed

@@ -44,7 +44,8 @@ class Origin(msgspec.Struct, frozen=True):
     """A source that images of a dataset came from, of several."""
 
     source: SourceInfo
-    pictures: dict[str, Count]  # how many it gave to each split: rows that follow each other
+    # {split: how many images it gave to it}: rows that follow each other
+    image_counts: dict[str, Count] = msgspec.field(name="pictures")
     renamed: dict[str, str] = {}  # {name here: name there}
 
 

@@ -223,8 +223,8 @@ class _Beams:
         for a, k in np.argwhere(better).tolist():
             caption = self._said[a, parents[a, k]].copy()
             caption[t] = self._constraints.end
-            picture = int(self.running[a])
-            self._finished.add(picture, caption, float(values[a, k]), float(ranks[a, k]))
+            image = int(self.running[a])
+            self._finished.add(image, caption, float(values[a, k]), float(ranks[a, k]))
         # the K best others go on
         kept = np.argsort(ends, axis=1, kind="stable")[:, :K]
         return (

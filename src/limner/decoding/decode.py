@@ -1,6 +1,6 @@
 """One way in to every decoder.
 
-Shapes: N pictures, n captions of each, L words at most.
+Shapes: N images, n captions of each, L words at most.
 """
 
 from collections.abc import Mapping

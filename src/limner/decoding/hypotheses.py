@@ -1,6 +1,6 @@
 """The captions that a search has finished, the best of them first.
 
-Shapes: N pictures, n captions of each, L words at most, A pictures still running, B beginnings.
+Shapes: N images, n captions of each, L words at most, A images still running, B beginnings.
 """
 
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from limner.typing import Array, Float, Int
 
 
 class Hypotheses:
-    """The n best finished captions of each picture, best first.
+    """The n best finished captions of each image, best first.
 
     Args:
-        N: pictures.
+        N: images.
         n: captions kept of each.
         constraints: of the search.
 
@@ -38,36 +38,36 @@ class Hypotheses:
         self._null = constraints.null
         self._ranks = np.full((N, n), -np.inf)
 
-    def add(self, picture: int, caption: Int[Array, " L"], log_prob: float, rank: float) -> None:
+    def add(self, image: int, caption: Int[Array, " L"], log_prob: float, rank: float) -> None:
         """Take a caption in, if it is better than the last."""
-        ranks = self._ranks[picture]
+        ranks = self._ranks[image]
         place = int((ranks >= rank).sum())
         if place == len(ranks):
             return
         for kept, new in (
-            (self.words[picture], caption),
-            (self.log_probs[picture], log_prob),
+            (self.words[image], caption),
+            (self.log_probs[image], log_prob),
             (ranks, rank),
         ):
             kept[place + 1 :] = kept[place:-1].copy()
             kept[place] = new
-        self.worst[picture] = ranks[-1]
+        self.worst[image] = ranks[-1]
 
     def fill(
-        self, pictures: Int[Array, " A"], said: Int[Array, "A B L"], total: Float[Array, "A B"]
+        self, images: Int[Array, " A"], said: Int[Array, "A B L"], total: Float[Array, "A B"]
     ) -> None:
         """Put the likeliest beginnings where too few captions are finished."""
-        for picture, captions, log_probs in zip(pictures, said, total, strict=True):
-            empty = np.flatnonzero(np.isneginf(self._ranks[picture]))
+        for image, captions, log_probs in zip(images, said, total, strict=True):
+            empty = np.flatnonzero(np.isneginf(self._ranks[image]))
             best = np.argsort(-log_probs, kind="stable")[: len(empty)]
             best = best[np.isfinite(log_probs[best])]
-            self.words[picture, empty[: len(best)]] = captions[best]
-            self.log_probs[picture, empty[: len(best)]] = log_probs[best]
+            self.words[image, empty[: len(best)]] = captions[best]
+            self.log_probs[image, empty[: len(best)]] = log_probs[best]
 
     def in_turns(
         self, others: Sequence["Hypotheses"], n: int
     ) -> tuple[Int[Array, "N n L"], Float[Array, "N n"]]:
-        """n captions of each picture from several searches: every one's best, then the next.
+        """n captions of each image from several searches: every one's best, then the next.
 
         None comes twice; those chosen are sorted by rank.
         """
@@ -75,18 +75,18 @@ class Hypotheses:
         N, kept, L = self.words.shape
         words = np.full((N, n, L), self._null, dtype=np.int32)
         log_probs = np.full((N, n), -np.inf)
-        for picture in range(N):
+        for image in range(N):
             chosen: dict[bytes, tuple[float, float, Array]] = {}
             for place in range(kept):
                 for search in searches:
                     caption, log_prob = (
-                        search.words[picture, place],
-                        search.log_probs[picture, place],
+                        search.words[image, place],
+                        search.log_probs[image, place],
                     )
                     if len(chosen) < n and np.isfinite(log_prob):
-                        facts = search._ranks[picture, place], log_prob, caption
+                        facts = search._ranks[image, place], log_prob, caption
                         chosen.setdefault(caption.tobytes(), facts)
             best = sorted(chosen.values(), key=lambda facts: facts[:2], reverse=True)
             for place, (_, log_prob, caption) in enumerate(best):
-                words[picture, place], log_probs[picture, place] = caption, log_prob
+                words[image, place], log_probs[image, place] = caption, log_prob
         return words, log_probs

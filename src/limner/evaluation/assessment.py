@@ -1,10 +1,10 @@
-"""Does a captioner look at the picture? Its scores beside those of who does not, and of people.
+"""Does a captioner look at the image? Its scores beside those of who does not, and of people.
 
 the model              its captions
-pictures shuffled      its captions, each given to another picture: what is left of a score is
+images shuffled      its captions, each given to another image: what is left of a score is
                        what the most usual phrases are worth
-nearest neighbours     the caption that similar training pictures agree on: no learning
-a person               one reference of each picture, scored against the others
+nearest neighbours     the caption that similar training images agree on: no learning
+a person               one reference of each image, scored against the others
 """
 
 import hashlib
@@ -41,12 +41,12 @@ TOKENIZER = "Penn Treebank, as CoreNLP 3.4.1; punctuation dropped, as COCO does"
 NO_SHAPE = ("kind", "forget_bias")
 """Options of a model that its parameters show, or that were spent when it was made."""
 
-MODEL, SHUFFLED, NEAREST, HUMAN = "the model", "pictures shuffled", "nearest neighbours", "a person"
+MODEL, SHUFFLED, NEAREST, HUMAN = "the model", "images shuffled", "nearest neighbours", "a person"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One way to caption the pictures.
+    """One way to caption the images.
 
     Attributes:
         scores: of the set, from 0 to 100.
@@ -65,7 +65,7 @@ class Assessment:
 
     Attributes:
         split: its name.
-        evaluation: captions, references and scores by picture.
+        evaluation: captions, references and scores by image.
         rows: by name: the model first, then what it is to be compared with.
         provenance: what must agree before two such results may be compared, and who made this one.
         java: METEOR and SPICE of the model's captions, where they were asked for and can be had.
@@ -92,7 +92,7 @@ class Assessment:
     def title(self) -> str:
         """What was captioned."""
         split = f"{self.split}, " if self.split else ""
-        return f"{split}{len(self.evaluation.captions):,} pictures"
+        return f"{split}{len(self.evaluation.captions):,} images"
 
     def result(self) -> dict[str, Any]:
         """Scores, by set and by image, with the captions: what `limner score --json` writes."""
@@ -198,21 +198,21 @@ def score_provenance(references: Mapping[str, list[str]]) -> dict[str, str]:
     """What numbers from these references depend on, whoever wrote the captions.
 
     >>> score_provenance({"a.jpg": ["A dog.", "Dogs."]})["references"]
-    '2 a picture, 6ca286a7a6fe'
+    '2 an image, 6ca286a7a6fe'
     """
     counts = sorted({len(several) for several in references.values()})
     each = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     return {
         "scale": SCALE,
-        "pictures": f"{len(references):,}",
-        "references": f"{each} a picture, {text_fingerprint(references)}",
+        "images": f"{len(references):,}",
+        "references": f"{each} an image, {text_fingerprint(references)}",
         "tokenizer": TOKENIZER,
         "limner": version("limner"),
     }
 
 
 def text_fingerprint(captions: Mapping[str, str] | Mapping[str, list[str]]) -> str:
-    """Twelve digits that tell two sets of captions apart, whatever the order of the pictures."""
+    """Twelve digits that tell two sets of captions apart, whatever the order of the images."""
     return _short(json.dumps(captions, sort_keys=True, ensure_ascii=False).encode())
 
 

@@ -1,4 +1,4 @@
-"""A picture of where a model looked before every word.
+"""An image of where a model looked before every word.
 
 The look's weights are drawn as light: a place that got the whole look is bright, one that got
 nothing is dark. Source: figure 3 of K. Xu et al., "Show, attend and tell", ICML 2015.
@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from limner.evaluation.explanation import Choice
 
 SIZE = 224
-"""Pixels of a side of each small picture."""
+"""Pixels of a side of each small image."""
 
 COLUMNS = 6
 LABEL = 30
@@ -20,14 +20,14 @@ DARK = 0.25
 """How bright a place is that gets no look."""
 
 
-def attention_map(picture: Image.Image, choices: Sequence[Choice]) -> Image.Image:
-    """The picture once as it is, and once for every word, lit where the model looked.
+def attention_map(image: Image.Image, choices: Sequence[Choice]) -> Image.Image:
+    """The image once as it is, and once for every word, lit where the model looked.
 
     Args:
-        picture: any size, RGB; it is squashed to a square, as the backbone sees it.
+        image: any size, RGB; it is squashed to a square, as the backbone sees it.
         choices: of `explain`, of a model with attention whose grid is a square.
     """
-    small = picture.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BICUBIC)
+    small = image.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BICUBIC)
     panels = [(small, "")]
     panels += [(_lit(small, one), f"{one.word} {one.probability:.0%}") for one in choices]
     columns = min(COLUMNS, len(panels))
@@ -41,7 +41,7 @@ def attention_map(picture: Image.Image, choices: Sequence[Choice]) -> Image.Imag
     return sheet
 
 
-def _lit(picture: Image.Image, choice: Choice) -> Image.Image:
+def _lit(image: Image.Image, choice: Choice) -> Image.Image:
     assert choice.look is not None
     side = round(len(choice.look) ** 0.5)
     light = choice.look.reshape(side, side) / choice.look.max()
@@ -49,4 +49,4 @@ def _lit(picture: Image.Image, choice: Choice) -> Image.Image:
         (SIZE, SIZE), Image.Resampling.BICUBIC
     )
     brightness = DARK + (1 - DARK) * np.asarray(mask, np.float32)[:, :, None] / 255
-    return Image.fromarray((np.asarray(picture) * brightness).astype(np.uint8))
+    return Image.fromarray((np.asarray(image) * brightness).astype(np.uint8))

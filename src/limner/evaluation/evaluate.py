@@ -20,14 +20,14 @@ Tokens = list[str]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Captions of pictures, and their scores.
+    """Captions of images, and their scores.
 
     Attributes:
         captions: {image id: caption}.
-        references: {image id: raw captions}; the same pictures.
+        references: {image id: raw captions}; the same images.
         candidate_tokens: the captions' tokens, in the same order.
         reference_tokens: the references' tokens, in the same order.
-        table: scores by picture, in the same order, and what the set's scores are computed from.
+        table: scores by image, in the same order, and what the set's scores are computed from.
     """
 
     captions: dict[str, str]
@@ -72,7 +72,7 @@ def tokenize_all(captions: Iterable[str]) -> list[Tokens]:
 
 
 def training_tokens(dataset: Dataset) -> list[list[Tokens]]:
-    """The tokens of all references of the split `train`, picture by picture; may be none."""
+    """The tokens of all references of the split `train`, image by image; may be none."""
     references = dataset.references.get("train", {})
     images = dataset.splits["train"].image_ids if references else ()
     return [tokenize_all(references[image]) for image in images]
@@ -86,7 +86,7 @@ def evaluate(
     training: DocumentFrequency | None = None,
     decoder: Decoder | None = None,
 ) -> Evaluation:
-    """Caption every picture of a split, each word after the model's own, and score the captions.
+    """Caption every image of a split, each word after the model's own, and score the captions.
 
     Args:
         model: its `input_dim` must be the dataset's.
@@ -119,7 +119,7 @@ def evaluate(
 def check_features(dataset: Dataset, model: WordModel) -> None:
     """Raise InputError if a model cannot read a dataset's features."""
     if dataset.has_grid != model.reads_grid:
-        kinds = ("one vector a picture", "a grid of features")
+        kinds = ("one vector an image", "a grid of features")
         raise InputError(
             f"{dataset.path}: has {kinds[dataset.has_grid]}, and the model reads "
             f"{kinds[model.reads_grid]}; prepare the dataset with --features "

@@ -39,11 +39,11 @@ def explain(
     ended: bool = True,
     runners_up: int = 3,
 ) -> list[Choice]:
-    """The choices behind a caption of a picture.
+    """The choices behind a caption of an image.
 
     Args:
         model: that said it.
-        features: of the picture, (D,) or (L, D).
+        features: of the image, (D,) or (L, D).
         text: the caption, words that the model knows.
         ended: whether the model said `<END>` after it, and was not cut short.
         runners_up: how many other words.

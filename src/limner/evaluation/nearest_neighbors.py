@@ -1,13 +1,13 @@
-"""Captions by looking up similar pictures: what can be had without learning.
+"""Captions by looking up similar images: what can be had without learning.
 
-Of the pictures that are known, take the k whose features are most similar (cosine), and of all
+Of the images that are known, take the k whose features are most similar (cosine), and of all
 their captions the one that the others agree with most: the highest sum of similarities, each the
 cosine of two captions' n-grams, weighted by how rare they are, as CIDEr does it.
 
 Source: J. Devlin et al., "Exploring nearest neighbor approaches for image captioning", 2015
 (arXiv:1505.04467).
 
-Shapes: N pictures to caption, M known ones, D features, S captions of the known, P rows of n-grams.
+Shapes: N images to caption, M known ones, D features, S captions of the known, P rows of n-grams.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ NEIGHBOURS = 90
 """As many as the paper found best."""
 
 SIMILARITIES = 16_000_000
-"""Similarities of two pictures in memory at once."""
+"""Similarities of two images in memory at once."""
 
 
 def consensus_captions(
@@ -31,13 +31,13 @@ def consensus_captions(
     captions: Sequence[Sequence[Tokens]],
     k: int = NEIGHBOURS,
 ) -> list[Tokens]:
-    """A caption of the known pictures for each other one.
+    """A caption of the known images for each other one.
 
     Args:
-        features: of the pictures to caption.
-        known: features of the known pictures.
-        captions: tokenised, several of each known picture.
-        k: how many neighbours are asked; fewer known pictures are all asked.
+        features: of the images to caption.
+        known: features of the known images.
+        captions: tokenised, several of each known image.
+        k: how many neighbours are asked; fewer known images are all asked.
 
     >>> known = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]])
     >>> captions = [[["a", "dog"], ["a", "puppy"]], [["a", "dog", "runs"]], [["two", "cats"]]]

@@ -7,7 +7,7 @@
     JSON lines             one object a line, as in COCO's results; `limner caption --json` too
     CSV, TSV, token file   what `limner prepare` reads, see `limner.data.formats`
 
-Ids are text: 1 and "1" are the same picture.
+Ids are text: 1 and "1" are the same image.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,10 +23,10 @@ COLUMNS = Columns(image=("image", "image_id", "id"), caption=("caption", "captio
 
 
 def read_candidates(path: Path) -> dict[str, str]:
-    """One caption of each picture, {id: caption}; a caption may be empty.
+    """One caption of each image, {id: caption}; a caption may be empty.
 
     Raises:
-        InputError: if the file is missing, none of the formats, or has two captions of a picture.
+        InputError: if the file is missing, none of the formats, or has two captions of an image.
     """
     captions = read_references(path)
     for image, several in captions.items():
@@ -38,7 +38,7 @@ def read_candidates(path: Path) -> dict[str, str]:
 
 
 def read_references(path: Path) -> Captions:
-    """All captions of each picture, {id: captions}.
+    """All captions of each image, {id: captions}.
 
     Raises:
         InputError: if the file is missing, or none of the formats.

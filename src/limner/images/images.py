@@ -98,11 +98,11 @@ def load_image(
     return _decode(file, name, size_hint, limits)
 
 
-def check_picture(content: bytes, name: str, limits: ImageLimits = USUAL_LIMITS) -> None:
+def check_image(content: bytes, name: str, limits: ImageLimits = USUAL_LIMITS) -> None:
     """Raise InputError, with the given name, for bytes that cannot be decoded as an image.
 
     Example:
-        >>> check_picture(b"", "standard input")
+        >>> check_image(b"", "standard input")
         Traceback (most recent call last):
         limner.errors.InputError: standard input: empty, 0 bytes; copy the file again
     """
@@ -178,7 +178,7 @@ def _opened(file: MeasuredFile) -> Image.Image:
         if re.fullmatch(rb".{4}ftyp(hei[cxms]|hev[cx]|mif1|msf1)", file.read(12), re.DOTALL):
             raise InputError(
                 "HEIC, which is not read; export it as JPEG, or convert it "
-                "(heif-convert PICTURE.heic PICTURE.jpg)"
+                "(heif-convert IMAGE.heic IMAGE.jpg)"
             ) from None
         raise
 

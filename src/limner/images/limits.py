@@ -156,7 +156,7 @@ def _result_bytes(image: "Image.Image") -> int:
 
 
 def _decoder_bytes(image: "Image.Image") -> int:
-    """Of a pixel, in the decoder, as benchmarks/pictures.py has measured them."""
+    """Of a pixel, in the decoder, as benchmarks/images.py has measured them."""
     bands = len(image.getbands())
     if image.format in ("JPEG", "MPO"):
         return 2 * bands if _keeps_coefficients(image) else 0

@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from limner.errors import InputError, LimnerError
 from limner.http import NetworkError, PrivateAddressError, RefusedError, get
-from limner.images.images import check_picture, load_image, source_name
+from limner.images.images import check_image, load_image, source_name
 from limner.images.limits import USUAL_LIMITS, ImageLimits
 from limner.io import write_atomically
 from limner.typing import UInt8
@@ -60,10 +60,10 @@ def fetch_bytes(
     kept = (cache or _default_cache()) / hashlib.sha256(key.encode(errors="replace")).hexdigest()
     with suppress(InputError, OSError):  # absent or damaged: fetch it again
         content = kept.read_bytes()
-        check_picture(content, name, limits)
+        check_image(content, name, limits)
         return content
     content = _download(url, name, timeout, max_bytes, limits.allow_private)
-    check_picture(content, name, limits)
+    check_image(content, name, limits)
     with suppress(LimnerError):  # a cache that cannot be written is no error
         write_atomically(kept, content)
     return content
@@ -121,7 +121,7 @@ def placeholder(reason: str, url: str, size: tuple[int, int] = (320, 240)) -> Im
     """Draw a grey image of ``size`` (width, height) that says why ``url`` cannot be shown.
 
     Example:
-        >>> placeholder("the picture is gone", "http://example.org/cat.jpg").size
+        >>> placeholder("the image is gone", "http://example.org/cat.jpg").size
         (320, 240)
     """
     width, height = size
@@ -177,7 +177,7 @@ def _download(url: str, name: str, timeout: float, max_bytes: int, allow_private
 
 def _read(url: str, deadline: float, max_bytes: int, allow_private: bool) -> bytes:
     """Read an address to its end, or until a limit."""
-    too_large = InputError(f"more than {max_bytes:,} bytes; use a smaller picture")
+    too_large = InputError(f"more than {max_bytes:,} bytes; use a smaller image")
     timeout = max(0.01, deadline - time.monotonic())
     with get(url, timeout=timeout, allow_private=allow_private, proxies=allow_private) as response:
         if "photo_unavailable" in (response.geturl() or ""):  # for a photograph that was deleted

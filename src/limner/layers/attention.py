@@ -1,4 +1,4 @@
-"""Soft attention: look at the places of a picture, more at some than at others.
+"""Soft attention: look at the places of an image, more at some than at others.
 
     e_l = tanh(keys_l + query) . w         how well place l fits what is asked for
     a = softmax(e)                         how much of the look goes there; adds up to 1

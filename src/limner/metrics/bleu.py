@@ -1,16 +1,16 @@
-"""BLEU, of a picture and of a whole set, as COCO's evaluation computes it.
+"""BLEU, of an image and of a whole set, as COCO's evaluation computes it.
 
     BLEU-n = brevity * (p_1 * ... * p_n)^(1/n)
 
 p_k is the share of the candidates' k-grams that a reference has too, each k-gram counted at most
 as often as in the reference that has most of it. `brevity` is `exp(1 - r/c)` where the candidates'
-words c are fewer than r, the words of each picture's reference that is closest in length. A set's
-BLEU is not the mean of its pictures': it is computed from counts that are summed over the pictures.
+words c are fewer than r, the words of each image's reference that is closest in length. A set's
+BLEU is not the mean of its images': it is computed from counts that are summed over the images.
 
 Source: K. Papineni et al., "BLEU: a method for automatic evaluation of machine translation",
 ACL 2002; the small constants are those of COCO's evaluation code.
 
-Shapes: N pictures, K = 4 lengths of n-grams, B any further axes.
+Shapes: N images, K = 4 lengths of n-grams, B any further axes.
 """
 
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ def bleu(counts: Float[Array, "*B 2*K+2"]) -> Float[Array, "*B K"]:
 
 
 def bleu_counts(corpus: Corpus) -> Float[Array, "N 2*K+2"]:
-    """What BLEU needs of every picture: matched n-grams (K), n-grams (K), c and r."""
+    """What BLEU needs of every image: matched n-grams (K), n-grams (K), c and r."""
     matched = [_matched(corpus, n) for n in range(MAX_N)]
     length = np.array([len(candidate) for candidate in corpus.candidates])
     total = [np.maximum(length - n, 0) for n in range(MAX_N)]
@@ -57,9 +57,9 @@ def closest_length(length: int, reference_lengths: Sequence[int]) -> int:
 
 
 def _matched(corpus: Corpus, n: int) -> Float[Array, " N"]:
-    """Of every picture's candidate, the n-grams found in its references, clipped."""
+    """Of every image's candidate, the n-grams found in its references, clipped."""
     candidate, reference = corpus.candidate_ngrams[n], corpus.reference_ngrams[n]
-    wanted = reference.keys(corpus.picture)
+    wanted = reference.keys(corpus.image)
     order = np.argsort(wanted, kind="stable")
     distinct, starts = np.unique(wanted[order], return_index=True)
     most = np.maximum.reduceat(reference.count[order], starts) if len(starts) else starts

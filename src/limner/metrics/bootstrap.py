@@ -1,11 +1,11 @@
-"""How far a score would move with other pictures: the bootstrap.
+"""How far a score would move with other images: the bootstrap.
 
-Sets of N pictures are drawn from the N, with repetition, and scored anew. CIDEr's document
+Sets of N images are drawn from the N, with repetition, and scored anew. CIDEr's document
 frequencies stay those of the whole set.
 
 Source: P. Koehn, "Statistical significance tests for machine translation evaluation", EMNLP 2004.
 
-Shapes: N pictures, B resampled sets.
+Shapes: N images, B resampled sets.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Difference:
-    """The difference of two systems in one score, on the same pictures.
+    """The difference of two systems in one score, on the same images.
 
     Attributes:
         value: the second's score less the first's.
@@ -62,10 +62,10 @@ def compare(first: Scores, second: Scores, seed: int = 0) -> dict[str, Differenc
     """The paired bootstrap: both systems are scored on the same resampled sets.
 
     Raises:
-        ValueError: if they are not scores of equally many pictures.
+        ValueError: if they are not scores of equally many images.
     """
     if len(first.bleu) != len(second.bleu):
-        raise ValueError(f"scores of {len(first.bleu)} and of {len(second.bleu)} pictures")
+        raise ValueError(f"scores of {len(first.bleu)} and of {len(second.bleu)} images")
     ours, theirs = _resample([first, second], seed)
     before, after = first.corpus, second.corpus
     result = {}
@@ -87,7 +87,7 @@ def _resample(systems: list[Scores], seed: int) -> list[dict[str, Float[Array, "
 
 
 def weights(N: int, seed: int) -> Iterator[Float[Array, "B N"]]:
-    """How often each picture is in each resampled set."""
+    """How often each image is in each resampled set."""
     rng = np.random.default_rng(seed)
     block = max(AT_A_TIME // N, 1)
     for start in range(0, RESAMPLES, block):

@@ -1,21 +1,21 @@
-"""CIDEr of a picture, as COCO's evaluation computes it, and CIDEr-D.
+"""CIDEr of an image, as COCO's evaluation computes it, and CIDEr-D.
 
     CIDEr = 10 * mean over n of  mean over references of
             exp(-(l_c - l_r)^2 / (2 sigma^2)) * (min(g_c, g_r) . g_r) / (|g_c| |g_r|)
 
 g_c and g_r hold a weight for every n-gram of the candidate and the reference: how often it is
-there, times `log(documents / documents with it)`, where a document is all references of a picture.
+there, times `log(documents / documents with it)`, where a document is all references of an image.
 l_c and l_r are the numbers of bigrams, sigma = 6, n = 1 to 4.
 
 What COCO's tools print as CIDEr is this formula (the paper calls it CIDEr-D: clipped by the
 minimum, and with the Gaussian), with document frequencies from the very references that are scored
 against: so it depends on the set, and means little for a small one. Here CIDEr-D is the same
-formula with frequencies kept from a training set. A set's score is the mean over its pictures.
+formula with frequencies kept from a training set. A set's score is the mean over its images.
 
 Source: R. Vedantam, C. L. Zitnick and D. Parikh, "CIDEr: consensus-based image description
 evaluation", CVPR 2015.
 
-Shapes: N pictures, R references in all, S sentences, G distinct n-grams, M rows of `Ngrams`.
+Shapes: N images, R references in all, S sentences, G distinct n-grams, M rows of `Ngrams`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ class DocumentFrequency:
 
     @classmethod
     def of(cls, references: Sequence[Sequence[Tokens]]) -> "DocumentFrequency":
-        """Of tokenised references, all of a picture's being one document.
+        """Of tokenised references, all of an image's being one document.
 
         >>> frequency = DocumentFrequency.of([[["a", "dog"], ["a", "cat"]], [["a", "dog"]]])
         >>> frequency.counts["a"], frequency.counts["a dog"], frequency.counts["a cat"]
@@ -59,7 +59,7 @@ class DocumentFrequency:
 
 
 def cider(corpus: Corpus, frequency: DocumentFrequency | None = None) -> Float[Array, " N"]:
-    """CIDEr of every picture, from 0 to 10.
+    """CIDEr of every image, from 0 to 10.
 
     Args:
         corpus: candidates and references.
@@ -69,7 +69,7 @@ def cider(corpus: Corpus, frequency: DocumentFrequency | None = None) -> Float[A
     >>> cider(corpus).round(2)
     array([5.  , 1.25])
     """
-    similarity = np.zeros(len(corpus.picture))
+    similarity = np.zeros(len(corpus.image))
     for n in range(MAX_N):
         documents, counts = len(corpus.candidates), _documents(corpus, n)
         if frequency:
@@ -80,33 +80,33 @@ def cider(corpus: Corpus, frequency: DocumentFrequency | None = None) -> Float[A
         similarity += _similarity(corpus, n, idf)
 
     bigrams = _bigrams([one for several in corpus.references for one in several])
-    difference = _bigrams(corpus.candidates)[corpus.picture] - bigrams
+    difference = _bigrams(corpus.candidates)[corpus.image] - bigrams
     similarity *= np.exp(-(difference**2) / (2 * SIGMA**2))
-    total = np.bincount(corpus.picture, similarity)
-    return 10 * total / MAX_N / np.bincount(corpus.picture)
+    total = np.bincount(corpus.image, similarity)
+    return 10 * total / MAX_N / np.bincount(corpus.image)
 
 
 def _similarity(corpus: Corpus, n: int, idf: Float[Array, " G"]) -> Float[Array, " R"]:
-    """Of every reference with its picture's candidate: (min(g_c, g_r) . g_r) / (|g_c| |g_r|)."""
+    """Of every reference with its image's candidate: (min(g_c, g_r) . g_r) / (|g_c| |g_r|)."""
     candidate, reference = corpus.candidate_ngrams[n], corpus.reference_ngrams[n]
-    N, R = len(corpus.candidates), len(corpus.picture)
+    N, R = len(corpus.candidates), len(corpus.image)
     candidate_weight = candidate.count * idf[candidate.gram]
     weight = reference.count * idf[reference.gram]
     keys = candidate.keys(np.arange(N))
-    others = lookup(reference.keys(corpus.picture), keys, candidate_weight)
+    others = lookup(reference.keys(corpus.image), keys, candidate_weight)
     product = np.bincount(reference.sentence, np.minimum(others, weight) * weight, minlength=R)
     candidate_norm = np.bincount(candidate.sentence, candidate_weight**2, minlength=N)
     norm = np.bincount(reference.sentence, weight**2, minlength=R)
-    norms = np.sqrt(candidate_norm[corpus.picture]) * np.sqrt(norm)
+    norms = np.sqrt(candidate_norm[corpus.image]) * np.sqrt(norm)
     similarity: Array = np.divide(product, norms, out=np.zeros(R), where=norms > 0)
     return similarity
 
 
 def _documents(corpus: Corpus, n: int) -> Int[Array, " G"]:
-    """In how many pictures' references each n-gram is."""
+    """In how many images' references each n-gram is."""
     ngrams: Ngrams = corpus.reference_ngrams[n]
     G = len(ngrams.texts)
-    pairs = np.sort(ngrams.keys(corpus.picture))
+    pairs = np.sort(ngrams.keys(corpus.image))
     distinct = pairs[np.diff(pairs, prepend=-1) > 0]  # np.unique, whose hashing is slow here
     return np.bincount(distinct % max(G, 1), minlength=G)
 

@@ -5,7 +5,7 @@ Neither is needed: all other scores are computed without them.
 Sources: M. Denkowski and A. Lavie, "Meteor Universal", WMT 2014; P. Anderson et al., "SPICE:
 semantic propositional image caption evaluation", ECCV 2016.
 
-Shapes: N pictures, B resampled sets, K numbers that METEOR keeps of a picture.
+Shapes: N images, B resampled sets, K numbers that METEOR keeps of an image.
 """
 
 import shutil
@@ -31,7 +31,7 @@ class JavaScore:
     Attributes:
         value: of the set, from 0 to 100.
         interval: its 95 % bootstrap interval.
-        per_image: (N,) of each picture, from 0 to 100.
+        per_image: (N,) of each image, from 0 to 100.
     """
 
     value: float
@@ -49,8 +49,8 @@ def java_scores(
     """METEOR and SPICE of tokenised captions, as far as they can be had.
 
     Args:
-        candidates: one caption a picture.
-        references: one or more captions a picture, in the same order.
+        candidates: one caption an image.
+        references: one or more captions an image, in the same order.
         seed: of the bootstrap.
 
     Returns:
@@ -103,7 +103,7 @@ class _Meteor:
         self._java.communicate()
 
     def statistics(self, candidate: Tokens, references: Sequence[Tokens]) -> Float[Array, " K"]:
-        """What METEOR needs of a picture; a set's are the sum."""
+        """What METEOR needs of an image; a set's are the sum."""
         sentences = [_sentence(reference) for reference in references] + [_sentence(candidate)]
         [answer] = self._ask(f"SCORE ||| {' ||| '.join(sentences)}", 1)
         return np.array(answer.split(), dtype=float)

@@ -26,7 +26,7 @@ class CaptionReward:
     """Rewards against a set of references.
 
     Args:
-        references: tokens of the references of every picture.
+        references: tokens of the references of every image.
         bleu: what BLEU, from 0 to 1, counts beside CIDEr-D, from 0 to 10.
 
     >>> reward = CaptionReward([[["a", "red", "dog"]], [["two", "cats"]]], bleu=0.5)
@@ -39,13 +39,11 @@ class CaptionReward:
         self._frequency = DocumentFrequency.of(self._references)
         self._bleu = bleu
 
-    def __call__(
-        self, pictures: Int[Array, " N"], captions: Sequence[Tokens]
-    ) -> Float[Array, " N"]:
-        """The reward of each caption, of these pictures."""
+    def __call__(self, images: Int[Array, " N"], captions: Sequence[Tokens]) -> Float[Array, " N"]:
+        """The reward of each caption, of these images."""
         corpus = Corpus.of(
             [[*caption, END] for caption in captions],
-            [self._references[picture] for picture in pictures.tolist()],
+            [self._references[image] for image in images.tolist()],
         )
         reward = cider(corpus, self._frequency)
         if self._bleu:

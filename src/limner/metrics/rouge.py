@@ -1,10 +1,10 @@
-"""ROUGE-L of a picture, as COCO's evaluation computes it.
+"""ROUGE-L of an image, as COCO's evaluation computes it.
 
     ROUGE-L = (1 + beta^2) P R / (R + beta^2 P),   beta = 1.2
 
 P is the longest common subsequence of the candidate and a reference, as a share of the candidate's
 words, and R as a share of the reference's; each is the highest over the references. A set's ROUGE-L
-is the mean over its pictures.
+is the mean over its images.
 
 Source: C.-Y. Lin, "ROUGE: a package for automatic evaluation of summaries", 2004.
 """

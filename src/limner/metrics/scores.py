@@ -1,6 +1,6 @@
-"""All scores of a set of captions, by picture and together, from 0 to 100.
+"""All scores of a set of captions, by image and together, from 0 to 100.
 
-Shapes: N pictures, B resampled sets.
+Shapes: N images, B resampled sets.
 """
 
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ class Scores:
     """Scores of N captions.
 
     Attributes:
-        per_image: {name: (N,) of each picture}, from 0 to 100 (CIDEr has no upper end: a caption
+        per_image: {name: (N,) of each image}, from 0 to 100 (CIDEr has no upper end: a caption
             that equals all references has some 1,000).
-        bleu: (N, 10) what BLEU sums over the pictures, see `bleu_counts`.
+        bleu: (N, 10) what BLEU sums over the images, see `bleu_counts`.
     """
 
     per_image: dict[str, Float[Array, " N"]]
@@ -38,7 +38,7 @@ class Scores:
         return {name: float(values[0]) for name, values in self.resampled(once).items()}
 
     def resampled(self, weights: Float[Array, "B N"]) -> dict[str, Float[Array, " B"]]:
-        """The scores of other sets, in which each picture is as often as its weight says."""
+        """The scores of other sets, in which each image is as often as its weight says."""
         mixed = weights / weights.sum(axis=1, keepdims=True)
         bleus = 100 * bleu(weights @ self.bleu)
         means = {name: mixed @ values for name, values in self.per_image.items()}
@@ -53,8 +53,8 @@ def score(
     """BLEU-1 to 4, ROUGE-L, CIDEr, and CIDEr-D where a training set's frequencies are given.
 
     Args:
-        candidates: one tokenised caption a picture.
-        references: one or more tokenised captions a picture, in the same order.
+        candidates: one tokenised caption an image.
+        references: one or more tokenised captions an image, in the same order.
         training: for CIDEr-D.
 
     Raises:

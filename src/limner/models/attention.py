@@ -1,4 +1,4 @@
-"""AttentionRNN: an LSTM that looks at the places of a picture anew before every word.
+"""AttentionRNN: an LSTM that looks at the places of an image anew before every word.
 
     v         = relu(features W_place + b_place)       what is at each of the L places
     keys      = v W_key                                what each place offers
@@ -14,7 +14,7 @@
 
 Dropout, in training, stands on v, on the word vectors and on [h_t, z].
 
-Shapes: N captions of M pictures, T words, L places, D features of a place, E what is kept of them,
+Shapes: N captions of M images, T words, L places, D features of a place, E what is kept of them,
 A attention, W word vector, H hidden, R = H + E, V vocabulary.
 Source: K. Xu et al., "Show, attend and tell: neural image caption generation with visual
 attention", ICML 2015: soft attention with its gate (section 4.2.1); the output layer is the

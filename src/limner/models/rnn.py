@@ -1,6 +1,6 @@
-"""CaptioningRNN: a recurrent network that reads a picture's features and writes its caption.
+"""CaptioningRNN: a recurrent network that reads an image's features and writes its caption.
 
-    h0     = features W_proj + b_proj          the picture becomes the first hidden state
+    h0     = features W_proj + b_proj          the image becomes the first hidden state
     x      = W_embed[captions[:, :-1]]         words in ...
     h      = cell(x, h0)                       one of `limner.layers.cells`
     h1     = cell(h, 0)                        further layers, if any, read the one below
@@ -8,9 +8,9 @@
     loss   = softmax against captions[:, 1:], `<NULL>` not counted
 
 With tied weights W_vocab is the transpose of W_embed. Dropout, in training, stands after the
-picture's projection, on the word vectors and before the scores.
+image's projection, on the word vectors and before the scores.
 
-Shapes: N captions of M pictures, T words, D features, W word vector, H hidden, V vocabulary;
+Shapes: N captions of M images, T words, D features, W word vector, H hidden, V vocabulary;
 m gates, as the cell has.
 Source: O. Vinyals et al., "Show and tell: a neural image caption generator", CVPR 2015; here the
 features set the first hidden state, as in the course. Tied weights: O. Press and L. Wolf, "Using

@@ -61,7 +61,7 @@ def write_check(path: Path, findings: Findings, cost: Cost | None = None) -> Non
     write_page(
         path,
         "check.html",
-        find=source.pictures.__getitem__ if has_images else None,
+        find=source.image_files.__getitem__ if has_images else None,
         title=source.path.resolve().name or str(source.path),
         source=source,
         splits=findings.counts,
@@ -88,7 +88,7 @@ def _problems(findings: Findings) -> Iterator[Problem]:
     within = [[(image, image) for image in images] for images in repeats(findings.same)]
     yield _grouped("The same image twice in a split", "", within)
     note = f"No image of this name was found in {findings.source.root}."
-    yield _counted("Captions without images", note, findings.without_pictures)
+    yield _counted("Captions without images", note, findings.without_images)
     what, shown = ("Images", SHOWN) if findings.source.features is None else ("Features", 0)
     yield _counted(
         f"{what} without captions", "They are skipped.", findings.without_captions, shown

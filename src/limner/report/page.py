@@ -8,8 +8,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limner.data.formats import Picture
-from limner.data.preparing.scan import open_picture
+from limner.data.formats import ImageFile
+from limner.data.preparing.scan import open_image
 from limner.errors import InputError
 from limner.io import write_atomically
 
@@ -52,7 +52,7 @@ def environment() -> "Environment":
 
 
 def write_page(
-    path: Path, template: str, find: Callable[[str], Picture] | None, **values: object
+    path: Path, template: str, find: Callable[[str], ImageFile] | None, **values: object
 ) -> None:
     """Write a page.
 
@@ -80,10 +80,10 @@ def refuse_other_files(path: Path) -> None:
         raise InputError(f"{path}: exists and is not a limner report; choose another --html")
 
 
-def thumbnail(find: Callable[[str], Picture], image_id: str) -> Thumbnail | None:
+def thumbnail(find: Callable[[str], ImageFile], image_id: str) -> Thumbnail | None:
     """A thumbnail of an image; None if it is missing or unreadable."""
     try:
-        image = open_picture(find(image_id), size_hint=SIDE)
+        image = open_image(find(image_id), size_hint=SIDE)
     except (KeyError, InputError):
         return None
     for side, quality in THUMBNAILS:

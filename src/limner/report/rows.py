@@ -25,7 +25,7 @@ def write_rows(path: Path, dataset: Dataset, split: str, rows: Sequence[int]) ->
     write_page(
         path,
         "rows.html",
-        find=dataset.picture,
+        find=dataset.image_file,
         title=dataset.path.resolve().name,
         split=split,
         count=len(images),

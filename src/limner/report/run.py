@@ -61,7 +61,7 @@ def write_report(
     write_page(
         path,
         "run.html",
-        find=dataset.picture,
+        find=dataset.image_file,
         title=path.parent.resolve().name,
         split=assessment.split,
         evaluation=assessment.evaluation,

@@ -21,7 +21,7 @@ def check_references(config: TrainConfig, dataset: Dataset) -> None:
     if config.critical_epochs and not dataset.references.get("train"):
         raise InputError(
             f"{dataset.path}: no raw references, and critical_epochs needs them; "
-            "leave it out, or prepare a dataset from pictures and captions"
+            "leave it out, or prepare a dataset from images and captions"
         )
 
 

@@ -57,7 +57,7 @@ class Validation:
         different, images = len(set(captions.values())), len(captions)
         if images > 2 and different <= max(HANDFUL * images, 1):
             self.report(
-                f"only {different} different captions for {images} pictures: the model does not "
+                f"only {different} different captions for {images} images: the model does not "
                 "look at them yet; if it stays so, lower the learning rate or the dropout"
             )
 

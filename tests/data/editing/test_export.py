@@ -39,7 +39,7 @@ def samples(shard):
         return {member.name: tar.extractfile(member).read() for member in tar}
 
 
-def test_coco_has_every_caption_under_its_picture(data, tmp_path):
+def test_coco_has_every_caption_under_its_image(data, tmp_path):
     files = export_coco(data, tmp_path / "coco")
     assert [file.name for file in files] == [f"captions_{name}.json" for name in data.splits]
     image_ids, caption_ids = [], []
@@ -86,7 +86,7 @@ def test_json_lines(data, tmp_path):
     assert read_references(file) == everything
 
 
-def test_shards_have_the_pictures_bytes_and_the_captions(data, drawn, tmp_path):
+def test_shards_have_the_images_bytes_and_the_captions(data, drawn, tmp_path):
     files, gone = export_webdataset(data, tmp_path / "shards", shard_size=8)
     assert gone == {}
     assert [file.name for file in files if "train" in file.name] == [
@@ -138,7 +138,7 @@ def test_names_that_are_hard_on_a_tar_file(data, drawn, tmp_path):
         assert facts == {"image": name, "captions": data.references["train"][old]}
 
 
-def test_pictures_that_are_gone_are_left_out_by_name(data, drawn, tmp_path):
+def test_images_that_are_gone_are_left_out_by_name(data, drawn, tmp_path):
     some = data.splits["train"].image_ids[:3]
     images = tmp_path / "images"
     images.mkdir()
@@ -157,7 +157,7 @@ def test_pictures_that_are_gone_are_left_out_by_name(data, drawn, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_features_stand_in_for_pictures_that_never_were(data, tmp_path):
+def test_features_stand_in_for_images_that_never_were(data, tmp_path):
     bare = replace(data, info=DatasetInfo(source=SourceInfo(format="features")))
     files, _ = export_webdataset(bare, tmp_path / "shards")
     members = {name: part for file in files for name, part in samples(file).items()}
@@ -201,4 +201,4 @@ def test_what_was_exported_can_be_prepared_again(data, drawn, tmp_path, format):
     for split, images in data.references.items():
         found = {image: source.captions[image] for image in source.splits[split]}
         assert found == images
-        assert all(image in source.pictures for image in images)
+        assert all(image in source.image_files for image in images)

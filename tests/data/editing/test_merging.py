@@ -11,7 +11,7 @@ from limner.data.editing.selection import open_captioned, same_tokens
 from limner.data.editing.subset import SubsetConfig, subset
 from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.prepare import prepare
-from limner.data.preparing.scan import open_picture
+from limner.data.preparing.scan import open_image
 from limner.data.tokens import TokenConfig
 from limner.errors import InputError
 
@@ -34,12 +34,12 @@ def second(first, drawn, tmp_path_factory):
     (folder / "images").mkdir()
     rows = [["image", "caption", "split"]]
     for name in (*SAME, *OTHER, *copied(first)):
-        picture = drawn / "images" / name
+        image_file = drawn / "images" / name
         new = name if name in (*SAME, *OTHER) else f"copy-{name}"
         if name in OTHER:
-            ImageOps.mirror(Image.open(picture)).save(folder / "images" / new)
+            ImageOps.mirror(Image.open(image_file)).save(folder / "images" / new)
         else:
-            shutil.copy(picture, folder / "images" / new)
+            shutil.copy(image_file, folder / "images" / new)
         rows += [[new, f"Again {name}", "train"], [new, caption_of(first, name), "train"]]
     with (folder / "captions.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
@@ -88,7 +88,7 @@ def features_of(data, image):
     return split.features[split.image_ids.index(image)]
 
 
-def test_the_same_picture_has_the_captions_of_both_once(merged, first):
+def test_the_same_image_has_the_captions_of_both_once(merged, first):
     data, reports = merged
     for image in SAME:
         split = split_of(first, image)
@@ -97,7 +97,7 @@ def test_the_same_picture_has_the_captions_of_both_once(merged, first):
     assert reports[0] == f"the same image in both, captions united: 3: {', '.join(SAME)}"
 
 
-def test_another_picture_of_a_name_is_renamed(merged, first, second):
+def test_another_image_of_a_name_is_renamed(merged, first, second):
     data, reports = merged
     for image in OTHER:
         assert data.references["train"][f"second/{image}"][0] == f"Again {image}"
@@ -117,15 +117,15 @@ def test_a_leak_is_named(merged, first):
         assert f"{image} = copy-{image}" in text
 
 
-def test_every_row_is_there_and_every_picture_found(merged, first, second):
+def test_every_row_is_there_and_every_image_found(merged, first, second):
     data, _ = merged
     before = sum(len(split.image_ids) for split in first.splits.values())
     assert sum(len(split.image_ids) for split in data.splits.values()) == before + 6
     for split in data.splits.values():
         for image in split.image_ids:
-            open_picture(data.picture(image), size_hint=64)
-    assert data.picture(f"second/{OTHER[0]}") == second.picture(OTHER[0])
-    assert data.picture(OTHER[0]) == first.picture(OTHER[0])
+            open_image(data.image_file(image), size_hint=64)
+    assert data.image_file(f"second/{OTHER[0]}") == second.image_file(OTHER[0])
+    assert data.image_file(OTHER[0]) == first.image_file(OTHER[0])
     for split in first.splits:
         assert data.splits[split].sha256s[:3] == first.splits[split].sha256s[:3] != ("",) * 3
     assert data.info.min_count == first.info.min_count
@@ -142,7 +142,7 @@ def test_a_part_of_what_was_merged(merged, second, tmp_path):
     data, _ = merged
     wanted = [f"second/{OTHER[1]}", NAMES[20]]
     cut = subset_of(data, tmp_path / "cut", wanted)
-    assert cut.picture(wanted[0]) == second.picture(OTHER[1])
+    assert cut.image_file(wanted[0]) == second.image_file(OTHER[1])
 
 
 def test_merged_again_nothing_is_new(merged, second, tmp_path):
@@ -151,8 +151,8 @@ def test_merged_again_nothing_is_new(merged, second, tmp_path):
     assert again.references == data.references
     third = merge([second, data], tmp_path / "third", TokenConfig(min_count=1), lambda line: None)
     named = f"both/{OTHER[0]}"
-    assert third.picture(named) == data.picture(OTHER[0])
-    assert third.picture(OTHER[0]) == second.picture(OTHER[0])
+    assert third.image_file(named) == data.image_file(OTHER[0])
+    assert third.image_file(OTHER[0]) == second.image_file(OTHER[0])
 
 
 @pytest.mark.parametrize(

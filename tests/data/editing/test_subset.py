@@ -42,7 +42,7 @@ def rows_by_id(splits):
     }
 
 
-def test_features_grid_and_views_go_with_their_pictures(rich, tmp_path):
+def test_features_grid_and_views_go_with_their_images(rich, tmp_path):
     cut = subset(
         rich, tmp_path / "cut", same_tokens(rich), SubsetConfig(split={"train": 6, "dev": 1})
     )
@@ -95,7 +95,7 @@ def test_the_seed_decides(tiny_dataset, tmp_path):
     assert drawn[0].fingerprint != data.fingerprint
 
 
-def test_a_list_of_pictures(tiny_dataset, tmp_path):
+def test_a_list_of_images(tiny_dataset, tmp_path):
     data = open_captioned(tiny_dataset)
     train, dev = data.splits["train"].image_ids, data.splits["dev"].image_ids
     reports = []

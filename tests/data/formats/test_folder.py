@@ -12,35 +12,35 @@ def touch(folder, *names):
         (folder / name).touch()
 
 
-def test_pictures_and_what_else_is_there(tmp_path):
+def test_images_and_what_else_is_there(tmp_path):
     touch(tmp_path, "b/2.PNG", "a 1.jpg", "notes.txt", "Thumbs.db", "._a 1.jpg", ".git/x.jpg")
     touch(tmp_path, "__MACOSX/a 1.jpg", "b/.DS_Store")
     folder = list_folder(tmp_path)
-    assert folder.pictures == {"a 1.jpg": tmp_path / "a 1.jpg", "b/2.PNG": tmp_path / "b/2.PNG"}
+    assert folder.image_files == {"a 1.jpg": tmp_path / "a 1.jpg", "b/2.PNG": tmp_path / "b/2.PNG"}
     assert folder.others == {"notes.txt": tmp_path / "notes.txt"}
     assert folder.problems.lines() == []
     assert folder.below() == folder
 
 
-def test_the_folder_that_holds_all_the_pictures(tmp_path):
+def test_the_folder_that_holds_all_the_images(tmp_path):
     touch(tmp_path, "data/images/x/1.jpg", "data/images/y/2.jpg", "captions.csv")
     below = list_folder(tmp_path).below()
     assert below.path == tmp_path / "data" / "images"
-    assert below.pictures == {n: below.path / n for n in ("x/1.jpg", "y/2.jpg")}
+    assert below.image_files == {n: below.path / n for n in ("x/1.jpg", "y/2.jpg")}
 
 
 def test_links_are_followed_but_not_in_circles(tmp_path):
     touch(tmp_path, "real/1.jpg", "here/2.jpg")
     (tmp_path / "here" / "link").symlink_to(tmp_path / "real")
     (tmp_path / "here" / "up").symlink_to(tmp_path / "here")
-    assert list(list_folder(tmp_path / "here").pictures) == ["2.jpg", "link/1.jpg"]
+    assert list(list_folder(tmp_path / "here").image_files) == ["2.jpg", "link/1.jpg"]
 
 
 def test_names_that_cannot_be_listed_are_told(tmp_path):
     touch(tmp_path, "a.jpg", "two\nlines.jpg")
     (tmp_path / os.fsdecode(b"caf\xe9.jpg")).touch()
     folder = list_folder(tmp_path)
-    assert list(folder.pictures) == ["a.jpg"]
+    assert list(folder.image_files) == ["a.jpg"]
     first, second = folder.problems.lines()
     assert first.endswith(r"'caf\udce9.jpg'; rename it")
     assert second.endswith(r"'two\nlines.jpg'; rename it")

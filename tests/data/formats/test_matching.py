@@ -4,7 +4,7 @@ import pytest
 
 from limner.data.formats.matching import match_names
 
-PICTURES = [
+IMAGES = [
     "a.jpg",
     "A.jpg",
     "cats/1.jpg",
@@ -17,7 +17,7 @@ PICTURES = [
 
 
 @pytest.mark.parametrize(
-    ("name", "picture"),
+    ("name", "image"),
     [
         ("a.jpg", "a.jpg"),
         ("A.jpg", "A.jpg"),
@@ -37,18 +37,18 @@ PICTURES = [
         ("9" * 5000, None),
     ],
 )
-def test_one_name(name, picture):
-    assert match_names([name], PICTURES).found == ({name: picture} if picture else {})
+def test_one_name(name, image):
+    assert match_names([name], IMAGES).found == ({name: image} if image else {})
 
 
 @pytest.mark.parametrize("name", ["1.jpg", "1", "birds/1.jpg"])
 def test_a_name_that_could_be_two(name):
-    match = match_names([name], PICTURES)
+    match = match_names([name], IMAGES)
     assert match.found == {}
     assert match.unsure == {name: ["cats/1.jpg", "dogs/1.jpg"]}
 
 
-def test_a_name_in_another_folder_does_not_take_a_picture_that_is_somebody_s():
+def test_a_name_in_another_folder_does_not_take_an_image_that_is_somebody_s():
     """cats/1.jpg is missing: dogs/1.jpg is not its image."""
     match = match_names(["cats/1.jpg", "dogs/1.jpg"], ["dogs/1.jpg"])
     assert match.found == {"dogs/1.jpg": "dogs/1.jpg"}
@@ -56,9 +56,9 @@ def test_a_name_in_another_folder_does_not_take_a_picture_that_is_somebody_s():
 
 
 def test_a_hundred_thousand_names_take_seconds():
-    pictures = [f"{number % 100}/{number:09}.jpg" for number in range(100_000)]
+    images = [f"{number % 100}/{number:09}.jpg" for number in range(100_000)]
     names = [f"{number:09}.JPG" for number in range(100_000)]
     start = time.perf_counter()
-    match = match_names(names, pictures)
+    match = match_names(names, images)
     assert time.perf_counter() - start < 20
     assert len(match.found) == 100_000

@@ -9,14 +9,14 @@ from limner.data.formats import FORMATS, Source, read_source
 from limner.data.formats.caption_format import CaptionFormat
 from limner.data.opening import open_dataset
 from limner.errors import InputError
-from written_sources import CAPTIONS, csv_text, features_h5, pictures, text
+from written_sources import CAPTIONS, csv_text, features_h5, text, write_images
 
 
 class Xml(CaptionFormat):
     """`<image name="a.jpg"><caption>A dog</caption></image>`"""
 
     name = "xml"
-    title = "captions in XML and a folder of pictures"
+    title = "captions in XML and a folder of images"
     suffixes = (".xml",)
     label = "the XML file {}"
 
@@ -49,7 +49,7 @@ def known():
 @pytest.fixture
 def folder(tmp_path):
     """A folder in this format."""
-    pictures(tmp_path / "mine" / "photos")
+    write_images(tmp_path / "mine" / "photos")
     images = [
         f'<image name="{name}" in="{split}">'
         + "".join(f"<caption>{caption}</caption>" for caption in CAPTIONS[name])

@@ -19,10 +19,10 @@ from written_sources import (
     features_npy,
     flickr,
     karpathy_json,
-    pictures,
     tar,
     text,
     webdataset,
+    write_images,
 )
 
 
@@ -35,12 +35,12 @@ def test_a_folder_is_taken_for_what_it_is(tmp_path, format, make, told):
     source = read_source(tmp_path, format=format if told else None)
     assert source.format == format
     assert {_nfc(name): texts for name, texts in source.captions.items()} == CAPTIONS
-    assert sorted(source.captions) == sorted(source.pictures)
-    for name, picture in source.pictures.items():
-        found = picture.open().read() if format == "webdataset" else picture.read_bytes()
+    assert sorted(source.captions) == sorted(source.image_files)
+    for name, image_file in source.image_files.items():
+        found = image_file.open().read() if format == "webdataset" else image_file.read_bytes()
         assert found == JPEG
         if format != "webdataset":
-            assert picture == source.root / name
+            assert image_file == source.root / name
     assert source.splits == {}
     assert source.problems == []
     assert source.title
@@ -56,15 +56,15 @@ def test_every_format_has_a_folder_here_but_features():
     assert {*FOLDERS, "features"} == set(FORMATS)
 
 
-def test_pictures_and_a_table_elsewhere_keep_their_names(tmp_path):
-    pictures(tmp_path / "in" / "deep", ["x.jpg"])
+def test_images_and_a_table_elsewhere_keep_their_names(tmp_path):
+    write_images(tmp_path / "in" / "deep", ["x.jpg"])
     table = text(tmp_path / "captions.csv", "image,caption\ndeep/x.jpg,A dog\ngone.jpg,A cat\n")
     for source in (
         read_source(tmp_path / "in", captions=table),
         read_source(table, images=tmp_path / "in"),
     ):
         assert source.captions == {"deep/x.jpg": ["A dog"], "gone.jpg": ["A cat"]}
-        assert source.pictures == {"deep/x.jpg": tmp_path / "in" / "deep" / "x.jpg"}
+        assert source.image_files == {"deep/x.jpg": tmp_path / "in" / "deep" / "x.jpg"}
         assert source.root == tmp_path / "in"
 
 
@@ -72,7 +72,7 @@ SPLITS = {"train": ["a 1.jpg"], "val": ["b #2.jpg"], "test": ["été.jpg"]}
 
 
 def split_column(folder):
-    pictures(folder)
+    write_images(folder)
     names = {"train": "train", "val": "validation", "test": "TEST"}
     content = [
         {"image": name, "captions": CAPTIONS[name], "split": names[split]}
@@ -88,14 +88,14 @@ def split_files_beside(folder):
 
 
 def split_tables(folder):
-    pictures(folder)
+    write_images(folder)
     for split, (name,) in SPLITS.items():
         lines = [json.dumps({"image": name, "caption": c}) for c in CAPTIONS[name]]
         text(folder / f"captions_{split}.jsonl", "\n".join(lines))
 
 
 def karpathy_splits(folder):
-    pictures(folder)
+    write_images(folder)
     names = {"a 1.jpg": "restval", "b #2.jpg": "val", "été.jpg": "test"}
     text(folder / "dataset.json", karpathy_json(names))
 
@@ -118,12 +118,12 @@ def coco_of_two_years(folder):
             "annotations": [{"image_id": 3, "caption": f"for {split}"}],
         }
         text(folder / "annotations" / f"captions_{split}.json", json.dumps(content))
-        pictures(folder / "pics" / split, ["1.jpg"])
+        write_images(folder / "pics" / split, ["1.jpg"])
 
 
 def imagefolder_with_splits(folder):
     for split in ("train", "val"):
-        pictures(folder / split, ["1.jpg"])
+        write_images(folder / split, ["1.jpg"])
         text(folder / split / "metadata.csv", f"file_name,text\n1.jpg,for {split}\n")
 
 
@@ -133,7 +133,7 @@ def shards_with_splits(folder):
 
 
 @pytest.mark.parametrize("make", [coco_of_two_years, imagefolder_with_splits, shards_with_splits])
-def test_the_same_name_in_two_splits_is_two_pictures(tmp_path, make):
+def test_the_same_name_in_two_splits_is_two_images(tmp_path, make):
     make(tmp_path)
     source = read_source(tmp_path)
     assert source.splits == IN_FOLDERS
@@ -151,7 +151,7 @@ def test_splits_that_are_named_come_before_the_source_s(tmp_path):
 
 
 def test_coco_s_numbers_find_files_with_zeros(tmp_path):
-    pictures(tmp_path, ["COCO_val2014_000000000042.jpg", "000000000043.jpg"])
+    write_images(tmp_path, ["COCO_val2014_000000000042.jpg", "000000000043.jpg"])
     table = text(tmp_path / "t.csv", "image_id,caption\n42,A dog\n43,A cat\n")
     assert read_source(table).captions == {
         "COCO_val2014_000000000042.jpg": ["A dog"],
@@ -160,7 +160,7 @@ def test_coco_s_numbers_find_files_with_zeros(tmp_path):
 
 
 def test_rows_that_stand_twice_are_one_line(tmp_path):
-    pictures(tmp_path, ["a.jpg", "b.jpg"])
+    write_images(tmp_path, ["a.jpg", "b.jpg"])
     lines = "a.jpg,A dog\nA.jpg,A dog\nb.jpg,A cat\nb.jpg,A cat\nb.jpg,A cat\n"
     source = read_source(text(tmp_path / "t.csv", f"image,caption\n{lines}"))
     assert source.captions == {"a.jpg": ["A dog"], "b.jpg": ["A cat"]}
@@ -169,7 +169,7 @@ def test_rows_that_stand_twice_are_one_line(tmp_path):
 
 
 def test_a_thousand_blank_captions_are_a_handful_of_lines(tmp_path):
-    pictures(tmp_path, ["a.jpg"])
+    write_images(tmp_path, ["a.jpg"])
     lines = "a.jpg,A dog\n" + "a.jpg,\n" * 1000
     source = read_source(text(tmp_path / "t.csv", f"image,caption\n{lines}"))
     assert len(source.problems) == 6
@@ -177,8 +177,8 @@ def test_a_thousand_blank_captions_are_a_handful_of_lines(tmp_path):
     assert source.problems[5].startswith("and 995 more blank captions")
 
 
-def test_a_name_that_could_be_two_pictures_is_not_guessed(tmp_path):
-    pictures(tmp_path, ["x/a.jpg", "y/a.jpg", "b.jpg"])
+def test_a_name_that_could_be_two_images_is_not_guessed(tmp_path):
+    write_images(tmp_path, ["x/a.jpg", "y/a.jpg", "b.jpg"])
     source = read_source(text(tmp_path / "t.csv", "image,caption\na.jpg,A dog\nb.jpg,A cat\n"))
     assert source.captions == {"a.jpg": ["A dog"], "b.jpg": ["A cat"]}
     assert source.problems == [
@@ -208,19 +208,19 @@ def test_shards_by_a_pattern(tmp_path):
         assert source.format == "webdataset"
 
 
-def test_a_truncated_shard_gives_its_whole_pictures(tmp_path):
+def test_a_truncated_shard_gives_its_whole_images(tmp_path):
     webdataset(tmp_path)
     path = tmp_path / "0000.tar"
     path.write_bytes(path.read_bytes()[:3600])
     source = read_source(path)
     assert source.captions == {"a 1.jpg": CAPTIONS["a 1.jpg"]}
-    assert source.pictures["a 1.jpg"].open().read() == JPEG
+    assert source.image_files["a 1.jpg"].open().read() == JPEG
     assert "0000.tar is damaged or cut short" in source.problems[0]
 
 
 @pytest.mark.parametrize("make", [features_h5, features_npy])
 @pytest.mark.parametrize("by", ["folder", "file", "captions"])
-def test_features_in_the_place_of_pictures(tmp_path, make, by):
+def test_features_in_the_place_of_images(tmp_path, make, by):
     path = make(tmp_path)
     captions = tmp_path / "captions.csv" if by == "captions" else None
     source = read_source(tmp_path if by == "folder" else path, captions=captions)
@@ -229,10 +229,10 @@ def test_features_in_the_place_of_pictures(tmp_path, make, by):
     np.testing.assert_array_equal(source.features, FEATURES)
     assert source.feature_ids == tuple(CAPTIONS)
     assert source.captions == CAPTIONS
-    assert source.pictures == {}
+    assert source.image_files == {}
 
 
-def test_a_train_txt_that_is_no_list_of_pictures_is_told(tmp_path):
+def test_a_train_txt_that_is_no_list_of_images_is_told(tmp_path):
     csv(tmp_path)
     text(tmp_path / "train.txt", "how I trained it\nthen and there\n")
     source = read_source(tmp_path)

@@ -26,7 +26,7 @@ def forty(flickr):
 
 def test_the_whole_of_it(flickr, flickr8k):
     assert flickr.format == "flickr"
-    assert len(flickr.pictures) == 7000
+    assert len(flickr.image_files) == 7000
     assert {split: len(names) for split, names in flickr.splits.items()} == {
         "train": 6000,
         "dev": 1000,
@@ -34,7 +34,7 @@ def test_the_whole_of_it(flickr, flickr8k):
     assert all(len(texts) == 5 for texts in flickr.captions.values())  # 9 stand there twice
     inside = read_source(flickr8k)
     assert inside.captions == flickr.captions
-    assert inside.pictures == flickr.pictures
+    assert inside.image_files == flickr.image_files
     assert inside.splits == flickr.splits
     assert "--format features" in inside.problems[0]
 
@@ -43,7 +43,7 @@ def test_its_features(flickr, flickr8k):
     source = read_source(flickr8k, format="features")
     assert source.features.shape == (7000, 1280)
     assert isinstance(source.features, np.memmap)
-    assert set(source.feature_ids) == set(flickr.pictures)
+    assert set(source.feature_ids) == set(flickr.image_files)
     assert source.captions == flickr.captions
     assert source.splits == flickr.splits
 
@@ -51,7 +51,7 @@ def test_its_features(flickr, flickr8k):
 def copy(flickr, names, folder):
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        shutil.copy(flickr.pictures[name], folder / name)
+        shutil.copy(flickr.image_files[name], folder / name)
 
 
 def dump(path, content):
@@ -102,7 +102,7 @@ def webdataset(folder, flickr, captions, splits):
         with tarfile.open(folder / f"{split}-0000.tar", "w") as tar:
             for name in names:
                 dump(folder / "one.txt", "\n".join(captions[name]))
-                tar.add(flickr.pictures[name], name)
+                tar.add(flickr.image_files[name], name)
                 tar.add(folder / "one.txt", name.replace(".jpg", ".txt"))
     (folder / "one.txt").unlink()
 
@@ -122,7 +122,7 @@ def test_every_form_gives_the_same(tmp_path, flickr, forty, make):
     assert {s: sorted(map(plain, names)) for s, names in source.splits.items()} == {
         split: sorted(names) for split, names in splits.items()
     }
-    assert {plain(name) for name in source.pictures} == set(captions)
-    for name, picture in source.pictures.items():
-        content = picture.open().read() if make is webdataset else picture.read_bytes()
-        assert content == flickr.pictures[plain(name)].read_bytes()
+    assert {plain(name) for name in source.image_files} == set(captions)
+    for name, image_file in source.image_files.items():
+        content = image_file.open().read() if make is webdataset else image_file.read_bytes()
+        assert content == flickr.image_files[plain(name)].read_bytes()

@@ -13,9 +13,9 @@ from written_sources import (
     features_h5,
     features_npy,
     karpathy,
-    pictures,
     tar,
     text,
+    write_images,
 )
 
 
@@ -42,14 +42,14 @@ def no_ids(folder):
 
 
 def classes(folder):
-    pictures(folder, ["cats/1.jpg", "dogs/2.jpg", "dogs/3.jpg"])
+    write_images(folder, ["cats/1.jpg", "dogs/2.jpg", "dogs/3.jpg"])
 
 
 def no_captions(folder):
-    pictures(folder, ["1.jpg"])
+    write_images(folder, ["1.jpg"])
 
 
-def no_pictures(folder):
+def no_images(folder):
     text(folder / "captions.csv", csv_text())
 
 
@@ -67,12 +67,12 @@ def two_tables(folder):
 
 
 def unknown_columns(folder):
-    pictures(folder)
+    write_images(folder)
     text(folder / "labels.csv", "image,breed\na 1.jpg,poodle\n")
 
 
 def names_of_others(folder):
-    pictures(folder, ["x.jpg"])
+    write_images(folder, ["x.jpg"])
     text(folder / "captions.csv", csv_text())
 
 
@@ -83,7 +83,7 @@ def cut_json(folder):
 
 
 def damaged_text(folder):
-    pictures(folder)
+    write_images(folder)
     content = "image,caption\na 1.jpg,a café\nb.jpg,a café\n".encode()
     text(folder / "captions.csv", content.removesuffix(b"\xa9\n"))
 
@@ -117,7 +117,7 @@ REFUSED = {
     no_ids: "no ids of its 3 rows",
     classes: "folders of images (cats, dogs) and no captions; the name of a class is not a sent",
     no_captions: "1 image and no captions; write captions.csv",
-    no_pictures: "no images in it for captions.csv; name their folder by --images",
+    no_images: "no images in it for captions.csv; name their folder by --images",
     nothing: "an empty folder",
     only_words: "no images in it (",
     two_tables: "2 files could be meant, captions.csv or more.csv; name one by --captions",

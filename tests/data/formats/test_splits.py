@@ -27,13 +27,13 @@ def test_split_files(write):
     assert splits == {"train": ["b.jpg", "a.jpg"], "dev": ["c #1.jpg"]}
 
 
-def test_a_picture_in_two_splits(write):
+def test_an_image_in_two_splits(write):
     files = {"train": write("a.jpg\nb.jpg\n", "train.txt"), "dev": write("c.jpg\nb.jpg\n", "d.txt")}
     with pytest.raises(InputError, match=r"d\.txt: b\.jpg is in the split train already"):
         read_split_files(files)
 
 
-def test_splits_need_training_pictures(write):
+def test_splits_need_training_images(write):
     with pytest.raises(InputError, match="no split named train"):
         read_split_files({"dev": write("a.jpg\n", "dev.txt")})
 
@@ -69,7 +69,7 @@ def test_split_by_ratio_leaves_out_empty_splits():
     assert sorted(splits["train"] + splits["dev"]) == NAMES[:5]
 
 
-def test_too_few_pictures_to_split():
+def test_too_few_images_to_split():
     with pytest.raises(InputError, match="2 images are too few to be split"):
         split_by_ratio(NAMES[:2], {"train": 8, "dev": 1, "test": 1}, seed=0)
 

@@ -22,7 +22,7 @@ ONE = {"a.jpg": ["A dog ."], "b.jpg": ["Two, cats"]}
 
 KINDS = {
     "token lines": ("a.jpg#0\tA dog .\nb.jpg#0\tTwo, cats\n", ONE),
-    "token lines, two of one picture": (
+    "token lines, two of one image": (
         "a.jpg#0\tA dog .\nb.jpg#0\tTwo, cats\na.jpg#1\tRed #2\n",
         {"a.jpg": ["A dog .", "Red #2"], "b.jpg": ["Two, cats"]},
     ),
@@ -152,7 +152,7 @@ def test_no_file(tmp_path):
         read_captions(tmp_path / "no.csv")
 
 
-def test_one_picture_spelled_two_ways_is_one(tmp_path):
+def test_one_image_spelled_two_ways_is_one(tmp_path):
     (tmp_path / "t.csv").write_text("image,caption\n./a.jpg,a dog\na.jpg,a cat\n")
     (tmp_path / "train.txt").write_text("./a.jpg\na.jpg\n")
     assert read_captions(tmp_path / "t.csv").captions == {"a.jpg": ["a dog", "a cat"]}

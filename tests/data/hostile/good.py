@@ -5,7 +5,7 @@ from PIL import Image
 from data.hostile.blocks import bmp, encode, noise
 
 
-def good_pictures():
+def good_images():
     """One of every format that is read, and of the ways in which it can be stored."""
     small = noise((24, 16))
     frames = {"save_all": True, "append_images": [small.rotate(180)]}

@@ -1,4 +1,4 @@
-"""JPEG 2000, AVIF, PPM, and what is no image at all; as in `pictures.py`."""
+"""JPEG 2000, AVIF, PPM, and what is no image at all; as in `images.py`."""
 
 import struct
 import zipfile
@@ -63,7 +63,7 @@ def archive():
     return buffer.getvalue()
 
 
-NOT_PICTURES = {
+NOT_IMAGES = {
     "nothing": (lambda: b"", "empty, 0 bytes"),
     "a byte": (lambda: b"\xff", "not an image"),
     "zeros": (lambda: bytes(10**6), "not an image"),

@@ -48,27 +48,27 @@ def findings(folder):
     )
 
 
-def test_pictures_and_captions(findings, folder):
+def test_images_and_captions(findings, folder):
     assert findings.splits == {
         "train": ["a.jpg", "b.jpg", "c.jpg", "twice c.jpg"],
         "dev": ["same as a.jpg"],
     }
     assert findings.counts == {
-        "train": {"pictures": 4, "captions": 5},
-        "dev": {"pictures": 1, "captions": 1},
+        "train": {"images": 4, "captions": 5},
+        "dev": {"images": 1, "captions": 1},
     }
     assert findings.without_captions == ["alone.jpg"]
-    assert findings.without_pictures == ["gone.jpg"]
+    assert findings.without_images == ["gone.jpg"]
     assert list(findings.unreadable) == ["broken.jpg"]
     assert findings.unreadable["broken.jpg"].startswith(
         f"{folder / 'images' / 'broken.jpg'}: the i"
     )
 
 
-def test_same_pictures(findings):
+def test_same_images(findings):
     report = findings.to_json()
-    assert report["same_picture_across_splits"] == [{"train": ["a.jpg"], "dev": ["same as a.jpg"]}]
-    assert report["same_picture_within_a_split"] == [["c.jpg", "twice c.jpg"]]
+    assert report["same_image_across_splits"] == [{"train": ["a.jpg"], "dev": ["same as a.jpg"]}]
+    assert report["same_image_within_a_split"] == [["c.jpg", "twice c.jpg"]]
 
 
 def test_words(findings):
@@ -104,7 +104,7 @@ def test_long_lists_end_with_what_is_left(folder):
     (line,) = [line for line in summary(found) if line.startswith("captions without images")]
     assert line.startswith("captions without images: 301: no 000.jpg, no 001.jpg")
     assert len(line) < 300
-    assert len(found.to_json()["captions_without_pictures"]) == 301
+    assert len(found.to_json()["captions_without_images"]) == 301
 
 
 def test_captions_in_other_scripts(folder):
@@ -116,7 +116,7 @@ def test_captions_in_other_scripts(folder):
     )
 
 
-def test_pictures_in_no_split_and_captions_without_words(folder):
+def test_images_in_no_split_and_captions_without_words(folder):
     (folder / "captions.csv").write_text(
         "image,caption,split\na.jpg,a dog,train\nb.jpg,!!!,train\nc.jpg,a cat,\nalone.jpg,x,dev\n"
     )

@@ -40,7 +40,7 @@ CHANGES = {
 
 @pytest.fixture(scope="module")
 def folder(drawn, tmp_path_factory):
-    """Pictures, captions, and what the changes name; one image is smaller than the others."""
+    """Images, captions, and what the changes name; one image is smaller than the others."""
     from PIL import Image
 
     from limner.backbones.onnx_backbone import _BUNDLED

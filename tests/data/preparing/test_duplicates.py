@@ -1,6 +1,6 @@
 from limner.data.preparing.duplicates import NAMED, find_same, leaks, named, repeats, tell_same
 
-PICTURES = [
+IMAGES = [
     ("train", "a", "1"),
     ("train", "b", "2"),
     ("train", "c", "1"),
@@ -10,7 +10,7 @@ PICTURES = [
 
 
 def test_across_splits_and_within_one():
-    same = find_same(PICTURES)
+    same = find_same(IMAGES)
     assert leaks(same) == [{"train": ["b"], "dev": ["d"]}]
     assert repeats(same) == [["a", "c"]]
     across, within = tell_same(same)
@@ -19,7 +19,7 @@ def test_across_splits_and_within_one():
 
 
 def test_nothing_is_told_of_nothing():
-    assert tell_same(find_same(PICTURES[-1:])) == []
+    assert tell_same(find_same(IMAGES[-1:])) == []
     assert named("gone", []) == []
 
 

@@ -66,12 +66,12 @@ def start(tmp_path):
 def test_every_view_has_a_row(start, wanted):
     store, extraction, counts = start()
     seen = extraction.run(wanted)
-    assert seen == scan({image: one.picture for image, one in wanted.items()})
+    assert seen == scan({image: one.image_file for image, one in wanted.items()})
     assert len(store) == 10
     assert counts[-1] == (10, 10)
     assert counts == sorted(counts)
     for image, one in wanted.items():
-        expected = np.asarray(Image.open(one.picture)).mean(axis=(0, 1))
+        expected = np.asarray(Image.open(one.image_file)).mean(axis=(0, 1))
         for view in range(one.views):  # the mirror image has the same colours
             [piece] = store.pieces([f"{seen[image].sha256}:{view}"])["features"]
             [[row]] = piece.blocks()
@@ -80,16 +80,16 @@ def test_every_view_has_a_row(start, wanted):
 
 def test_each_image_is_opened_once(start, wanted, monkeypatch):
     opened = []
-    once = module.open_picture_file
-    monkeypatch.setattr(module, "open_picture_file", lambda p: opened.append(p) or once(p))
+    once = module.open_image_file
+    monkeypatch.setattr(module, "open_image_file", lambda p: opened.append(p) or once(p))
     start()[1].run(wanted)
-    assert sorted(opened) == [one.picture for one in wanted.values()]
+    assert sorted(opened) == [one.image_file for one in wanted.values()]
 
 
 def test_many_views_are_made_a_few_at_a_time(start, wanted, monkeypatch):
     monkeypatch.setattr(module, "VIEWS_AT_ONCE", 2)
     store, extraction, counts = start()
-    seen = extraction.run({"0": Wanted(wanted["0"].picture, 5)})
+    seen = extraction.run({"0": Wanted(wanted["0"].image_file, 5)})
     assert len(store) == 5
     assert counts[-1] == (5, 5)
     assert list(seen) == ["0"]
@@ -108,7 +108,7 @@ def test_a_known_image_beyond_the_limits_is_left_out(start, wanted, tmp_path):
     """As it would be if it were not known."""
     start()[1].run(wanted)
     small = tmp_path / "small.jpg"
-    Image.open(wanted["0"].picture).resize((20, 20)).save(small)
+    Image.open(wanted["0"].image_file).resize((20, 20)).save(small)
     store, _, _ = start()
     limits = ImageLimits(max_pixels=400)
     extraction = Extraction(Colours(), store, print, lambda *count: None, limits)
@@ -118,7 +118,7 @@ def test_a_known_image_beyond_the_limits_is_left_out(start, wanted, tmp_path):
 
 
 def test_the_same_image_under_two_names_has_one_row(start, wanted, tmp_path):
-    copy = shutil.copy(wanted["5"].picture, tmp_path / "copy.jpg")
+    copy = shutil.copy(wanted["5"].image_file, tmp_path / "copy.jpg")
     store, extraction, counts = start()
     seen = extraction.run({**wanted, "copy": Wanted(tmp_path / copy)})
     assert seen["copy"] == seen["5"]
@@ -128,7 +128,7 @@ def test_the_same_image_under_two_names_has_one_row(start, wanted, tmp_path):
 
 def test_an_image_that_cannot_be_read_is_told_and_tried_again(start, wanted, tmp_path):
     later, broken = tmp_path / "later.jpg", tmp_path / "broken.jpg"
-    broken.write_bytes(wanted["0"].picture.read_bytes()[:400])
+    broken.write_bytes(wanted["0"].image_file.read_bytes()[:400])
     more = {"later": Wanted(later), "broken": Wanted(broken, 2), **wanted}
     store, extraction, counts = start()
     seen = extraction.run(more)
@@ -136,7 +136,7 @@ def test_an_image_that_cannot_be_read_is_told_and_tried_again(start, wanted, tmp
     assert seen["broken"].problem.startswith(f"{broken}: the image is truncated")
     assert [seen[image].problem for image in wanted] == [None] * 7
     assert (len(store), counts[-1]) == (10, (13, 13))
-    shutil.copy(wanted["3"].picture, later)
+    shutil.copy(wanted["3"].image_file, later)
     assert start()[1].run(more)["later"].sha256 == seen["3"].sha256
 
 
@@ -145,16 +145,16 @@ def test_an_image_that_changes_while_it_is_read_is_left_out(start, wanted, tmp_p
     monkeypatch.setattr(module, "VIEWS_AT_ONCE", 1)
     monkeypatch.setattr(module, "cores", lambda: 1)
     path = tmp_path / "changing.jpg"
-    shutil.copy(wanted["0"].picture, path)
-    once = module.open_picture_file
+    shutil.copy(wanted["0"].image_file, path)
+    once = module.open_image_file
 
-    def change(picture):
-        file = once(picture)
-        shutil.copy(wanted["1"].picture, tmp_path / "other.jpg")
+    def change(image_file):
+        file = once(image_file)
+        shutil.copy(wanted["1"].image_file, tmp_path / "other.jpg")
         (tmp_path / "other.jpg").replace(path)
         return file
 
-    monkeypatch.setattr(module, "open_picture_file", change)
+    monkeypatch.setattr(module, "open_image_file", change)
     seen = start()[1].run({"changing": Wanted(path, 2)})
     assert "changing.jpg: changes while it is read; run this again" in seen["changing"].problem
 

@@ -113,7 +113,7 @@ def test_a_backbone_that_did_not_make_them(folder, tmp_path):
         prepare(job(folder, backbone=str(_BUNDLED)), lambda line: None)
 
 
-def test_a_model_of_them_names_both_when_it_is_to_look_at_a_picture(folder):
+def test_a_model_of_them_names_both_when_it_is_to_look_at_an_image(folder):
     dataset = prepare(job(folder), lambda line: None)
     config = TrainConfig(model=RNNConfig(wordvec_dim=4, hidden_dim=4), epochs=1, batch_size=8)
     TrainingRun(dataset, folder / "run", config, report=lambda line: None).train()
@@ -139,7 +139,7 @@ def network(monkeypatch):
     return runs
 
 
-def test_a_grown_folder_costs_its_new_pictures_alone(drawn, tmp_path, network):
+def test_a_grown_folder_costs_its_new_images_alone(drawn, tmp_path, network):
     """And, where the splits are others, the views of what is newly in train."""
     images = tmp_path / "images"
     shutil.copytree(drawn / "images", images)
@@ -151,7 +151,7 @@ def test_a_grown_folder_costs_its_new_pictures_alone(drawn, tmp_path, network):
     earlier = prepare(first, lambda line: None)
     for name in new:
         shutil.copy(drawn / "images" / name, images)
-    with pytest.raises(InputError, match=r"holds a dataset with other pictures, .* --reuse"):
+    with pytest.raises(InputError, match=r"holds a dataset with other images, .* --reuse"):
         prepare(first, lambda line: None)
     network.clear()
     grown = first.changed(out=tmp_path / "grown", reuse=(first.out,))

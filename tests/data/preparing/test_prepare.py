@@ -46,7 +46,7 @@ def troubled(drawn, tmp_path_factory):
     (images / TEXT).write_text("not an image")
     table = (folder / "captions.csv").read_text()
     lines = [line for line in table.splitlines() if not line.startswith(UNCAPTIONED)]
-    lines.append("gone.jpg,A picture that is not there")
+    lines.append("gone.jpg,An image that is not there")
     lines.append(f"{NAMES[0]},  ")
     lines.append(f"{NAMES[1]},A zyzzyva sees " + "one more " * 20)
     (folder / "captions.csv").write_text("\n".join(lines))
@@ -111,7 +111,7 @@ def test_every_trouble_is_reported_by_name(undisturbed, troubled):
     }
 
 
-def test_rows_are_the_good_pictures_in_order(undisturbed, troubled):
+def test_rows_are_the_good_images_in_order(undisturbed, troubled):
     dataset, _ = undisturbed
     backbone = open_backbone()
     train, dev = dataset.splits["train"], dataset.splits["dev"]
@@ -121,8 +121,8 @@ def test_rows_are_the_good_pictures_in_order(undisturbed, troubled):
     for split in (train, dev):
         assert len(split.features) == len(split.image_ids)
         for image, row in zip(split.image_ids, split.features, strict=True):
-            picture = load_image(troubled / "images" / image, size_hint=448)
-            (expected,) = backbone.features(backbone.preprocess(picture)[None])
+            image_file = load_image(troubled / "images" / image, size_hint=448)
+            (expected,) = backbone.features(backbone.preprocess(image_file)[None])
             np.testing.assert_allclose(row, expected, atol=1e-4)
     apart = np.linalg.norm(train.features[:, None] - train.features, axis=2)
     assert apart[~np.eye(15, dtype=bool)].min() > 0.1  # no row could stand for another
@@ -153,7 +153,7 @@ def test_references_are_raw(undisturbed, troubled):
 
 
 @pytest.mark.parametrize("count", [None, 4, 24, 48])
-def test_views_of_the_training_pictures(undisturbed, job, count):
+def test_views_of_the_training_images(undisturbed, job, count):
     """After all images, their mirror images, then crops; stopped, it goes on with any."""
     more = job.changed(views=2)
     if count:
@@ -166,7 +166,7 @@ def test_views_of_the_training_pictures(undisturbed, job, count):
         assert view.shape == train.features.shape
         for row in (0, 7):
             name = train.image_ids[row]
-            image = view_of(load_image(dataset.picture(name), size_hint=448), number, name)
+            image = view_of(load_image(dataset.image_file(name), size_hint=448), number, name)
             expected = backbone.features(backbone.preprocess(image)[None])[0]
             np.testing.assert_allclose(view[row], expected, atol=1e-4)
             assert np.abs(view[row] - train.features[row]).max() > 0.01
@@ -175,7 +175,7 @@ def test_views_of_the_training_pictures(undisturbed, job, count):
     assert dataset.fingerprint != undisturbed[0].fingerprint
 
 
-def test_larger_pictures(job):
+def test_larger_images(job):
     dataset = prepare(job.changed(features="grid", size=96), lambda line: None)
     assert dataset.splits["dev"].features.shape == (5, 9, 1819)
     assert dataset.info.backbone.size == 96
@@ -208,7 +208,7 @@ def test_another_dataset_is_not_overwritten(undisturbed, job, change):
     assert files_of(job.out) == files_of(dataset.path)
 
 
-def test_other_pictures_are_another_dataset(drawn, tmp_path):
+def test_other_images_are_another_dataset(drawn, tmp_path):
     """Even of as many bytes."""
     images = shutil.copytree(drawn / "images", tmp_path / "images")
     job = PrepareConfig(
@@ -218,7 +218,7 @@ def test_other_pictures_are_another_dataset(drawn, tmp_path):
     content = bytearray((images / NAMES[3]).read_bytes())
     content[-30] ^= 1
     (images / NAMES[3]).write_bytes(content)
-    with pytest.raises(InputError, match="holds a dataset with other pictures;"):
+    with pytest.raises(InputError, match="holds a dataset with other images;"):
         prepare(job, lambda line: None)
     assert open_dataset(job.out).fingerprint == first
 
@@ -292,7 +292,7 @@ def test_features_outlive_other_changes(job, tmp_path, change):
     assert again.fingerprint == once.fingerprint
 
 
-def test_a_changed_picture_is_noticed_and_no_other_made_again(troubled, job, tmp_path):
+def test_a_changed_image_is_noticed_and_no_other_made_again(troubled, job, tmp_path):
     folder = shutil.copytree(troubled, tmp_path / "changing")
     mine = job_for(folder, tmp_path / "mine")
     stopped_after(mine, 12)
@@ -382,7 +382,7 @@ def test_what_cannot_be_prepared(job, tmp_path, change, message):
     assert not (job.out / "dataset.json").exists()
 
 
-def test_no_picture_can_be_read(job, tmp_path):
+def test_no_image_can_be_read(job, tmp_path):
     (tmp_path / "images").mkdir()
     for name in NAMES:
         (tmp_path / "images" / name).write_text("not an image")
@@ -390,7 +390,7 @@ def test_no_picture_can_be_read(job, tmp_path):
         prepare(job.changed(source=tmp_path / "images"), lambda line: None)
 
 
-def test_a_picture_that_goes_while_it_works(troubled, job, tmp_path):
+def test_an_image_that_goes_while_it_works(troubled, job, tmp_path):
     folder = shutil.copytree(troubled, tmp_path / "vanishing")
     mine = job_for(folder, tmp_path / "mine")
 

@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 
 from limner.data.formats import Member
-from limner.data.preparing.scan import AT_ONCE, open_picture, scan
+from limner.data.preparing.scan import AT_ONCE, open_image, scan
 from limner.errors import InputError
 from limner.images.limits import ImageLimits
 
 
 @pytest.fixture
 def three(tmp_path):
-    """{name: picture}: a JPEG, the same in a tar file, and one that is cut short."""
+    """{name: image}: a JPEG, the same in a tar file, and one that is cut short."""
     buffer = io.BytesIO()
     Image.effect_noise((200, 100), 60).convert("RGB").save(buffer, "JPEG")
     content = buffer.getvalue()
@@ -38,8 +38,8 @@ def test_what_is_seen(three):
     assert seen["short"].problem.startswith(f"{three['short']}: the image is truncated")
 
 
-def test_a_picture_in_a_tar_file_is_the_picture(three):
-    one, other = (open_picture(three[name], size_hint=1000) for name in ("file", "member"))
+def test_an_image_in_a_tar_file_is_the_image(three):
+    one, other = (open_image(three[name], size_hint=1000) for name in ("file", "member"))
     assert one.tobytes() == other.tobytes()
 
 
@@ -47,7 +47,7 @@ def test_one_in_a_tar_file_is_named_with_it(three):
     member = three["member"]
     short = Member(member.archive, member.name, member.offset, member.size // 2)
     with pytest.raises(InputError, match=r"a\.tar: in/a\.jpg: the image is truncated"):
-        open_picture(short, size_hint=100)
+        open_image(short, size_hint=100)
     member.archive.unlink()
     for sight in (scan({"": member})[""].problem, scan({"": short})[""].problem):
         assert sight.startswith(f"{member}: cannot be read (No such file")

@@ -150,12 +150,16 @@ def _samples(
 def _content(dataset: Dataset, split: str, row: int) -> list[tuple[str, bytes]]:
     """Endings and bytes of an image's file; or of its features, where there was no image."""
     image = dataset.splits[split].image_ids[row]
-    if dataset.origins.have_pictures:
-        picture = dataset.picture(image)
+    if dataset.origins.have_images:
+        image_file = dataset.image_file(image)
         try:
-            content = picture.read_bytes() if isinstance(picture, Path) else picture.open().read()
+            content = (
+                image_file.read_bytes()
+                if isinstance(image_file, Path)
+                else image_file.open().read()
+            )
         except OSError as error:
-            raise InputError(f"{picture}: cannot be read ({error.strerror})") from None
+            raise InputError(f"{image_file}: cannot be read ({error.strerror})") from None
         return [(PurePosixPath(image).suffix.lower(), content)]
     buffer = io.BytesIO()
     np.save(buffer, np.asarray(dataset.splits[split].features[row]))

@@ -59,12 +59,12 @@ class CaptionFormat(Format):
 
     def read(self, path: Path, files: Sequence[Path], images: Folder) -> Source:
         """As in `Format`: the captions, and all images of the folder."""
-        if not images.pictures:
+        if not images.image_files:
             raise InputError(
                 f"{images.path}: no images in it for {files[0].name}; name their folder by --images"
             )
-        source = self.read_captions(path, files, images.pictures)
-        source.pictures, source.root = {**images.pictures}, images.path
+        source = self.read_captions(path, files, images.image_files)
+        source.image_files, source.root = {**images.image_files}, images.path
         source.passed_over = images.problems.followed_by(source.passed_over)
         source.title += f" and the images of {images.path}/"
         return source

@@ -11,7 +11,7 @@ from limner.data.formats.problems import Problems
 from limner.errors import InputError
 from limner.images.images import SUFFIXES
 
-_NO_PICTURES = {"__macosx", "thumbs.db", "desktop.ini"}
+_NOT_IMAGES = {"__macosx", "thumbs.db", "desktop.ini"}
 
 
 @dataclass
@@ -26,19 +26,21 @@ class Folder:
     """
 
     path: Path
-    pictures: dict[str, Path] = field(default_factory=dict)
+    image_files: dict[str, Path] = field(default_factory=dict)
     others: dict[str, Path] = field(default_factory=dict)
     problems: Problems = field(default_factory=Problems)
 
     def below(self) -> "Folder":
         """The folder that holds all the images: where they are all in `images/`, that one."""
-        shared = posixpath.commonpath([posixpath.dirname(name) for name in self.pictures] or [""])
-        start = f"{shared}/" if shared else ""
-        pictures, others = (
-            {n.removeprefix(start): path for n, path in files.items() if n.startswith(start)}
-            for files in (self.pictures, self.others)
+        shared = posixpath.commonpath(
+            [posixpath.dirname(name) for name in self.image_files] or [""]
         )
-        return Folder(self.path / shared, pictures, others, self.problems)
+        start = f"{shared}/" if shared else ""
+        image_files, others = (
+            {n.removeprefix(start): path for n, path in files.items() if n.startswith(start)}
+            for files in (self.image_files, self.others)
+        )
+        return Folder(self.path / shared, image_files, others, self.problems)
 
     def beside(self, name: str) -> list[str]:
         """The images that have the name of another file, but for its ending."""
@@ -47,7 +49,7 @@ class Folder:
     @cached_property
     def _by_stem(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
-        for name in self.pictures:
+        for name in self.image_files:
             found.setdefault(posixpath.splitext(name)[0], []).append(name)
         return found
 
@@ -70,7 +72,7 @@ def list_folder(path: Path) -> Folder:
                 f"{path}: a file's name is not a line of UTF-8: {name!a}; rename it",
             )
         elif PurePosixPath(name).suffix.lower() in SUFFIXES:
-            folder.pictures[name] = path / name
+            folder.image_files[name] = path / name
         else:
             folder.others[name] = path / name
     return folder
@@ -107,7 +109,7 @@ def _is_made_of_it(folder: Path) -> bool:
 
 def is_meant(name: str) -> bool:
     """Whether a file or folder name is not the operating system's own."""
-    return not name.startswith(".") and name.lower() not in _NO_PICTURES
+    return not name.startswith(".") and name.lower() not in _NOT_IMAGES
 
 
 def can_be_listed(name: str) -> bool:

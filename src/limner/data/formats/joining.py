@@ -26,7 +26,7 @@ def join(source: Source, split_files: Mapping[str, Path], once: bool) -> None:
         InputError: if not one name is an image.
     """
     path, problems, written = source.path, source.passed_over, source.captions
-    images = source.pictures or dict.fromkeys(source.feature_ids)
+    images = source.image_files or dict.fromkeys(source.feature_ids)
     splits = read_split_files(split_files) if split_files else source.splits
     source.files += split_files.values()
     match = match_names(

@@ -29,16 +29,16 @@ class Match:
     unsure: dict[str, list[str]] = field(default_factory=dict)
 
 
-def match_names(names: Iterable[str], pictures: Iterable[str]) -> Match:
+def match_names(names: Iterable[str], images: Iterable[str]) -> Match:
     r"""Find each name's image among these paths, all of them with slashes.
 
-    >>> pictures = ["a/1.jpg", "a/2.jpg", "b/2.jpg", "b/COCO_000000000003.png"]
-    >>> match_names([r"images\a\2.jpg", "1.JPG", "3"], pictures).found
+    >>> images = ["a/1.jpg", "a/2.jpg", "b/2.jpg", "b/COCO_000000000003.png"]
+    >>> match_names([r"images\a\2.jpg", "1.JPG", "3"], images).found
     {'images\\a\\2.jpg': 'a/2.jpg', '1.JPG': 'a/1.jpg', '3': 'b/COCO_000000000003.png'}
-    >>> match_names(["2.jpg"], pictures).unsure
+    >>> match_names(["2.jpg"], images).unsure
     {'2.jpg': ['a/2.jpg', 'b/2.jpg']}
     """
-    exact, names = set(pictures), list(names)
+    exact, names = set(images), list(names)
     match = Match({name: name for name in names if name in exact})
     rest = [name for name in names if name not in exact]
     if not rest:
@@ -52,12 +52,12 @@ def match_names(names: Iterable[str], pictures: Iterable[str]) -> Match:
         candidates = _candidates(parts, index)
         if len(candidates) > 1:
             match.unsure[name] = candidates
-        for picture in candidates if len(candidates) == 1 else ():
-            whole = _parts(picture)
+        for image in candidates if len(candidates) == 1 else ():
+            whole = _parts(image)
             is_end = _likeness(parts, whole)[0] == min(len(parts), len(whole)) - 1
-            (match.found if is_end else elsewhere)[name] = picture
+            (match.found if is_end else elsewhere)[name] = image
     claims = Counter([*match.found.values(), *elsewhere.values()])
-    match.found |= {name: picture for name, picture in elsewhere.items() if claims[picture] == 1}
+    match.found |= {name: image for name, image in elsewhere.items() if claims[image] == 1}
     return match
 
 
@@ -67,15 +67,15 @@ def _parts(name: str) -> list[str]:
     return [part for part in plain.split("/") if part not in ("", ".")] or [""]
 
 
-def _index(pictures: Iterable[str]) -> dict[str, list[str]]:
+def _index(images: Iterable[str]) -> dict[str, list[str]]:
     """Images by file name, by file name without its ending, by the number at its end."""
     index: dict[str, list[str]] = {}
-    for picture in pictures:
-        file = _parts(picture)[-1].casefold()
+    for image in images:
+        file = _parts(image)[-1].casefold()
         stem = PurePosixPath(file).stem
         number = _ZERO_PADDED.search(stem)
         for key in {file, stem} | ({f"#{number[1].lstrip('0')}"} if number else set()):
-            index.setdefault(key, []).append(picture)
+            index.setdefault(key, []).append(image)
     return index
 
 
@@ -86,15 +86,15 @@ def _candidates(parts: list[str], index: dict[str, list[str]]) -> list[str]:
     if not found and name.isascii() and name.isdigit():
         found = index.get(f"#{name.lstrip('0')}", [])
     if len(found) > 1:
-        likeness = {picture: _likeness(parts, _parts(picture)) for picture in found}
+        likeness = {image: _likeness(parts, _parts(image)) for image in found}
         best = max(likeness.values())
-        found = [picture for picture in found if likeness[picture] == best]
+        found = [image for image in found if likeness[image] == best]
     return found
 
 
-def _likeness(name: list[str], picture: list[str]) -> tuple[int, int]:
+def _likeness(name: list[str], image: list[str]) -> tuple[int, int]:
     """How many folders from the end are the same; how many and the file if the case counts."""
-    pairs = list(zip(name[-2::-1], picture[-2::-1], strict=False))
+    pairs = list(zip(name[-2::-1], image[-2::-1], strict=False))
     folded = takewhile(lambda pair: pair[0].casefold() == pair[1].casefold(), pairs)
     exact = takewhile(lambda pair: pair[0] == pair[1], pairs)
-    return len(list(folded)), len(list(exact)) + (name[-1] == picture[-1])
+    return len(list(folded)), len(list(exact)) + (name[-1] == image[-1])

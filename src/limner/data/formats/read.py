@@ -75,7 +75,7 @@ def read_source(
     >>> _ = (folder / "a.jpg").write_bytes(b"")
     >>> _ = (folder / "captions.csv").write_text("file;text\\nA.JPG;A dog\\n")
     >>> source = read_source(folder)
-    >>> source.format, source.captions, list(source.pictures)
+    >>> source.format, source.captions, list(source.image_files)
     ('table', {'a.jpg': ['A dog']}, ['a.jpg'])
     """
     if format is not None and format not in FORMATS:
@@ -133,9 +133,9 @@ def _choose_in_folder(
     refuse_prepared(path)
     listing = list_folder(path)
     folder = list_folder(images) if images else listing
-    found = _formats_in(listing, bool(folder.pictures))
+    found = _formats_in(listing, bool(folder.image_files))
     first = named or next(iter(found), None)
-    if captions and (first is None or folder.pictures or not first.needs_captions):
+    if captions and (first is None or folder.image_files or not first.needs_captions):
         return _Choice(_caption_format(captions, named), [captions], folder)
     folder = folder if images else listing.below()
     for format, files in found.items():
@@ -209,6 +209,6 @@ def _folder_near(captions: Path) -> Folder:
     """The images beside or below a file of captions, or beside its folder `annotations`."""
     here = captions.parent if captions.parent.name else captions.parent.absolute()
     folder = list_folder(here)
-    if not folder.pictures and here.name.lower() in _CAPTION_FOLDERS:
+    if not folder.image_files and here.name.lower() in _CAPTION_FOLDERS:
         folder = list_folder(here.parent)
     return folder.below()

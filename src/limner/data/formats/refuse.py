@@ -47,28 +47,28 @@ def refuse_prepared(path: Path) -> None:
 
 def no_format(folder: Folder) -> InputError:
     """Why what is in a folder fits no format."""
-    pictures = len(folder.pictures)
-    if not pictures and not folder.others:
+    count = len(folder.image_files)
+    if not count and not folder.others:
         return InputError(f"{folder.path}: an empty folder; expected images and their captions")
     for path in folder.others.values():
         try:
             refuse_file(path)
         except InputError as error:
             return InputError(f"{folder.path}: no captions in it ({error})")
-    if not pictures:
+    if not count:
         return InputError(
             f"{folder.path}: no images in it ({', '.join(sorted(SUFFIXES))}) and no captions; "
             f"it has {', '.join(list(folder.others)[:3])}"
         )
-    classes = Counter(name.split("/")[0] for name in folder.pictures if "/" in name)
-    if len(classes) > 1 and classes.total() == pictures:
+    classes = Counter(name.split("/")[0] for name in folder.image_files if "/" in name)
+    if len(classes) > 1 and classes.total() == count:
         names = ", ".join(list(classes)[:3]) + (", ..." if len(classes) > 3 else "")
         return InputError(
             f"{folder.path}: folders of images ({names}) and no captions; the name of a class is "
             "not a sentence to learn from: write captions.csv with a header image,caption and a "
             "sentence for each image"
         )
-    number = "1 image" if pictures == 1 else f"{pictures} images"
+    number = "1 image" if count == 1 else f"{count} images"
     return InputError(
         f"{folder.path}: {number} and no captions; write captions.csv with a header image,caption "
         "beside them, or name a file of captions by --captions"

@@ -44,7 +44,7 @@ class Member:
         return f"{self.archive}: {self.name}"
 
 
-Picture = Path | Member
+ImageFile = Path | Member
 """Where an image is."""
 
 
@@ -77,7 +77,7 @@ class Source:
     format: str = ""
     title: str = ""
     captions: dict[str, list[str]] = field(default_factory=dict)
-    pictures: dict[str, Picture] = field(default_factory=dict)
+    image_files: dict[str, ImageFile] = field(default_factory=dict)
     root: Path = Path()
     files: list[Path] = field(default_factory=list)
     splits: dict[str, list[str]] = field(default_factory=dict)

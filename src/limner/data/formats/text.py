@@ -27,7 +27,7 @@ class Text(Format):
             raise InputError(f"{path}: a file; --format text takes the folder of the images")
         source = Source(images.path, title=f"images of {images.path}/ with a .txt beside each")
         source.root, source.files = images.path, [images.path]
-        source.pictures, source.passed_over = {**images.pictures}, images.problems
+        source.image_files, source.passed_over = {**images.image_files}, images.problems
         for text, file in images.others.items():
             beside = images.beside(text) if text.lower().endswith(".txt") else []
             if len(beside) > 1:

@@ -59,10 +59,10 @@ class WebDataset(Format):
         for image, texts in found:
             shard, name = image.archive.relative_to(root), posixpath.normpath(image.name)
             name = name if unique else f"{shard.with_suffix('').as_posix()}/{name}"
-            if name in source.pictures:
+            if name in source.image_files:
                 source.pass_over("", "duplicate names", f"{shard} has {name} twice")
                 continue
-            source.pictures[name] = image
+            source.image_files[name] = image
             for text in texts:
                 source.add(name, text, str(image), _split_of(shard))
         expected = "a.jpg and beside it a.txt, a.caption, or a.json with a caption"

@@ -56,7 +56,7 @@ class Findings:
         splits: {split: ids of its images that have captions and can be read}.
         seen: result of the scan for every captioned image; empty before it.
         without_captions: images that no caption is about.
-        without_pictures: ids in captions or splits that no image is there for.
+        without_images: ids in captions or splits that no image is there for.
         unreadable: {id: why it cannot be read}.
     """
 
@@ -64,7 +64,7 @@ class Findings:
     splits: dict[str, list[str]]
     seen: dict[str, Seen]
     without_captions: list[str]
-    without_pictures: list[str]
+    without_images: list[str]
     unreadable: dict[str, str]
 
     @property
@@ -87,7 +87,7 @@ class Findings:
     def counts(self) -> dict[str, dict[str, int]]:
         """Images and captions of each split."""
         return {
-            split: {"pictures": len(images), "captions": len(list(self._texts(split)))}
+            split: {"images": len(images), "captions": len(list(self._texts(split)))}
             for split, images in self.splits.items()
         }
 
@@ -95,7 +95,7 @@ class Findings:
     def unsplit(self) -> list[str]:
         """Images with captions that the source puts into no split."""
         named = {image for images in self.source.splits.values() for image in images}
-        there = self.source.pictures.keys() | set(self.source.feature_ids)
+        there = self.source.image_files.keys() | set(self.source.feature_ids)
         both = there & self.source.captions.keys()
         return sorted(both - named) if named else []
 
@@ -143,13 +143,13 @@ class Findings:
             "can_be_prepared": "train" in self.splits,
             "splits": self.counts,
             "problems": source.problems,
-            "pictures_without_captions": self.without_captions,
-            "captions_without_pictures": self.without_pictures,
-            "pictures_in_no_split": self.unsplit,
-            "pictures_with_captions_without_words": self.wordless,
+            "images_without_captions": self.without_captions,
+            "captions_without_images": self.without_images,
+            "images_in_no_split": self.unsplit,
+            "images_with_captions_without_words": self.wordless,
             "unreadable": self.unreadable,
-            "same_picture_across_splits": leaks(self.same),
-            "same_picture_within_a_split": repeats(self.same),
+            "same_image_across_splits": leaks(self.same),
+            "same_image_within_a_split": repeats(self.same),
             "caption_lengths": dict(sorted(self.lengths.items())),
             "vocabulary": [asdict(one) for one in self.vocabulary],
             "mangled": [{**asdict(one), "advice": str(one)} for one in self.mangled],
@@ -170,13 +170,15 @@ def find(
         progress: takes a stage's name, how many images are done, and of how many.
         limits: images beyond them cannot be read.
     """
-    pictures = {
-        image: source.pictures[image]
+    image_files = {
+        image: source.image_files[image]
         for images in splits.values()
         for image in images
-        if image in source.captions and image in source.pictures
+        if image in source.captions and image in source.image_files
     }
-    return findings_of(source, splits, scan(pictures, partial(progress, "scanning images"), limits))
+    return findings_of(
+        source, splits, scan(image_files, partial(progress, "scanning images"), limits)
+    )
 
 
 def findings_of(
@@ -184,7 +186,7 @@ def findings_of(
 ) -> Findings:
     """What is known of a source, with what was seen of its images so far."""
     named = dict.fromkeys(image for images in splits.values() for image in images)
-    there = source.pictures.keys() | set(source.feature_ids)
+    there = source.image_files.keys() | set(source.feature_ids)
     unreadable = {i: seen[i].problem or "" for i in named if i in seen and seen[i].problem}
     kept = {
         name: [i for i in images if i in source.captions and i in there and i not in unreadable]
@@ -212,12 +214,12 @@ def _words(counts: Counter[str], elsewhere: Counter[str], min_count: int) -> Wor
 def summary(findings: Findings) -> list[str]:
     """Lines for a person at the terminal: counts, what is wrong by name, and the words."""
     lines = [
-        f"{split}: {count['pictures']:,} images, {count['captions']:,} captions"
+        f"{split}: {count['images']:,} images, {count['captions']:,} captions"
         for split, count in findings.counts.items()
     ]
     lines += findings.source.problems
     lines += named("images without captions", findings.without_captions)
-    lines += named("captions without images", findings.without_pictures)
+    lines += named("captions without images", findings.without_images)
     lines += named("images that are in no split, and left out", findings.unsplit)
     lines += named("images with captions in which no word is found", findings.wordless)
     lines += trouble(findings)

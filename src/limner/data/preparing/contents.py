@@ -28,7 +28,7 @@ class Contents(msgspec.Struct, frozen=True):
     version, so that its datasets are known again.
     """
 
-    pictures: dict[str, list[tuple[str, str]]]
+    images: dict[str, list[tuple[str, str]]] = msgspec.field(name="pictures")
     captions: list[list[str]]
     words: dict[str, Any] = msgspec.field(name="words (--min-count, --max-words, --tokens)")
     backbone: BackboneInfo
@@ -47,7 +47,7 @@ def contents_of(config: CheckConfig, findings: Findings, backbone: BackboneInfo)
     """What a dataset made so would depend on."""
     captions, seen, splits = findings.source.captions, findings.seen, findings.splits
     return Contents(
-        pictures={
+        images={
             split: [(image, seen[image].sha256 if image in seen else "") for image in images]
             for split, images in splits.items()
         },

@@ -9,7 +9,7 @@ Same = dict[str, list[str]]
 """{split: ids}, all of one image."""
 
 
-def find_same(pictures: Iterable[tuple[str, str, Hashable]]) -> list[Same]:
+def find_same(images: Iterable[tuple[str, str, Hashable]]) -> list[Same]:
     """Find images that occur more than once.
 
     Args:
@@ -19,7 +19,7 @@ def find_same(pictures: Iterable[tuple[str, str, Hashable]]) -> list[Same]:
     [{'train': ['a'], 'dev': ['c']}]
     """
     owners: dict[Hashable, Same] = {}
-    for split, image, content in pictures:
+    for split, image, content in images:
         owners.setdefault(content, {}).setdefault(split, []).append(image)
     return [ids for ids in owners.values() if sum(map(len, ids.values())) > 1]
 

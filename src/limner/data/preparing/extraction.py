@@ -16,8 +16,8 @@ import numpy as np
 from limner.backbones.backbone import Backbone, cores
 from limner.backbones.features import BATCH, ahead, batches
 from limner.data.feature_store import FeatureStore, Key, key_of
-from limner.data.formats import Picture
-from limner.data.preparing.scan import Seen, open_picture_file, sha256_of_open
+from limner.data.formats import ImageFile
+from limner.data.preparing.scan import Seen, open_image_file, sha256_of_open
 from limner.errors import InputError
 from limner.images.images import load_image
 from limner.images.limits import USUAL_LIMITS, ImageLimits
@@ -34,7 +34,7 @@ TELL_AFTER = 10
 class Wanted(NamedTuple):
     """An image, and how many of its views are wanted: 1 is the image alone."""
 
-    picture: Picture
+    image_file: ImageFile
     views: int = 1
 
 
@@ -85,11 +85,15 @@ class Extraction:
                 for start in range(0, one.views, VIEWS_AT_ONCE)
             )
             for (image, views), found, inputs in ahead(
-                lambda task: (task, *self._open(wanted[task[0]].picture, task[1])), tasks, cores()
+                lambda task: (task, *self._open(wanted[task[0]].image_file, task[1])),
+                tasks,
+                cores(),
             ):
                 if seen.setdefault(image, found) != found:
-                    picture = wanted[image].picture
-                    seen[image] = Seen("", f"{picture}: changes while it is read; run this again")
+                    image_file = wanted[image].image_file
+                    seen[image] = Seen(
+                        "", f"{image_file}: changes while it is read; run this again"
+                    )
                 skipped = skipped if asked else opened
                 opened += len(views)
                 for key, pixels in inputs:
@@ -111,12 +115,12 @@ class Extraction:
                 self._report(f"extracting features: {_duration(left)} left")
         return seen
 
-    def _open(self, picture: Picture, views: Sequence[int]) -> tuple[Seen, list[Input]]:
+    def _open(self, image_file: ImageFile, views: Sequence[int]) -> tuple[Seen, list[Input]]:
         """What an image holds, and those of its views that the store lacks."""
         try:
-            with open_picture_file(picture) as file:
+            with open_image_file(image_file) as file:
                 sha256 = sha256_of_open(file)
-                keys = {key_of(sha256, view, picture.name): view for view in views}
+                keys = {key_of(sha256, view, image_file.name): view for view in views}
                 missing = {key: view for key, view in keys.items() if key not in self._store}
                 if not missing and self._limits == USUAL_LIMITS:  # which it was within before
                     return Seen(sha256), []
@@ -126,7 +130,7 @@ class Extraction:
         except InputError as error:
             return Seen("", str(error)), []
         return Seen(sha256), [
-            (key, self._backbone.preprocess(view_of(image, view, picture.name)))
+            (key, self._backbone.preprocess(view_of(image, view, image_file.name)))
             for key, view in missing.items()
         ]
 

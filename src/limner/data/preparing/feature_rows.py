@@ -83,7 +83,9 @@ class FromImages(FeatureRows):
         wanted: dict[str, Wanted] = {}
         for split, images in splits.items():  # train comes first, and has the most views
             for image in images:
-                wanted.setdefault(image, Wanted(self._source.pictures[image], self._views(split)))
+                wanted.setdefault(
+                    image, Wanted(self._source.image_files[image], self._views(split))
+                )
         self._seen = extraction.run(wanted)
         return self._seen
 
@@ -95,7 +97,7 @@ class FromImages(FeatureRows):
     def unusable(self, splits: Splits) -> dict[str, str]:
         """Those of which the backbone gives numbers that the dataset cannot hold."""
         return {
-            image: f"{self._source.pictures[image]}: {self.info.name} gives numbers for it that "
+            image: f"{self._source.image_files[image]}: {self.info.name} gives numbers for it that "
             f"{self._config.numbers.name} does not hold; take --dtype float32, or another backbone"
             for split, images in splits.items()
             for image in images
@@ -119,7 +121,7 @@ class FromImages(FeatureRows):
 
     def _keys(self, split: str, image: str) -> list[str]:
         """What its views are known by."""
-        sha256, name = self._seen[image].sha256, self._source.pictures[image].name
+        sha256, name = self._seen[image].sha256, self._source.image_files[image].name
         return [key_of(sha256, view, name) for view in range(self._views(split))]
 
 

@@ -64,7 +64,7 @@ def _source_of(config: CheckConfig, report: Report) -> Source:
 
 def _splits_of(config: CheckConfig, source: Source) -> dict[str, list[str]]:
     """The source's own splits, or those by ratio; `train` first."""
-    there = source.pictures.keys() | set(source.feature_ids)
+    there = source.image_files.keys() | set(source.feature_ids)
     captioned = [image for image in source.captions if image in there]
     shares = dict(zip(("train", "dev", "test"), config.ratio, strict=True))
     splits = source.splits or split_by_ratio(captioned, shares, config.seed)
@@ -152,10 +152,10 @@ def _check_components(config: CheckConfig, findings: Findings, info: BackboneInf
     if not config.pca:
         return
     check_dim(config.pca, min(filter(None, (info.dim, info.grid_dim))))
-    pictures = len(findings.splits["train"])
-    if config.features != "grid" and config.pca >= pictures:
+    images = len(findings.splits["train"])
+    if config.features != "grid" and config.pca >= images:
         raise InputError(
-            f"--pca {config.pca}: {pictures} training images have {pictures - 1} principal "
+            f"--pca {config.pca}: {images} training images have {images - 1} principal "
             "components at most; ask for fewer"
         )
 
@@ -175,9 +175,10 @@ def _is_done(
         there = DatasetInfo()
     if there.fingerprint != sha256_of_json(parts):
         made_of = there.made_of
-        other = [name for name, part in parts.items() if made_of and made_of.get(name) != part]
+        changed = [name for name, part in parts.items() if made_of and made_of.get(name) != part]
+        other = ", other ".join(changed).replace("pictures", "images")
         raise InputError(
-            f"{out}: holds a dataset with other {', other '.join(other) or 'contents'}; choose "
+            f"{out}: holds a dataset with other {other or 'contents'}; choose "
             f"another --out (with --reuse {out}, the network runs for new images alone), or "
             "delete it first"
         )

@@ -15,7 +15,7 @@ from PIL import Image
 
 from limner.backbones.backbone import cores
 from limner.backbones.features import ahead
-from limner.data.formats import Picture
+from limner.data.formats import ImageFile
 from limner.errors import InputError
 from limner.images.images import load_image, open_file
 from limner.images.limits import USUAL_LIMITS, ImageLimits
@@ -41,7 +41,7 @@ class Seen:
 
 
 def scan(
-    pictures: Mapping[str, Picture],
+    image_files: Mapping[str, ImageFile],
     progress: Callable[[int, int], None] = lambda done, total: None,
     limits: ImageLimits = USUAL_LIMITS,
 ) -> dict[str, Seen]:
@@ -57,17 +57,17 @@ def scan(
     'absent.jpg: no such file; check the name and the folder'
     """
     seen: dict[str, Seen] = {}
-    found = ahead(partial(_scan_one, limits=limits), pictures.values(), cores())
-    for image, one in zip(pictures, found, strict=True):
+    found = ahead(partial(_scan_one, limits=limits), image_files.values(), cores())
+    for image, one in zip(image_files, found, strict=True):
         seen[image] = one
-        if len(seen) % AT_ONCE == 0 or len(seen) == len(pictures):
-            progress(len(seen), len(pictures))
+        if len(seen) % AT_ONCE == 0 or len(seen) == len(image_files):
+            progress(len(seen), len(image_files))
     return seen
 
 
-def _scan_one(picture: Picture, limits: ImageLimits) -> Seen:
+def _scan_one(image_file: ImageFile, limits: ImageLimits) -> Seen:
     try:
-        with open_picture_file(picture) as file:
+        with open_image_file(image_file) as file:
             sha256 = sha256_of_open(file)
             load_image(file, size_hint=1, limits=limits)
             return Seen(sha256)
@@ -75,28 +75,30 @@ def _scan_one(picture: Picture, limits: ImageLimits) -> Seen:
         return Seen("", str(error))
 
 
-def open_picture(picture: Picture, *, size_hint: int) -> Image.Image:
+def open_image(image_file: ImageFile, *, size_hint: int) -> Image.Image:
     """An upright RGB image, wherever it is.
 
     Raises:
         InputError: as `load_image` does.
     """
-    with open_picture_file(picture) as file:
+    with open_image_file(image_file) as file:
         return load_image(file, size_hint=size_hint)
 
 
-def open_picture_file(picture: Picture) -> BinaryIO:
+def open_image_file(image_file: ImageFile) -> BinaryIO:
     """The open file of an image, or its bytes out of a tar file.
 
     Raises:
         InputError: if it is gone, or no ordinary file.
     """
-    if isinstance(picture, Path):
-        return open_file(picture)
+    if isinstance(image_file, Path):
+        return open_file(image_file)
     try:
-        return picture.open()
+        return image_file.open()
     except OSError as error:
-        raise InputError(f"{picture}: cannot be read ({error.strerror}); check the file") from None
+        raise InputError(
+            f"{image_file}: cannot be read ({error.strerror}); check the file"
+        ) from None
 
 
 def sha256_of_open(file: BinaryIO) -> str:

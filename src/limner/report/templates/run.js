@@ -36,7 +36,7 @@ function keep() {
   const state = new URLSearchParams();
   if (form.order.value !== "random") state.set("order", form.order.value);
   if (form.words.value.trim()) state.set("words", form.words.value.trim());
-  history.replaceState(null, "", `#${state.toString() || "pictures"}`);
+  history.replaceState(null, "", `#${state.toString() || "images"}`);
 }
 
 function restore() {
@@ -46,7 +46,7 @@ function restore() {
   form.order.value = Object.hasOwn(orders, order) ? order : "random";
   form.words.value = state.get("words") ?? "";
   show();
-  document.querySelector("#pictures").scrollIntoView();
+  document.querySelector("#images").scrollIntoView();
 }
 
 form.addEventListener("input", () => { show(); keep(); });

@@ -1,4 +1,4 @@
-"""Pictures that were made to break who opens them, each in a few bytes: name -> a function.
+"""Images that were made to break who opens them, each in a few bytes: name -> a function.
 
 A function returns the bytes, and what is expected: the size where the image is fine after all,
 a part of the message where it is refused, or nothing where Pillow's versions differ.
@@ -34,7 +34,7 @@ from data.hostile.blocks import (
     tiff,
     tiff_tags,
 )  # fmt: skip
-from data.hostile.others import NOT_PICTURES, OTHERS
+from data.hostile.others import NOT_IMAGES, OTHERS
 
 FINE_PNG = encode(noise(), "PNG")
 FINE_JPEG = encode(noise(), "JPEG")
@@ -260,4 +260,4 @@ BMPS = {
 }  # fmt: skip
 
 
-HOSTILE = PNGS | GIFS | TIFFS | JPEGS | WEBPS | BMPS | OTHERS | NOT_PICTURES
+HOSTILE = PNGS | GIFS | TIFFS | JPEGS | WEBPS | BMPS | OTHERS | NOT_IMAGES

@@ -1,8 +1,8 @@
-"""The peak memory of opening the largest pictures that are read, format by format.
+"""The peak memory of opening the largest images that are read, format by format.
 
-    python benchmarks/pictures.py
+    python benchmarks/images.py
 
-Makes a picture of every kind, as large as `limner.images.limits` allows for its format, or
+Makes an image of every kind, as large as `limner.images.limits` allows for its format, or
 50 million pixels where more are allowed, and opens it in a fresh process: whole, and with the size
 hint that captioning gives. Counted is the process's largest resident set, with Python and all its
 imports.
@@ -48,7 +48,7 @@ def grey(dtype: str, scale: float) -> Callable[[Image.Image], Image.Image]:
     return lambda image: Image.fromarray(np.multiply(image.convert("L"), scale, dtype=dtype))
 
 
-# kind: (ending, megapixels, options of saving, what is done with an RGB picture)
+# kind: (ending, megapixels, options of saving, what is done with an RGB image)
 KINDS: dict[str, tuple[str, float, dict[str, Any], Callable[[Image.Image], Image.Image]]] = {
     "JPEG": ("jpg", 101, {}, same),
     "JPEG, turned": ("jpg", MEGAPIXELS, {"exif": TURNED}, same),
@@ -88,9 +88,9 @@ def make(kind: str, path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 12, (height, width), np.uint8)
     stripes = np.add.outer(np.arange(height) // 16, np.arange(width) // 16).astype(np.uint8)
     bands = [Image.fromarray(stripes * k + noise) for k in (1, 3, 5)]
-    picture = change(Image.merge("RGB", bands))
-    frames = {"append_images": [picture.rotate(180)]} if "save_all" in options else {}
-    picture.save(path, **options, **frames)
+    image = change(Image.merge("RGB", bands))
+    frames = {"append_images": [image.rotate(180)]} if "save_all" in options else {}
+    image.save(path, **options, **frames)
 
 
 def open_one(path: str, hint: int | None) -> dict[str, float]:
@@ -124,7 +124,7 @@ def main() -> None:
     rows: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as folder:
         for kind, (ending, megapixels, *_) in KINDS.items():
-            path = Path(folder) / f"picture.{ending}"
+            path = Path(folder) / f"image.{ending}"
             in_a_process("--make", kind, str(path))
             whole, hinted = (in_a_process("--open", str(path), str(h)) for h in (0, HINT))
             rows.append(
@@ -134,7 +134,7 @@ def main() -> None:
             path.unlink()
     print("MB that the process has at most")
     setting.print_table(rows)
-    setting.print_json("pictures", rows, hint=HINT)
+    setting.print_json("images", rows, hint=HINT)
 
 
 if __name__ == "__main__":
