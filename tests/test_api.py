@@ -103,13 +103,19 @@ def test_score_and_compare_are_the_commands(tiny_run, tmp_path):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: limner.prepare("photos", "out", colour=3), "colour: no such setting; there are"),
-        (lambda: limner.prepare("photos", "out", size=10**18), "size 10+: expected a whole number"),
-        (lambda: limner.check("photos", seed=-1), "seed -1: expected a whole number"),
-        (lambda: limner.train("data", "run", hiden_dim=3), "hiden_dim: no such setting"),
-        (lambda: limner.train("data", "run", warmup=0.5), "warmup has no effect with schedule"),
-        (lambda: limner.evaluate("run", groups=2), "groups 2, beam_size 3: expected a multiple"),
-        (lambda: limner.compare({}, {}, references={}, split="dev"), "split has no effect with"),
+        (lambda: limner.prepare("photos", "out", colour=3), "`colour`: no such setting; there are"),
+        (
+            lambda: limner.prepare("photos", "out", size=10**18),
+            "`size` 10+: expected a whole",
+        ),
+        (lambda: limner.check("photos", seed=-1), "`seed` -1: expected a whole number"),
+        (lambda: limner.train("data", "run", hiden_dim=3), "`hiden_dim`: no such setting"),
+        (lambda: limner.train("data", "run", warmup=0.5), "`warmup` has no effect with `schedule`"),
+        (
+            lambda: limner.evaluate("run", groups=2),
+            "`groups` 2, `beam_size` 3: expected a",
+        ),
+        (lambda: limner.compare({}, {}, references={}, split="dev"), "`split` has no effect with"),
         (lambda: limner.score({"a": "x"}, {"b": ["y"]}), "candidates: none of its 1 ids is in"),
     ],
 )

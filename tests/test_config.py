@@ -19,21 +19,21 @@ class Search(Config):
     top: Annotated[int, Meta(ge=1, le=9)] | None = None
 
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
-        yield self.beams == 1, ("penalty",), "beams 1"
+        yield self.beams == 1, ("penalty",), "`beams` 1"
 
 
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"beams": 0}, "beams 0: expected a whole number from 1 to 100"),
-        ({"beams": 10**30}, "beams 1000000000000000000000000000000: expected a whole number"),
-        ({"beams": 1.5}, "beams 1.5: expected a whole number"),
-        ({"beams": "3"}, "beams 3: expected a whole number"),
-        ({"penalty": float("nan")}, "penalty nan: expected a number from 0 to 10"),
-        ({"penalty": float("inf")}, "penalty inf: expected a number from 0 to 10"),
-        ({"way": "slow"}, "way slow: expected one of fast, exact"),
-        ({"top": 0}, "top 0: expected a whole number from 1 to 9"),
-        ({"beams": 1, "penalty": 0.5}, "penalty has no effect with beams 1: leave it out"),
+        ({"beams": 0}, "`beams` 0: expected a whole number from 1 to 100"),
+        ({"beams": 10**30}, "`beams` 1000000000000000000000000000000: expected a whole number"),
+        ({"beams": 1.5}, "`beams` 1.5: expected a whole number"),
+        ({"beams": "3"}, "`beams` 3: expected a whole number"),
+        ({"penalty": float("nan")}, "`penalty` nan: expected a number from 0 to 10"),
+        ({"penalty": float("inf")}, "`penalty` inf: expected a number from 0 to 10"),
+        ({"way": "slow"}, "`way` slow: expected one of fast, exact"),
+        ({"top": 0}, "`top` 0: expected a whole number from 1 to 9"),
+        ({"beams": 1, "penalty": 0.5}, "`penalty` has no effect with `beams` 1: leave it out"),
     ],
 )
 def test_values_that_do_not_fit(fields, message):
@@ -46,7 +46,7 @@ def test_values_that_do_not_fit(fields, message):
 def test_values_that_fit():
     made = Search(beams=5, words=("a",), file=Path("x"), top=9)
     assert made.changed(beams=7).beams == 7
-    with pytest.raises(ValueError, match="beams 0"):
+    with pytest.raises(ValueError, match="`beams` 0"):
         made.changed(beams=0)
 
 

@@ -216,7 +216,7 @@ def compare(
         return compare_models(models, data, split, how)
     given = {"dataset": dataset, "split": split, **decoding}
     for name in (name for name, value in given.items() if value is not None):
-        raise ValueError(f"{name} has no effect with references: leave it out")
+        raise ValueError(f"`{name}` has no effect with `references`: leave it out")
     wanted = references if isinstance(references, Mapping) else read_references(Path(references))
     ours, theirs = (joined(_named(one), wanted)[0] for one in (first, second))
     return compare_captions(ours, theirs, dict(wanted))

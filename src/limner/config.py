@@ -46,7 +46,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     Sampling(temperature=0.5)
     >>> Sampling(temperature=10**18)
     Traceback (most recent call last):
-    ValueError: temperature 1000000000000000000: expected a number above 0, at most 100
+    ValueError: `temperature` 1000000000000000000: expected a number above 0, at most 100
     """
 
     def __post_init__(self) -> None:
@@ -65,7 +65,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         for applies, names, condition in self.without_effect():
             for name in names if applies else ():
                 if name in changed:
-                    raise ValueError(f"{name} has no effect with {condition}: leave it out")
+                    raise ValueError(f"`{name}` has no effect with {condition}: leave it out")
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
@@ -77,7 +77,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         known = annotations(cls)
         for name in values:
             if name not in known:
-                raise ValueError(f"{name}: no such setting; there are {', '.join(known)}")
+                raise ValueError(f"`{name}`: no such setting; there are {', '.join(known)}")
         return cls(**values)
 
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
@@ -113,7 +113,7 @@ def _path(kind: type, value: object) -> object:
 
 
 def _misfit(name: str, value: object, annotation: Any) -> ValueError:
-    return ValueError(f"{name} {value!s:.60}: expected {expected(annotation)}")
+    return ValueError(f"`{name}` {value!s:.60}: expected {expected(annotation)}")
 
 
 def sha256_of_json(value: object) -> str:

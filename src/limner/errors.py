@@ -3,6 +3,11 @@
 A message names the file (or line, or key), says what was expected, and what to do::
 
     photo.jpg: the image ends after 1,024 bytes; copy the file again
+
+It names arguments in backquotes, which the command line replaces by its options
+(`limner.cli.options.in_options`)::
+
+    scan.png: more than 50,000,000 pixels; make it smaller, or allow more with `max_pixels`
 """
 
 

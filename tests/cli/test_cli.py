@@ -243,7 +243,7 @@ def test_caption_with_ensemble(run, tmp_path, tiny_run):
         (["--forbid", "zyzzyva"], "'zyzzyva': the model does not know this word; leave it out"),
         (["--forbid", "<END>"], "'<END>' cannot be forbidden: leave it out"),
         (["--forbid", ""], "--forbid: followed by an empty argument; give a value"),
-        (["--force", "dog", "--forbid", "dog"], "'dog': --force and --forbid"),
+        (["--force", "dog", "--forbid", "dog"], "--force and --forbid both have 'dog'"),
         (["--min-length", "40"], "--min-length 40: expected 0 to 29 words"),
         (["--top-k", "3"], "--top-k has no effect with --temperature unset: leave it out"),
         (["--temperature", "0"], "--temperature 0: expected a number from 0.01 to 100"),

@@ -8,7 +8,7 @@ from msgspec import Meta
 from typer.testing import CliRunner
 
 from limner.cli.datasets import HeadConfig
-from limner.cli.options import Given, struct_options
+from limner.cli.options import Given, in_options, struct_options
 from limner.config import MAX_SEED, Config, annotations, meta_of
 from limner.data.editing.export import ExportConfig
 from limner.data.editing.subset import SubsetConfig
@@ -33,7 +33,7 @@ class Small(Config, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.size == 7:
-            raise ValueError("size 7 does not go with words")
+            raise ValueError("`size` 7 does not go with `words`")
 
 
 class Larger(Small, frozen=True, kw_only=True):
@@ -180,7 +180,7 @@ def test_required_options():
 def test_options_refuse_malformed_pairs_and_lists(options, message):
     with pytest.raises(InputError) as error:
         built(Odd, "here", *options)
-    assert str(error.value) == message
+    assert in_options(str(error.value)) == message
 
 
 def test_given_omits_unset_options():
@@ -214,4 +214,4 @@ def test_given_overrides_and_removes_fields():
 def test_errors_name_options(options, message):
     with pytest.raises(InputError) as error:
         built(Small, *options)
-    assert str(error.value) == message
+    assert in_options(str(error.value)) == message

@@ -24,9 +24,9 @@ from limner.decoding import GREEDY, Decoding, DecodingConfig
             "beam search, 1 beam, no_repeat_ngram 2, forced ('a',)",
         ),
         (
-            {"groups": 3, "say_unk": True, "diversity": 2},
-            "beam search, 3 beams, length_penalty 1.0, no_repeat_ngram 2, say_unk True, groups 3, "
-            "diversity 2.0",
+            {"groups": 3, "allow_unk": True, "diversity": 2},
+            "beam search, 3 beams, length_penalty 1.0, no_repeat_ngram 2, allow_unk True, "
+            "groups 3, diversity 2.0",
         ),
         ({"temperature": 0.5, "seed": 2}, "drawn, temperature 0.5, no_repeat_ngram 2, seed 2"),
         (
@@ -52,32 +52,47 @@ def test_greedy_asks_for_nothing():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"n_best": 0}, "n_best 0: expected a whole number from 1 to 10,000"),
-        ({"beam_size": 10**18}, "beam_size 1000000000000000000: expected a whole number from 1 to"),
-        ({"min_length": 30}, "min_length 30: expected 0 to 29 words"),
-        ({"no_repeat_ngram": -1}, "no_repeat_ngram -1: expected a whole number from 0 to 10,000"),
-        ({"temperature": 0.0}, "temperature 0.0: expected a number from 0.01 to 100"),
-        ({"length_penalty": -1.0}, "length_penalty -1.0: expected a number from 0 to 100"),
-        ({"temperature": 1.0, "top_k": 0}, "top_k 0: expected a whole number from 1 to 1,000,000"),
-        ({"temperature": 1.0, "top_p": 0}, "top_p 0: expected a number above 0, at most 1"),
-        ({"seed": -1}, "seed -1: expected a whole number from 0 to"),
-        ({"forbidden": "dog"}, "forbidden dog: expected a list"),
-        ({"top_k": 3}, "top_k has no effect with temperature unset: leave it out"),
-        ({"top_p": 0.5}, "top_p has no effect with temperature unset"),
-        ({"seed": 7}, "seed has no effect with temperature unset"),
-        ({"diversity": 9}, "diversity has no effect with groups 1"),
-        ({"temperature": 1.0, "groups": 2}, "groups has no effect with temperature 1.0"),
-        ({"temperature": 1.0, "forced": ("a",)}, "forced has no effect with temperature 1.0"),
-        ({"temperature": 1.0, "beam_size": 5}, "beam_size has no effect with temperature 1.0"),
-        ({"temperature": 1.0, "length_penalty": 2.0}, "length_penalty has no effect with temp"),
-        ({"temperature": 1.0, "diversity": 1.0}, "diversity has no effect with temperature 1.0"),
-        ({"beam_size": 1, "length_penalty": 2.0}, "length_penalty has no effect with beam_size 1"),
+        ({"n_best": 0}, "`n_best` 0: expected a whole number from 1 to 10,000"),
+        (
+            {"beam_size": 10**18},
+            "`beam_size` 10+: expected a whole number from 1 to",
+        ),
+        ({"min_length": 30}, "`min_length` 30: expected 0 to 29 words"),
+        ({"no_repeat_ngram": -1}, "`no_repeat_ngram` -1: expected a whole number from 0"),
+        ({"temperature": 0.0}, "`temperature` 0.0: expected a number from 0.01 to 100"),
+        ({"length_penalty": -1.0}, "`length_penalty` -1.0: expected a number from 0 to 100"),
+        (
+            {"temperature": 1.0, "top_k": 0},
+            "`top_k` 0: expected a whole number from 1 to",
+        ),
+        ({"temperature": 1.0, "top_p": 0}, "`top_p` 0: expected a number above 0, at most 1"),
+        ({"seed": -1}, "`seed` -1: expected a whole number from 0 to"),
+        ({"forbidden": "dog"}, "`forbidden` dog: expected a list"),
+        ({"top_k": 3}, "`top_k` has no effect with `temperature` unset: leave it out"),
+        ({"top_p": 0.5}, "`top_p` has no effect with `temperature` unset"),
+        ({"seed": 7}, "`seed` has no effect with `temperature` unset"),
+        ({"diversity": 9}, "`diversity` has no effect with `groups` 1"),
+        ({"temperature": 1.0, "groups": 2}, "`groups` has no effect with `temperature` 1.0"),
+        ({"temperature": 1.0, "forced": ("a",)}, "`forced` has no effect with `temperature` 1.0"),
+        ({"temperature": 1.0, "beam_size": 5}, "`beam_size` has no effect with `temperature` 1.0"),
+        ({"temperature": 1.0, "length_penalty": 2.0}, "`length_penalty` has no effect with `temp"),
+        (
+            {"temperature": 1.0, "diversity": 1.0},
+            "`diversity` has no effect with `temperature` 1",
+        ),
+        (
+            {"beam_size": 1, "length_penalty": 2.0},
+            "`length_penalty` has no effect with `beam_size`",
+        ),
         (
             {"groups": 2, "beam_size": 3},
-            "groups 2, beam_size 3: expected a multiple of groups, e.g. 4",
+            "`groups` 2, `beam_size` 3: expected a multiple of `groups`, e.g. 4",
         ),
-        ({"forced": ("a",), "forbidden": ("a",)}, "'a': forced and forbidden"),
-        ({"forced": ("a", "b"), "max_length": 2}, "max_length 2: no room for the forced words"),
+        ({"forced": ("a",), "forbidden": ("a",)}, "`forced` and `forbidden` both have 'a'"),
+        (
+            {"forced": ("a", "b"), "max_length": 2},
+            "`max_length` 2: expected more than the 2 words of",
+        ),
     ],
 )
 def test_settings_that_make_no_sense(settings, message):

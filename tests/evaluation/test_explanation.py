@@ -16,7 +16,7 @@ def test_the_probabilities_are_the_captions(kind, rng):
     else:
         model = AttentionRNN(WORDS, 4, 5, 6, 3, 7, rng=rng)
         features = rng.standard_normal((1, 9, 4))
-    how = GREEDY.changed(beam_size=3, max_length=6, say_unk=True)
+    how = GREEDY.changed(beam_size=3, max_length=6, allow_unk=True)
     words, log_probs = decode(model, features, how, WORDS)
     text = " ".join(model.idx_to_word[i] for i in words[0, 0] if i not in (0, 2))
     choices = explain(model, features[0], text)

@@ -19,6 +19,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from limner.cli.options import in_options
 from limner.cli.terminal_image import WIDTH, draw
 from limner.data.dataset import Dataset
 from limner.data.preparing.scan import open_image
@@ -32,8 +33,8 @@ stdout = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def log(message: str) -> None:
-    """Print a line on stderr."""
-    stderr.print(printable(message), markup=False, emoji=False)
+    """Print a line on stderr; names of arguments in backquotes become those of options."""
+    stderr.print(printable(in_options(message)), markup=False, emoji=False)
 
 
 def print_line(message: str) -> None:

@@ -42,10 +42,7 @@ def train(
     if resume and config:
         raise InputError("--config and --resume: a resumed run keeps its settings; omit one")
     path = kept if resume else config
-    try:
-        settings = read_config(path, given)
-    except InputError as error:  # without a file, name options
-        raise error if path else InputError(SETTINGS.in_options(str(error))) from None
+    settings = read_config(path, given)
     if resume and settings != msgspec.structs.replace(read_config(kept), epochs=settings.epochs):
         raise InputError(
             f"{kept}: a run's settings stay as they are; only --epochs may change, or where there "

@@ -24,6 +24,9 @@ from limner.config import Config, annotations, expected, meta_of
 from limner.errors import InputError
 
 Command = Callable[..., None]
+OPTION_OF = {"dataset": "--data"}
+"""Options that are not called as their argument; `Given` adds those of its structs."""
+
 METAVARS = {int: "INT", float: "FLOAT", str: "TEXT", Path: "PATH"}
 
 
@@ -150,22 +153,25 @@ class Given:
                     known[field.name] = same.without_limits()
         known |= {name: Field(name, annotation) for name, annotation in others.items()}
         self.fields = [one for one in known.values() if one.annotation is not None]
+        OPTION_OF.update({one.name: one.option for one in self.fields})
 
     def values(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The given options among a command's arguments, validated."""
         given = ((one, arguments[one.name]) for one in self.fields)
         return {one.name: one.value(text) for one, text in given if text not in (None, [])}
 
-    def in_options(self, message: str) -> str:
-        """Replace field names by option names in a message.
 
-        >>> Given(Config, top_k=int).in_options("top_k 0: expected a whole number from 1")
-        '--top-k 0: expected a whole number from 1'
-        """
-        options = {one.name: one.option for one in self.fields}
-        name = rf"(?<!leave it )(?<![-\w'])({'|'.join(options)})(?![-\w'])"  # "leave it out"
-        value = r"( [\w.]+)?"  # a value may equal a field name
-        return re.sub(name + value, lambda found: options[found[1]] + (found[2] or ""), message)
+def in_options(message: str) -> str:
+    """Replace names of arguments, in backquotes, by the names of options.
+
+    >>> in_options("`top_k` 0: expected a whole number from 1")
+    '--top-k 0: expected a whole number from 1'
+    """
+    return re.sub(
+        "(?<!field )`([a-z_]+)`",  # msgspec writes so of a field in a file
+        lambda found: OPTION_OF.get(found[1], "--" + found[1].replace("_", "-")),
+        message,
+    )
 
 
 def struct_options(command: Command) -> Command:
@@ -189,7 +195,7 @@ def struct_options(command: Command) -> Command:
             try:
                 structs[name] = make(**values)
             except ValueError as error:
-                raise InputError(given.in_options(str(error))) from None
+                raise InputError(str(error)) from None
         command(**{name: arguments[name] for name in own}, **structs)
 
     run.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]

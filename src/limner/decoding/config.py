@@ -30,12 +30,10 @@ class DecodingConfig(Config, frozen=True, kw_only=True):
 
     >>> DecodingConfig(temperature=0.7, groups=3)
     Traceback (most recent call last):
-    ValueError: groups has no effect with temperature 0.7: leave it out
+    ValueError: `groups` has no effect with `temperature` 0.7: leave it out
     """
 
-    beam_size: Annotated[
-        Positive, Meta(description="Number of beams, at least --n-best; 1 decodes greedily.")
-    ] = 3
+    beam_size: Annotated[Positive, Meta(description="Number of beams; 1 decodes greedily.")] = 3
     n_best: Annotated[Positive, Meta(description="Number of captions for each image.")] = 1
     length_penalty: Annotated[
         Amount,
@@ -48,7 +46,7 @@ class DecodingConfig(Config, frozen=True, kw_only=True):
     no_repeat_ngram: Annotated[
         Count, Meta(description="Length of n-grams that must not repeat; 0 allows all.")
     ] = 2
-    say_unk: Annotated[
+    allow_unk: Annotated[
         bool, Meta(description="Allow the unknown token <UNK>.", extra={"option": "--unk"})
     ] = False
     forbidden: Annotated[
@@ -99,27 +97,30 @@ class DecodingConfig(Config, frozen=True, kw_only=True):
         super().__post_init__()
         if self.min_length >= self.max_length:
             raise ValueError(
-                f"min_length {self.min_length}: expected 0 to {self.max_length - 1} words"
+                f"`min_length` {self.min_length}: expected 0 to {self.max_length - 1} words"
             )
         if self.beams % self.groups:
             raise ValueError(
-                f"groups {self.groups}, beam_size {self.beams}: expected a multiple of groups, "
-                f"e.g. {self.groups * -(-self.beams // self.groups)}"
+                f"`groups` {self.groups}, `beam_size` {self.beams}: expected a multiple of "
+                f"`groups`, e.g. {self.groups * -(-self.beams // self.groups)}"
             )
         if both := set(self.forced) & set(self.forbidden):
-            raise ValueError(f"{min(both)!r}: forced and forbidden")
+            raise ValueError(f"`forced` and `forbidden` both have {min(both)!r}: leave one out")
         if len(self.forced) >= self.max_length:
-            raise ValueError(f"max_length {self.max_length}: no room for the forced words")
+            raise ValueError(
+                f"`max_length` {self.max_length}: expected more than the {len(self.forced)} words "
+                "of `forced`"
+            )
 
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
         """As in `Config`; a value that switches its option off is never refused."""
         drawn = self.temperature is not None
         searching = ("beam_size", "length_penalty", "groups", "diversity", "forced")
         on = [name for name in searching if getattr(self, name) != OFF.get(name)]
-        yield drawn, on, f"temperature {self.temperature}"
-        yield not drawn, ("top_k", "top_p", "seed"), "temperature unset"
-        yield self.groups == 1, ("diversity",), "groups 1"
-        yield self.greedy and self.length_penalty > 0, ("length_penalty",), "beam_size 1"
+        yield drawn, on, f"`temperature` {self.temperature}"
+        yield not drawn, ("top_k", "top_p", "seed"), "`temperature` unset"
+        yield self.groups == 1, ("diversity",), "`groups` 1"
+        yield self.greedy and self.length_penalty > 0, ("length_penalty",), "`beam_size` 1"
 
     @property
     def beams(self) -> int:

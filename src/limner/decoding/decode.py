@@ -104,7 +104,7 @@ def caption_constraints(
     for word in how.forbidden:
         if word in SPECIAL:
             raise InputError(f"{word!r} cannot be forbidden: leave it out")
-    never = [NULL, START, *([] if how.say_unk else [UNK]), *how.forbidden]
+    never = [NULL, START, *([] if how.allow_unk else [UNK]), *how.forbidden]
     silent = [word for word in how.forced if word in never or word == END]
     if silent:
         raise InputError(f"{silent[0]!r}: no caption has this word; leave it out")

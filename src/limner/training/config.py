@@ -100,22 +100,22 @@ class TrainConfig(Config, frozen=True, kw_only=True):
         epochs = self.epochs + self.critical_epochs
         if self.average == 1 or self.average > epochs:
             raise ValueError(
-                f"average {self.average}: expected 0, or from 2 to the {epochs} of the training"
+                f"`average` {self.average}: expected 0, or from 2 to the {epochs} of the training"
             )
         if self.teachers and self.scheduled_sampling:
             raise ValueError(
-                "scheduled_sampling does not go with teachers, who answer after people's words: "
-                "leave one out"
+                "`scheduled_sampling` and `teachers` cannot be combined: soft targets are computed "
+                "for the reference captions; leave one out"
             )
 
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
         """See `Config.without_effect`."""
-        yield not self.teachers, ("distillation",), "no teachers"
-        yield self.schedule == "epochs", ("warmup",), "schedule epochs"
-        yield self.schedule != "epochs", ("lr_decay",), f"schedule {self.schedule}"
-        yield self.update_rule != "adamw", ("weight_decay",), f"update_rule {self.update_rule}"
+        yield not self.teachers, ("distillation",), "no `teachers`"
+        yield self.schedule == "epochs", ("warmup",), "`schedule` epochs"
+        yield self.schedule != "epochs", ("lr_decay",), f"`schedule` {self.schedule}"
+        yield self.update_rule != "adamw", ("weight_decay",), f"`update_rule` {self.update_rule}"
         critical = [name for name in self.__struct_fields__ if name.startswith("critical_")]
-        yield not self.critical_epochs, critical, "critical_epochs 0"
+        yield not self.critical_epochs, critical, "`critical_epochs` 0"
 
     @classmethod
     def from_flat(cls, settings: Mapping[str, Any]) -> Self:
@@ -135,7 +135,7 @@ class TrainConfig(Config, frozen=True, kw_only=True):
         others = {n: v for n, v in settings.items() if n not in own and n != "model"}
         for name, defaults in model_settings().items():
             if name in others and others.pop(name) not in defaults:
-                raise ValueError(f"{name} has no effect with model {kind}: leave it out")
+                raise ValueError(f"`{name}` has no effect with `model` {kind}: leave it out")
         return cls.from_values({"model": model.from_values(own), **others})
 
     def to_flat(self) -> dict[str, Any]:
@@ -201,8 +201,8 @@ def read_config(path: Path | None, given: Mapping[str, Any] | None = None) -> Tr
     except (msgspec.MsgspecError, RecursionError) as error:
         raise InputError(f"{path}: no TOML ({error}); docs/training.md has the settings") from None
     except ValueError as error:
-        where = f"{path}: " if path else ""
-        raise InputError(f"{where}{error}; docs/training.md has the settings") from None
+        problem = f"{path}: {error}".replace("`", "") if path else error  # a file has no arguments
+        raise InputError(f"{problem}; docs/training.md has the settings") from None
 
 
 def new_model(config: TrainConfig, dataset: Dataset, rng: np.random.Generator) -> CaptioningModel:
@@ -218,7 +218,7 @@ def new_model(config: TrainConfig, dataset: Dataset, rng: np.random.Generator) -
     grid = (1,) if model.reads_grid else ()
     example = Batch(np.zeros((1, *grid, D)), np.zeros((1, 2), np.int32))
     if sites := config.regularization.dropout.keys() - model.dropout_sites(example).keys():
-        raise InputError(f"dropout_{min(sites)} has no effect with this model: leave it out")
+        raise InputError(f"`dropout_{min(sites)}` has no effect with this model: leave it out")
     if config.standardise:
         model.feature_mean, model.feature_std = _mean_and_std(dataset.splits["train"].features)
     return model

@@ -20,19 +20,19 @@ HERE = Path("photos")
 @pytest.mark.parametrize("value", [10**18, -1, float("nan"), "x"])
 def test_numbers_have_limits(name, value):
     value = (value, 1, 1) if name == "ratio" else value
-    with pytest.raises(ValueError, match=f"^{name} "):
+    with pytest.raises(ValueError, match=f"^`{name}` "):
         CheckConfig(source=HERE, **{name: value})
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"split": {"train": HERE}, "ratio": (8, 1, 1)}, "ratio has no effect with split"),
-        ({"split": {"train": HERE}, "seed": 3}, "seed has no effect with split"),
-        ({"weights": "a.pth"}, "weights has no effect with backbone unset"),
-        ({"weights": "a.pth", "backbone": "b.onnx"}, r"no effect with backbone b\.onnx"),
-        ({"split": {"1/2": HERE}}, "^split "),
-        ({"ratio": (0, 1, 1)}, "^ratio "),
+        ({"split": {"train": HERE}, "ratio": (8, 1, 1)}, "`ratio` has no effect with `split`"),
+        ({"split": {"train": HERE}, "seed": 3}, "`seed` has no effect with `split`"),
+        ({"weights": "a.pth"}, "`weights` has no effect with `backbone` unset"),
+        ({"weights": "a.pth", "backbone": "b.onnx"}, r"no effect with `backbone` b\.onnx"),
+        ({"split": {"1/2": HERE}}, "^`split` "),
+        ({"ratio": (0, 1, 1)}, "^`ratio` "),
     ],
 )
 def test_what_makes_no_sense(options, message):

@@ -98,10 +98,10 @@ class CheckConfig(TokenConfig, frozen=True, kw_only=True):
 
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
         """As in `Config`."""
-        yield bool(self.split), ("ratio", "seed"), "split"
-        yield self.backbone is None, ("weights",), "backbone unset"
+        yield bool(self.split), ("ratio", "seed"), "`split`"
+        yield self.backbone is None, ("weights",), "`backbone` unset"
         is_onnx = str(self.backbone).endswith(".onnx")
-        yield is_onnx, ("weights",), f"backbone {self.backbone}"
+        yield is_onnx, ("weights",), f"`backbone` {self.backbone}"
 
     @property
     def numbers(self) -> np.dtype[Any]:
