@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import limner
 from limner.cli import main
@@ -130,3 +131,22 @@ def test_errors_name_arguments(call, message, tmp_path, monkeypatch):
 def test_a_model_in_memory_needs_a_dataset(tiny_run):
     with pytest.raises(ValueError, match="dataset: a model in memory does not name one; give it"):
         limner.evaluate(limner.load(tiny_run))
+
+
+def test_explain_and_attention_map_are_the_commands(tmp_path, capsys):
+    path = tmp_path / "a.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)).save(path)
+    arguments = ["caption", str(path), "--explain", "--json", "--attention", str(tmp_path)]
+    assert main(arguments) == 0
+    words = json.loads(capsys.readouterr().out)["words"]
+    captioner = limner.load()
+    choices = limner.explain(captioner, captioner.caption(path))
+    assert [one.word for one in choices] == [one["word"] for one in words]
+    assert choices[0].probability == pytest.approx(words[0]["probability"], abs=1e-4)
+    drawn = np.asarray(limner.attention_map(captioner, path))
+    assert np.array_equal(drawn, np.asarray(Image.open(tmp_path / "a-attention.png")))
+
+
+def test_attention_map_needs_attention(tiny_run):
+    with pytest.raises(ValueError, match="`captioner`: expected one of a model with attention"):
+        limner.attention_map(limner.load(tiny_run), np.zeros((8, 8, 3), np.uint8))

@@ -26,9 +26,9 @@ def test_paths_and_bytes_in_order_and_broken_ones_apart(captioner, tmp_path):
     bad = tmp_path / "bad.jpg"
     bad.write_text("no image")
     first, second, third = (
-        found for _, found in captioner.caption_all([good, bad, buffer.getvalue()])
+        found
+        for _, found in captioner.caption_all([good, bad, buffer.getvalue()], on_error="return")
     )
-    [first], [third] = first, third
     assert first == third
     assert isinstance(second, InputError)
     assert first.text.islower()
@@ -108,8 +108,8 @@ def test_several_captions_of_each_image(captioner, tmp_path):
     paths = [tmp_path / f"{color}.png" for color in ("red", "green")]
     for path in paths:
         Image.new("RGB", (300, 200), path.stem).save(path)
-    for _, found in captioner.caption_all(paths, GREEDY.changed(n_best=3, beam_size=4)):
-        assert len({caption.text for caption in found}) == 3
+    for found in captioner.caption(paths, n_best=3, beam_size=4):
+        assert len({found.text, *(one.text for one in found.alternatives)}) == 3
     drawn = GREEDY.changed(n_best=5, temperature=1.5, seed=1)
     one, again = (list(captioner.caption_all(paths, drawn)) for _ in range(2))
     assert one == again
@@ -127,9 +127,9 @@ def test_every_batch_draws_with_luck_of_its_own(captioner, tmp_path):
     path = tmp_path / "red.png"
     Image.new("RGB", (300, 200), "red").save(path)
     how = GREEDY.changed(temperature=1.5, seed=3)
-    first, second = (found[0].text for _, found in captioner.caption_all([path] * 2, how, 1))
+    runs = [captioner.caption_all([path] * 2, how, batch_size=1) for _ in range(2)]
+    (first, second), again = ([found.text for _, found in run] for run in runs)
     assert first != second
-    again = [found[0].text for _, found in captioner.caption_all([path] * 2, how, 1)]
     assert again == [first, second]
 
 
@@ -147,3 +147,54 @@ def test_models_of_images_of_different_sizes_do_not_speak_as_one():
     other.info.backbone.preprocessing["size"] = 96
     with pytest.raises(InputError, match=r"images of 96 x 96.*images of 288 x 288"):
         Captioner(load_checkpoint(BUNDLED_CAPTIONER), other)
+
+
+def test_caption_takes_arrays_pillow_images_and_folders(captioner, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 48, 64, 3), dtype=np.uint8)
+    for name, one in zip("ab", pixels, strict=True):
+        Image.fromarray(one).save(tmp_path / f"{name}.png")
+    found = captioner.caption(str(tmp_path))
+    first, second = (one.text for one in found)
+    assert captioner.caption(pixels) == captioner.caption(iter(pixels)) == found
+    for image, expected in (
+        (pixels[0], first),
+        (tmp_path / "a.png", first),
+        (Image.fromarray(pixels[1]), second),
+    ):
+        assert captioner.caption(image).text == expected
+    several = captioner.caption([str(tmp_path / "b.png"), pixels[0]])
+    assert [one.text for one in several] == [second, first]
+
+
+def test_features_are_those_of_the_captions(captioner, tmp_path):
+    Image.new("RGB", (64, 48), "red").save(tmp_path / "red.png")
+    features = captioner.features(tmp_path)
+    assert features.shape == (1, *captioner.caption(tmp_path / "red.png").features.shape)
+    assert np.array_equal(features[0], captioner.caption(tmp_path / "red.png").features)
+    with pytest.raises(InputError, match=r"absent\.png: no such file"):
+        captioner.features("absent.png")
+
+
+def test_an_error_is_raised_or_returned(captioner, tmp_path):
+    Image.new("RGB", (64, 48), "red").save(tmp_path / "a.png")
+    (tmp_path / "b.png").touch()
+    with pytest.raises(InputError, match=r"b\.png: empty"):
+        captioner.caption(tmp_path)
+    (_, first), (path, second) = captioner.caption_all(tmp_path, on_error="return")
+    assert first.text
+    assert (path, str(second)) == (
+        tmp_path / "b.png",
+        f"{tmp_path / 'b.png'}: empty, 0 bytes; copy the file again",
+    )
+
+
+def test_options_are_checked(captioner):
+    with pytest.raises(ValueError, match="`beam_size` 0: expected"):
+        captioner.caption(np.zeros((8, 8, 3), np.uint8), beam_size=0)
+    with pytest.raises(ValueError, match="`beams`: no such setting"):
+        captioner.caption(np.zeros((8, 8, 3), np.uint8), beams=3)
+
+
+def test_repr_is_one_short_line(captioner):
+    assert repr(captioner).startswith("Captioner(")
+    assert len(repr(captioner)) < 80

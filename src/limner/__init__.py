@@ -1,10 +1,20 @@
-"""Limner trains recurrent networks to describe images, and describes images with them."""
+"""Train captioning models and caption images with them."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from limner.api import Run, check, compare, evaluate, prepare, score, train
+    from limner.api import (
+        Run,
+        attention_map,
+        check,
+        compare,
+        evaluate,
+        explain,
+        prepare,
+        score,
+        train,
+    )
     from limner.captioner import Caption, Captioner, load
     from limner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
     from limner.data.dataset import Dataset
@@ -35,9 +45,11 @@ __all__ = [
     "LimnerError",
     "Run",
     "Vocabulary",
+    "attention_map",
     "check",
     "compare",
     "evaluate",
+    "explain",
     "load",
     "load_checkpoint",
     "open_dataset",
@@ -64,9 +76,11 @@ HOMES = {
     "LimnerError": "limner.errors",
     "Run": "limner.api",
     "Vocabulary": "limner.vocabulary",
+    "attention_map": "limner.api",
     "check": "limner.api",
     "compare": "limner.api",
     "evaluate": "limner.api",
+    "explain": "limner.api",
     "load": "limner.captioner",
     "load_checkpoint": "limner.checkpoint",
     "open_dataset": "limner.data.opening",

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from limner.captioner import Captioner, checkpoint_path, ensemble
+from PIL import Image
+
+from limner.captioner import Caption, Captioner, checkpoint_path, ensemble
 from limner.checkpoint import Checkpoint, load_checkpoint
 from limner.data.dataset import Dataset
 from limner.data.opening import open_dataset
@@ -16,11 +18,15 @@ from limner.data.preparing.prepare import prepare as prepare_dataset
 from limner.decoding import DecodingConfig
 from limner.errors import InputError
 from limner.evaluation.assessment import Assessment, assess, assess_captions, text_fingerprint
+from limner.evaluation.attention_map import attention_map as draw_attention
 from limner.evaluation.comparison import Comparison, compare_captions, compare_models
 from limner.evaluation.evaluate import score as score_captions
 from limner.evaluation.evaluate import tokenize_all
+from limner.evaluation.explanation import Choice
+from limner.evaluation.explanation import explain as explain_caption
 from limner.evaluation.opening import open_for
 from limner.evaluation.result_files import joined, read_references
+from limner.images.sources import ImageSource, open_source
 from limner.metrics import DocumentFrequency
 from limner.models import WordModel
 from limner.training.config import TrainConfig, read_config
@@ -220,6 +226,54 @@ def compare(
     wanted = references if isinstance(references, Mapping) else read_references(Path(references))
     ours, theirs = (joined(_named(one), wanted)[0] for one in (first, second))
     return compare_captions(ours, theirs, dict(wanted))
+
+
+def explain(captioner: Captioner, caption: Caption, others: int = 3) -> list[Choice]:
+    """The probability of each word of a caption, as `limner caption --explain`.
+
+    Args:
+        captioner: that made the caption.
+        caption: of one image.
+        others: number of other words at each position.
+
+    Returns:
+        A `Choice` for each token: its probability, the most likely other words, and, of a model
+        with attention, the attention weights.
+
+    >>> import numpy as np
+    >>> captioner = Captioner.load()
+    >>> caption = captioner.caption(np.zeros((64, 64, 3), np.uint8))
+    >>> [choice.word for choice in explain(captioner, caption)][:-1] == caption.text.split()
+    True
+    """
+    return explain_caption(captioner.model, caption.features, caption.text, caption.ended, others)
+
+
+def attention_map(
+    captioner: Captioner, image: ImageSource, caption: Caption | None = None
+) -> Image.Image:
+    """Draw where a model attends before each word, as `limner caption --attention`.
+
+    Args:
+        captioner: of a model with attention, as the bundled one.
+        image: as for `Captioner.caption`.
+        caption: of this image; None makes it.
+
+    Returns:
+        The image, then one copy for each token, bright where the attention weights are large.
+
+    Raises:
+        InputError: if the image cannot be read.
+        ValueError: if the model has no attention weights.
+
+    >>> import numpy as np
+    >>> attention_map(Captioner.load(), np.zeros((64, 64, 3), np.uint8)).mode
+    'RGB'
+    """
+    if not captioner.model.reads_grid:
+        raise ValueError("`captioner`: expected one of a model with attention")
+    choices = explain(captioner, caption or captioner.caption([image])[0])
+    return draw_attention(open_source(image), choices)
 
 
 def _opened(dataset: Dataset | str | Path) -> Dataset:

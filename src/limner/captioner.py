@@ -1,16 +1,17 @@
-"""From images to sentences: a checkpoint and its backbone, ready to use."""
+"""Images to captions: a checkpoint and its backbone."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any, Literal, overload
 
 import numpy as np
 
 from limner.backbones.backbone import Backbone, Keep
-from limner.backbones.features import extract
+from limner.backbones.features import BATCH, Found, extract
 from limner.backbones.info import made_ready_otherwise, same_backbone
 from limner.backbones.open_backbone import open_backbone
 from limner.backbones.torch_networks import is_torch_name
@@ -18,8 +19,15 @@ from limner.checkpoint import Checkpoint, load_checkpoint
 from limner.decoding import NO_CAPTION, DecodingConfig, decode
 from limner.engine.numpy import fast_decoder
 from limner.errors import InputError
-from limner.images.images import Source, load_image, source_name
-from limner.images.limits import ImageLimits
+from limner.images.limits import USUAL_LIMITS, ImageLimits
+from limner.images.sources import (
+    Images,
+    ImageSource,
+    as_several,
+    is_several,
+    name_of,
+    open_source,
+)
 from limner.models import CaptioningModel, Ensemble, WordModel
 from limner.typing import Array, Float
 from limner.vocabulary import END
@@ -29,19 +37,22 @@ BUNDLED_CAPTIONER = Path(__file__).parent / "bundled" / "captioner.safetensors"
 
 @dataclass(frozen=True)
 class Caption:
-    """A sentence about an image.
+    """A caption of an image.
 
     Attributes:
-        text: plain words.
-        score: mean log-probability a word, 0 at best: how sure the model is, not how right.
-        features: of the image, which the caption was made from.
-        ended: whether the model came to an end, and was not cut short by the longest length.
+        text: the words.
+        score: mean log-probability per token, at most 0. It is the model's confidence in the
+            wording, not a probability that the caption is true.
+        features: (D,) or (L, D), of the image.
+        ended: False if the caption was cut off at the maximum length.
+        alternatives: with `n_best` above 1, the other captions of the image, best first.
     """
 
     text: str
     score: float
     features: Float[Array, "*_ D"] = field(repr=False, compare=False)
     ended: bool = field(default=True, repr=False, compare=False)
+    alternatives: tuple["Caption", ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         return self.text
@@ -51,17 +62,19 @@ class Captioner:
     """Captions images with a trained model.
 
     Args:
-        checkpoint: from `limner train`; several, of one vocabulary, speak as one (`Ensemble`).
-        backbone: what the model's features come from; None takes the one that ships.
+        checkpoints: one, or several with the same vocabulary for an `Ensemble`.
+        backbone: computes the features; None opens the one that the model was trained with.
 
     Attributes:
-        model: the model.
-        decoder: of the model, with its parameters as they were at the beginning.
-        info: of the first checkpoint.
+        model: the model or ensemble.
+        decoder: the model's decoder.
+        info: metadata of the first checkpoint.
+        vocabulary: the model's vocabulary.
+        backbone: computes the features.
 
     Raises:
-        InputError: if a model was trained on another backbone's features, or several do not go
-            together.
+        InputError: if a model was trained on features of another backbone, or the models cannot
+            form an ensemble.
     """
 
     def __init__(self, *checkpoints: Checkpoint, backbone: Backbone | None = None) -> None:
@@ -76,8 +89,8 @@ class Captioner:
             _check_backbone(checkpoint, self.backbone)
         if len({one.projection and one.projection.sha256 for one in checkpoints}) > 1:
             raise InputError(
-                "models that read other principal components do not speak as one; name models "
-                "trained on one dataset"
+                "models with different principal components cannot form an ensemble; use models "
+                "trained on the same dataset"
             )
 
     @classmethod
@@ -87,13 +100,16 @@ class Captioner:
         backbone: str | Path | None = None,
         weights: str | Path | None = None,
     ) -> "Captioner":
-        """The captioner that ships, or a run's or checkpoint's; several speak as one.
+        """Load the bundled captioner, or runs and checkpoints.
 
         Args:
-            models: runs' folders, or checkpoints.
-            backbone: what their features come from, where that is not what ships: an ``.onnx``
-                file, or the name of a network of PyTorch, as in ``torchvision:resnet18``.
-            weights: of a network of PyTorch, a file; or "download".
+            models: folders of runs, or checkpoints; several form an ensemble.
+            backbone: computes the features, if it is not the bundled one: an ``.onnx`` file, or
+                the name of a PyTorch network such as ``torchvision:resnet18``.
+            weights: of a PyTorch network: a file, or "download".
+
+        Raises:
+            InputError: if a file cannot be read, or the models or backbone do not go together.
 
         >>> captioner = Captioner.load()
         >>> captioner.backbone.name
@@ -108,84 +124,173 @@ class Captioner:
         except InputError as error:
             raise InputError(f"{' and '.join(map(str, paths))}: {error}") from None
 
+    def __repr__(self) -> str:
+        kind = type(self.model).__name__
+        return f"Captioner({kind}, {len(self.vocabulary):,} words, {self.backbone.name})"
+
+    @overload
+    def caption(
+        self, image: str | Path, how: DecodingConfig = ..., *, limits: ImageLimits = ..., **o: Any
+    ) -> Any: ...
+    @overload
+    def caption(
+        self, image: ImageSource, how: DecodingConfig = ..., *, limits: ImageLimits = ..., **o: Any
+    ) -> Caption: ...
+    @overload
     def caption(
         self,
-        image: Source,
+        image: Sequence[ImageSource],
+        how: DecodingConfig = ...,
+        *,
+        limits: ImageLimits = ...,
+        **o: Any,
+    ) -> list[Caption]: ...
+    def caption(
+        self,
+        image: ImageSource | Sequence[ImageSource],
         how: DecodingConfig = DecodingConfig(),
         *,
-        max_pixels: int | None = None,
-    ) -> Caption:
-        """The caption of one image, a path or its bytes.
+        limits: ImageLimits = USUAL_LIMITS,
+        **options: Any,
+    ) -> Caption | list[Caption]:
+        """Caption an image, or each image of a folder or list.
 
         Args:
-            image, how, max_pixels: as for `caption_all`.
+            image: a path, an http(s) address, bytes, an open file, an image of Pillow's, or an
+                array uint8 (H, W, 3); or a folder, or a list of these.
+            how, limits, options: as for `caption_all`.
+
+        Returns:
+            The best caption, with the others of `n_best` as its `alternatives`; a list of them,
+            sorted by path, for a folder.
 
         Raises:
-            InputError: if it cannot be read.
+            InputError: if an image cannot be read, or has no caption that meets the constraints.
 
-        >>> from PIL import Image
-        >>> Image.new("RGB", (320, 240), "green").save("grass.png")
-        >>> len(Captioner.load().caption("grass.png").text.split()) > 3
+        >>> image = np.full((240, 320, 3), (0, 128, 0), np.uint8)
+        >>> len(Captioner.load().caption(image).text.split()) > 3
         True
         """
-        [(_, found)] = self.caption_all([image], how, max_pixels=max_pixels)
-        if isinstance(found, InputError):
-            raise found
-        return found[0]
+        found = [one for _, one in self.caption_all(image, how, limits=limits, **options)]
+        return found if is_several(image) else found[0]
 
+    @overload
     def caption_all(
         self,
-        images: Iterable[Source],
+        images: Images,
+        how: DecodingConfig = ...,
+        *,
+        batch_size: int = ...,
+        limits: ImageLimits = ...,
+        on_error: Literal["raise"] = ...,
+        **options: Any,
+    ) -> Iterator[tuple[ImageSource, Caption]]: ...
+    @overload
+    def caption_all(
+        self,
+        images: Images,
+        how: DecodingConfig = ...,
+        *,
+        batch_size: int = ...,
+        limits: ImageLimits = ...,
+        on_error: Literal["return"],
+        **options: Any,
+    ) -> Iterator[tuple[ImageSource, Caption | InputError]]: ...
+    def caption_all(
+        self,
+        images: Images,
         how: DecodingConfig = DecodingConfig(),
-        batch_size: int = 16,
-        max_pixels: int | None = None,
-    ) -> Iterator[tuple[Source, list[Caption] | InputError]]:
-        """Each image with its captions, the best first, in order; or with what is wrong with it.
+        *,
+        batch_size: int = BATCH,
+        limits: ImageLimits = USUAL_LIMITS,
+        on_error: Literal["raise", "return"] = "raise",
+        **options: Any,
+    ) -> Iterator[tuple[ImageSource, Caption | InputError]]:
+        """Caption any number of images, in batches on all cores.
 
         Args:
-            images: paths, or bytes.
-            how: how the captions are chosen, and how many of each.
-            batch_size: images in one run of the network, of which every core has one.
-            max_pixels: larger images are refused; see `ImageLimits`.
+            images: a folder, or images as for `caption`, read as they are needed.
+            how: how captions are chosen.
+            batch_size: images in one run of the network, per core.
+            limits: limits on the images.
+            on_error: "raise" an image's error, or "return" it in the place of the caption.
+            options: fields of `DecodingConfig` that override those of `how`, as `beam_size=5`.
+
+        Yields:
+            Each image and its caption, in order.
+
+        Raises:
+            ValueError: for an unknown or unsuitable option.
+            InputError: as `caption`.
         """
-        load = partial(load_image, limits=ImageLimits(max_pixels=max_pixels))
-        rng, rest = how.new_rng(), iter(images)
-        # All cores look at some images, and then put them into words: at once they are slower.
+        how, rng, rest = how.changed(**options), how.new_rng(), iter(as_several(images))
+        # One after the other, since running the network and decoding at once is slower.
         while some := list(islice(rest, batch_size * self.backbone.threads)):
-            share = math.ceil(len(some) / self.backbone.threads)
-            batch = list(extract(self.backbone, some, batch_size=share, load=load))
+            batch = self._extract(some, limits)
             rows = [row for _, row in batch if not isinstance(row, InputError)]
-            captions: Iterator[list[Caption]] = iter(())
-            if rows:
-                features = np.stack(rows)
-                if self._projection:
-                    features = self._projection.project(features)
-                captions = iter(self.caption_features(features, how, rng))
+            captions = iter(self._captions(np.stack(rows), how, rng) if rows else ())
             for image, row in batch:
                 found = row if isinstance(row, InputError) else next(captions)
-                if not found:
-                    found = InputError(f"{source_name(image)}: {NO_CAPTION}")
+                if found is None:
+                    found = InputError(f"{name_of(image)}: {NO_CAPTION}")
+                if isinstance(found, InputError) and on_error == "raise":
+                    raise found
                 yield image, found
 
-    def caption_features(
-        self,
-        features: Float[Array, "N *_ D"],
-        how: DecodingConfig = DecodingConfig(),
-        rng: np.random.Generator | None = None,
-    ) -> list[list[Caption]]:
-        """The captions of images with these features; see `limner.decoding.decode`."""
-        rng = how.new_rng() if rng is None else rng
-        words, log_probs = decode(self.decoder, features, how, self.model.word_to_idx, rng)
-        counts = (words != self.model.null).sum(axis=2)
-        end = self.model.word_to_idx[END]
+    def features(
+        self, images: Images, *, limits: ImageLimits = USUAL_LIMITS
+    ) -> Float[Array, "N *_ D"]:
+        """Compute the features that the model reads.
+
+        Args:
+            images, limits: as for `caption_all`.
+
+        Returns:
+            (N, D), or (N, L, D) for a model that reads regions.
+
+        Raises:
+            InputError: if an image cannot be read.
+
+        >>> Captioner.load().features(np.zeros((1, 64, 64, 3), np.uint8)).ndim
+        3
+        """
+        rows = []
+        for _, row in self._extract(as_several(images), limits):
+            if isinstance(row, InputError):
+                raise row
+            rows.append(row)
+        return np.stack(rows)
+
+    def _extract(
+        self, images: Iterable[ImageSource], limits: ImageLimits
+    ) -> list[tuple[ImageSource, Found]]:
+        """Each image with its features, projected on principal components if the model's are."""
+        images = list(images)
+        share = min(BATCH, math.ceil(len(images) / self.backbone.threads))
+        load = partial(open_source, limits=limits)
+        found = extract(self.backbone, images, batch_size=max(1, share), load=load)
+        if self._projection is None:
+            return list(found)
+        project = self._projection.project
         return [
-            [
-                Caption(self.vocabulary.decode(one), float(log_prob / count), row, end in one)
-                for one, log_prob, count in zip(*several, strict=True)
-                if count and log_prob > -np.inf
-            ]
-            for row, *several in zip(features, words, log_probs, counts, strict=True)
+            (image, row if isinstance(row, InputError) else project(row[None])[0])
+            for image, row in found
         ]
+
+    def _captions(
+        self, features: Float[Array, "N *_ D"], how: DecodingConfig, rng: np.random.Generator
+    ) -> Iterator[Caption | None]:
+        """The caption of each row of features; None if no caption meets the constraints."""
+        tokens, log_probs = decode(self.decoder, features, how, self.model.word_to_idx, rng)
+        lengths = (tokens != self.model.null).sum(axis=2)
+        end = self.model.word_to_idx[END]
+        for row, *several in zip(features, tokens, log_probs, lengths, strict=True):
+            found = [
+                Caption(self.vocabulary.decode(one), float(log_prob / length), row, end in one)
+                for one, log_prob, length in zip(*several, strict=True)
+                if length and log_prob > -np.inf
+            ]
+            yield replace(found[0], alternatives=tuple(found[1:])) if found else None
 
 
 def ensemble(models: Sequence[CaptioningModel]) -> WordModel:

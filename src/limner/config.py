@@ -74,18 +74,23 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Raises:
             ValueError: for a name that is no field, or a value that does not fit.
         """
+        cls._refuse_unknown(values)
+        return cls(**values)
+
+    @classmethod
+    def _refuse_unknown(cls, values: Mapping[str, Any]) -> None:
         known = annotations(cls)
         for name in values:
             if name not in known:
                 raise ValueError(f"`{name}`: no such setting; there are {', '.join(known)}")
-        return cls(**values)
 
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
         """Conditions, the fields that have no effect under them, and the condition in words."""
         yield from ()
 
     def changed(self, **fields: Any) -> Self:
-        """A copy with other values for some fields, checked."""
+        """A copy with other values for some fields; raises ValueError as `from_values`."""
+        self._refuse_unknown(fields)
         return msgspec.structs.replace(self, **fields)
 
     def set_fields(self) -> dict[str, Any]:

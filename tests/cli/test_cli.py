@@ -113,7 +113,7 @@ def test_main_without_command_prints_help(run):
 
 
 def sentences(model, images):
-    return [found[0].text for _, found in Captioner.load(model).caption_all(images)]
+    return [found.text for found in Captioner.load(model).caption(images)]
 
 
 def test_caption_uses_given_model(run, tiny_run, drawn):

@@ -207,7 +207,7 @@ def test_strips_and_the_whole_give_the_same(monkeypatch):
 
 @pytest.mark.parametrize("count", [0, 10**18, 1.5])
 def test_a_pixel_limit_that_can_be_none(count):
-    with pytest.raises(ValueError, match=f"max_pixels {count}: expected a whole number from 1"):
+    with pytest.raises(ValueError, match=f"`max_pixels` {count}: expected a whole number from 1"):
         ImageLimits(max_pixels=count)
 
 

@@ -75,7 +75,7 @@ def test_1000_photographs_with_machine_captions(coco, flickr8k):
     images = (flickr8k / "Flickr_8k.devImages.txt").read_text().split()
     paths = [flickr8k / "images" / image for image in images]
     found = Captioner.load().caption_all(paths, GREEDY)
-    said = {path.name: caption.text for path, [caption] in found}
+    said = {path.name: caption.text for path, caption in found}
     assert len(set(said.values())) > 300
     assert_agreement(coco, said, {image: captions[image] for image in images})
 

@@ -70,7 +70,7 @@ def demo(
     name, unseen = dataset.split("test")
     captioner = Captioner.load(run)
     paths = [preparing.source / image for image in unseen.image_ids[:6]]
-    for path, (_, found) in zip(paths, captioner.caption_all(paths), strict=True):
-        print(f"{path}\t{found if isinstance(found, InputError) else found[0]}")
+    for path, caption in zip(paths, captioner.caption(paths), strict=True):
+        print(f"{path}\t{caption}")
     report_run(dataset, run, name)
     log(f"total time: {time.monotonic() - started:.0f} s")

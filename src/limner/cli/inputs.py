@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 from limner.errors import InputError
-from limner.images.images import SUFFIXES, Source, check_image
+from limner.images.images import check_image
 from limner.images.limits import USUAL_LIMITS, ImageLimits
+from limner.images.sources import ImageSource, images_in, only_images
 
 MAX_BYTES = 100_000_000
 """Maximum bytes read from standard input."""
@@ -13,16 +14,16 @@ MAX_BYTES = 100_000_000
 
 def find_images(
     names: list[str], limits: ImageLimits = USUAL_LIMITS
-) -> tuple[list[tuple[str, Source]], list[str]]:
-    """Find images by name; returns (name, path or bytes) pairs and an error message per failure.
+) -> tuple[list[tuple[str, ImageSource]], list[str]]:
+    """Find images by name; returns (name, source) pairs and an error message per failure.
 
     Args:
         names: files; folders, searched recursively for image suffixes; patterns
             (``photos/*.jpg``, ``**/*.png``), for the images and folders that match, unless a file
             has exactly that name; ``-`` for standard input; http(s) addresses.
-        limits: for addresses and standard input; files are not opened here.
+        limits: for standard input; nothing else is opened here.
     """
-    found: list[tuple[str, Source]] = []
+    found: list[tuple[str, ImageSource]] = []
     failed = []
     for name in names:
         try:
@@ -30,12 +31,8 @@ def find_images(
                 raise InputError("empty name; give a file, a folder or an address")
             if name == "-":
                 found.append((name, _standard_input(limits)))
-            elif name.lower().startswith(("http://", "https://")):
-                from limner.images.remote import fetch_bytes  # noqa: PLC0415 (slow: imports ssl)
-
-                found.append((name, fetch_bytes(name, limits=limits)))
             elif "://" in name and not Path(name).exists():
-                raise InputError(f"{name}: only http and https addresses are supported")
+                found.append((name, name))
             else:
                 found += [(str(path), path) for path in _paths(name)]
         except InputError as error:
@@ -47,17 +44,10 @@ def _paths(name: str) -> list[Path]:
     """The files of a name; a missing file is returned as is, and fails when it is opened."""
     path = Path(name)
     if path.is_dir():
-        inside = path.rglob("*")
-        found = [p for p in inside if not any(n[0] == "." for n in p.relative_to(path).parts)]
-    elif path.exists() or not any(sign in name for sign in "*?["):
+        return images_in(path)
+    if path.exists() or not any(sign in name for sign in "*?["):
         return [path]
-    else:
-        found = _matching(path)
-    images = sorted({p for p in found if p.suffix.lower() in SUFFIXES and p.is_file()})
-    if not images:
-        lack = "no image in it" if path.is_dir() else "no image matches"
-        raise InputError(f"{path}: {lack} ({', '.join(sorted(SUFFIXES))})")
-    return images
+    return only_images(path, _matching(path))
 
 
 def _matching(pattern: Path) -> list[Path]:

@@ -17,8 +17,9 @@ from limner.errors import InputError
 from limner.evaluation.attention_map import SIZE, attention_map
 from limner.evaluation.explanation import Choice
 from limner.evaluation.explanation import explain as explain_caption
-from limner.images.images import Source, load_image, source_name
+from limner.images.images import source_name
 from limner.images.limits import ImageLimits
+from limner.images.sources import ImageSource, open_source
 from limner.io import atomic_path
 
 LONGEST_STEM = 220
@@ -79,12 +80,12 @@ def caption(
     several = len(found) + len(failed) > 1
     names, sources = [name for name, _ in found], [source for _, source in found]
     drawn: set[str] = set()
-    captioned = captioner.caption_all(sources, how, max_pixels=limits.max_pixels)
+    captioned = captioner.caption_all(sources, how, limits=limits, on_error="return")
     for name, (source, result) in zip(names, captioned, strict=True):
         if isinstance(result, InputError):
             failed.append(str(result))
             continue
-        for one in result:
+        for one in (result, *result.alternatives):
             choices = None
             if explain:
                 choices = explain_caption(captioner.model, one.features, one.text, one.ended)
@@ -95,7 +96,7 @@ def caption(
                 if choices:
                     _print_choices(choices)
         if attention:
-            best = explain_caption(captioner.model, result[0].features, result[0].text)
+            best = explain_caption(captioner.model, result.features, result.text)
             _draw(attention, name, source, best, drawn, limits)
     warn(failed)
     if failed:
@@ -138,7 +139,7 @@ def _print_choices(choices: list[Choice]) -> None:
 def _draw(
     folder: Path,
     name: str,
-    source: Source,
+    source: ImageSource,
     choices: list[Choice],
     drawn: set[str],
     limits: ImageLimits,
@@ -149,7 +150,7 @@ def _draw(
     while file in drawn:
         file, number = f"{stem}-attention-{number}.png", number + 1
     drawn.add(file)
-    image = load_image(source, size_hint=2 * SIZE, limits=limits)
+    image = open_source(source, size_hint=2 * SIZE, limits=limits)
     with atomic_path(folder / file) as temporary:
         attention_map(image, choices).save(temporary, "PNG")
 

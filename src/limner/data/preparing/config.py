@@ -25,10 +25,10 @@ class CheckConfig(TokenConfig, frozen=True, kw_only=True):
 
     >>> CheckConfig(source=Path("photos"), size=10**18)
     Traceback (most recent call last):
-    ValueError: size 1000000000000000000: expected a whole number from 32 to 4,096
+    ValueError: `size` 1000000000000000000: expected a whole number from 32 to 4,096
     >>> CheckConfig(source=Path("photos"), split={"train": Path("train.txt")}, seed=1)
     Traceback (most recent call last):
-    ValueError: seed has no effect with split: leave it out
+    ValueError: `seed` has no effect with `split`: leave it out
     """
 
     source: Annotated[

@@ -1,0 +1,93 @@
+"""Images as people name them: files, folders, addresses, bytes, arrays, Pillow's images."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from PIL import Image
+
+from limner.errors import InputError
+from limner.images.images import SUFFIXES, Source, load_image, source_name
+from limner.images.limits import USUAL_LIMITS, ImageLimits
+from limner.typing import UInt8
+
+ImageSource = Source | UInt8[np.ndarray, "H W 3"]
+"""A path, an http(s) address, bytes, an open file, an image of Pillow's, or an RGB array."""
+
+Images = ImageSource | Iterable[ImageSource]
+"""One image, a folder, or several images."""
+
+
+def open_source(
+    source: ImageSource, *, size_hint: int | None = None, limits: ImageLimits = USUAL_LIMITS
+) -> Image.Image:
+    """Open an image from any source as upright RGB.
+
+    Args:
+        source: as for `load_image`; or an http(s) address; or uint8 (H, W, 3), RGB.
+        size_hint, limits: as for `load_image`; `limits` applies to addresses, too.
+
+    Raises:
+        InputError: as `load_image` and `fetch_image` do; or for an array of another shape or type.
+
+    Example:
+        >>> open_source(np.zeros((2, 3, 3), np.uint8)).size
+        (3, 2)
+    """
+    if isinstance(source, np.ndarray):
+        if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3:
+            raise InputError(
+                f"array {source.shape} of {source.dtype}: expected an image (H, W, 3) of uint8"
+            )
+        source = Image.fromarray(source)
+    if isinstance(source, str) and "://" in source and not Path(source).exists():
+        if not source.lower().startswith(("http://", "https://")):
+            raise InputError(f"{source}: only http and https addresses are supported")
+        from limner.images.remote import fetch_image  # noqa: PLC0415 (slow: imports ssl)
+
+        return fetch_image(source, size_hint=size_hint, limits=limits)
+    return load_image(source, size_hint=size_hint, limits=limits)
+
+
+def name_of(source: ImageSource) -> str:
+    """What messages call a source; see `source_name`."""
+    return "array" if isinstance(source, np.ndarray) else source_name(source)
+
+
+def images_in(folder: str | Path) -> list[Path]:
+    """The image files of a folder and the folders in it, sorted; hidden ones are left out.
+
+    Raises:
+        InputError: if there are none.
+    """
+    folder = Path(folder)
+    inside = (path.relative_to(folder) for path in folder.rglob("*"))
+    return only_images(
+        folder, (folder / path for path in inside if not any(n[0] == "." for n in path.parts))
+    )
+
+
+def is_several(images: Images) -> bool:
+    """Whether this is a folder, a list of images, or a stack of arrays."""
+    if isinstance(images, str | Path):
+        return Path(images).is_dir()
+    if isinstance(images, np.ndarray):
+        return images.ndim > 3
+    return not isinstance(images, bytes | Image.Image) and not hasattr(images, "read")
+
+
+def as_several(images: Images) -> Iterable[ImageSource]:
+    """The images of a folder or list; a single image as a list of one."""
+    if not is_several(images):
+        return [cast(ImageSource, images)]
+    return images_in(images) if isinstance(images, str | Path) else cast(Iterable[Any], images)
+
+
+def only_images(name: Path, paths: Iterable[Path]) -> list[Path]:
+    """The image files among these, by their suffixes, sorted; InputError about `name` if none."""
+    images = sorted({p for p in paths if p.suffix.lower() in SUFFIXES and p.is_file()})
+    if not images:
+        lack = "no image in it" if name.is_dir() else "no image matches"
+        raise InputError(f"{name}: {lack} ({', '.join(sorted(SUFFIXES))})")
+    return images
