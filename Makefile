@@ -1,4 +1,4 @@
-# setup, demo, test, check, bench: each makes .venv first. EXTRAS=dev,plots,coco,torch,browser adds.
+# setup, demo, notebook, test, check, bench: each makes .venv first; EXTRAS=dev,coco,torch,... adds extras.
 PYTHON ?= python3
 EXTRAS ?=
 VENV := .venv
@@ -7,7 +7,7 @@ COMMA := ,
 # The tests need the extra dev, whatever else is asked for.
 TEST_EXTRAS = $(if $(EXTRAS),dev$(COMMA)$(EXTRAS),dev)
 
-.PHONY: setup demo test lint check bench clean
+.PHONY: setup demo notebook test lint check bench clean
 
 setup:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -17,6 +17,13 @@ setup:
 
 demo: setup
 	$(BIN)/limner demo
+
+# JupyterLab neither looks for updates nor for news.
+notebook:
+	@$(MAKE) --no-print-directory setup EXTRAS=notebook
+	@test -d limner-demo/dataset || $(BIN)/limner demo
+	$(BIN)/jupyter lab --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
+		--LabApp.news_url=None $(JUPYTER_ARGS) notebooks
 
 test:
 	@$(MAKE) --no-print-directory setup EXTRAS=$(TEST_EXTRAS)

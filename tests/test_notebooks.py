@@ -41,6 +41,8 @@ LSTM_ERRORS = {
     "lstm-backward-check": (1e-6, ["dx", "dh0", "dWx", "dWh", "db"]),
     "model-gradient-check": RNN_ERRORS["model-gradient-check"],
 }
+RNN_FIGURES = {"look-minibatch": 3, "overfit-train": 1, "sampling-show": 4}
+LSTM_FIGURES = {"overfit-train": 1, "sampling-show": 4}
 
 # Put after the last cell: what the notebook has, but does not print.
 PROBE = """
@@ -50,7 +52,7 @@ learned = small_{cell}_model.sample(
 print(json.dumps({{
     'iterations': len(small_{cell}_solver.loss_history),
     'final loss': small_{cell}_solver.loss_history[-1],
-    'captions known by heart':
+    'captions overfitted':
         float((learned == small_data['train_captions'][:, 1:]).all(axis=1).mean()),
     'image': image_from_url(data['train_urls'][0]).shape,
 }}))
@@ -109,17 +111,20 @@ def execute(name, folder, kernel, cell):
         resources={"metadata": {"path": str(folder)}},
     )
     client.execute()
+    texts, figures = outputs_of(notebook)
+    return texts, figures, json.loads(texts.pop("probe"))
+
+
+def outputs_of(notebook):
+    """The text, and the number of figures if there are any, by cell."""
     texts, figures = {}, {}
     for code in (c for c in notebook.cells if c.cell_type == "code"):
         streams = [o for o in code.outputs if o.output_type == "stream"]
         assert not [o.text for o in streams if o.name == "stderr"], code.id
+        assert not [o for o in code.outputs if o.output_type == "error"], code.id
         texts[code.id] = "".join(o.text for o in streams)
         figures[code.id] = sum("image/png" in o.get("data", {}) for o in code.outputs)
-    return (
-        texts,
-        {key: count for key, count in figures.items() if count},
-        json.loads(texts.pop("probe")),
-    )
+    return texts, {key: count for key, count in figures.items() if count}
 
 
 def assert_errors(texts, expected):
@@ -152,7 +157,7 @@ def assert_overfitted(text, probe, limit):
     assert float(lines[-1][1]) < limit
     assert probe["iterations"] == 100
     assert probe["final loss"] < limit
-    assert probe["captions known by heart"] > 0.9
+    assert probe["captions overfitted"] > 0.9
 
 
 def test_rnn_notebook(folder, kernel):
@@ -162,7 +167,7 @@ def test_rnn_notebook(folder, kernel):
     assert losses == pytest.approx([2.3, 23, 2.3], abs=0.1)
     assert_loss(texts["model-loss-check"], 9.83235591003)
     assert_overfitted(texts["overfit-train"], probe, 0.1)
-    assert figures == {"look-minibatch": 3, "overfit-train": 1, "sampling-show": 4}
+    assert figures == RNN_FIGURES
     assert probe["image"] == [224, 224, 3]  # the image, not a note that it is missing
     assert f"already satisfied: h5py in {sys.prefix}" in texts["h5py-pip"]
     assert texts["load"].splitlines()[4].endswith("(96, 512) float32")
@@ -175,7 +180,7 @@ def test_lstm_notebook(folder, kernel):
     assert_errors(texts, LSTM_ERRORS)
     assert_loss(texts["model-loss-check"], 9.82445935443)
     assert_overfitted(texts["overfit-train"], probe, 0.5)
-    assert figures == {"overfit-train": 1, "sampling-show": 4}
+    assert figures == LSTM_FIGURES
     assert probe["image"] == [224, 224, 3]
     # What the notebook's last text says of these numbers: RNN, forget bias 0, 1, 3.
     reach = [[float(n) for n in line.split()] for line in texts["gradient-reach"].splitlines()[1:]]
@@ -186,10 +191,20 @@ def test_lstm_notebook(folder, kernel):
     assert bias_3 == pytest.approx(reach[1][-1], rel=0.5)
 
 
-@pytest.mark.parametrize("name", ["rnn_captioning.ipynb", "lstm_captioning.ipynb"])
-def test_notebooks_are_saved_clean(name):
+@pytest.mark.parametrize(
+    ("name", "errors", "figures"),
+    [
+        ("rnn_captioning.ipynb", RNN_ERRORS, RNN_FIGURES),
+        ("lstm_captioning.ipynb", LSTM_ERRORS, LSTM_FIGURES),
+    ],
+)
+def test_stored_outputs(name, errors, figures):
+    """`python scripts/run_notebooks.py` stores the outputs of a run from the first cell on."""
     notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
     nbformat.validate(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert len(code) >= 10
-    assert [cell.id for cell in code if cell.outputs or cell.execution_count] == []
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    texts, stored = outputs_of(notebook)
+    assert_errors(texts, errors)
+    assert stored == figures
+    assert not re.findall(r"[\s'\"]/\w+/|https?://", "".join(texts.values()))
