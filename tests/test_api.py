@@ -129,7 +129,7 @@ def test_errors_name_arguments(call, message, tmp_path, monkeypatch):
 
 
 def test_a_model_in_memory_needs_a_dataset(tiny_run):
-    with pytest.raises(ValueError, match="dataset: a model in memory does not name one; give it"):
+    with pytest.raises(ValueError, match="`dataset`: a model in memory"):
         limner.evaluate(limner.load(tiny_run))
 
 

@@ -1,4 +1,4 @@
-"""The package's functions: what the commands do, with the same defaults and the same numbers."""
+"""The commands as functions, with the same defaults and the same numbers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,26 +40,26 @@ References = str | Path | Mapping[str, list[str]]
 
 @dataclass(frozen=True)
 class Run:
-    """The folder of a training.
+    """A training run: its folder, as `limner train` writes it.
 
     Attributes:
-        path: of the folder.
+        path: the folder.
     """
 
     path: Path
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """Its best model, or the last before there is a best."""
+        """The best model so far; the last one if none was validated yet."""
         return load_checkpoint(checkpoint_path(self.path))
 
     @property
     def history(self) -> list[HistoryLine]:
-        """Losses and validation scores."""
+        """The losses and validation scores of each epoch."""
         return read_history(self.path)
 
     def captioner(self) -> Captioner:
-        """A captioner with its best model."""
+        """A captioner with the best model."""
         return Captioner.load(self.path)
 
 
@@ -69,17 +69,21 @@ Model = WordModel | Captioner | Run | str | Path
 def prepare(
     source: str | Path, out: str | Path, *, report: Report = print, **options: Any
 ) -> Dataset:
-    """Make a dataset from images and captions, as `limner prepare`.
+    """Prepare a dataset from images and captions, as `limner prepare`.
 
     Args:
-        source: a folder, or a file.
-        out: the folder of the dataset; what is there already is continued or opened.
-        report: takes a line for the user.
-        options: the fields of `PrepareConfig`: captions, images, min_count, features, ...
+        source: a folder of images and captions, or a file, in any of the supported formats.
+        out: the folder of the dataset. An interrupted preparation is continued; a finished one
+            with the same contents and options is opened.
+        report: called with each message, a line of text.
+        options: fields of `PrepareConfig`: captions, images, min_count, features, ...
+
+    Returns:
+        The dataset.
 
     Raises:
-        ValueError: for an option that does not exist, does not fit or has no effect.
-        InputError: if the source cannot be used; see `limner.data.preparing.prepare.prepare`.
+        ValueError: for an unknown option, a value out of its limits, or an option without effect.
+        InputError: if the source cannot be read, or `out` contains something else.
 
     >>> from limner.shapes import write_folder
     >>> _ = write_folder(Path("drawn"), 100, seed=0)
@@ -92,17 +96,22 @@ def prepare(
 
 
 def check(source: str | Path, **options: Any) -> Findings:
-    """Find what is wrong with images and captions, as `limner check`; nothing is written.
+    """Find problems of images and captions, as `limner check`; nothing is written.
 
     Args:
-        source: a folder, or a file.
-        options: the fields of `CheckConfig`.
+        source: as for `prepare`.
+        options: fields of `CheckConfig`.
 
     Returns:
-        What was found; `to_json()` gives all of it.
+        The findings; `to_json()` gives them as a dict.
 
     Raises:
         ValueError, InputError: as `prepare`.
+
+    >>> from limner.shapes import write_folder
+    >>> _ = write_folder(Path("drawn"), 10, seed=0)
+    >>> check("drawn").to_json()["images_without_captions"]
+    []
     """
     config = CheckConfig.from_values({"source": source, **options})
     return look_before(config, lambda line: None)
@@ -119,16 +128,19 @@ def train(
     """Train a model on a dataset, as `limner train`.
 
     Args:
-        dataset: or its folder.
-        out: the folder of the run.
-        resume: continue the run in `out` with its own settings, of which `epochs` may grow.
-        report: takes a line for the user.
-        settings: the fields of `TrainConfig`, `model` being the name of a kind of model, and of
-            that kind's configuration: model, hidden_dim, epochs, learning_rate, ...
+        dataset: a dataset or its folder.
+        out: the folder of the run, created if missing.
+        resume: continue the run in `out` with its settings; only `epochs` may be increased.
+        report: called with each message, a line of text.
+        settings: `model`, the kind of model; fields of its configuration (hidden_dim, ...) and
+            of `TrainConfig` (epochs, learning_rate, ...).
+
+    Returns:
+        The finished run.
 
     Raises:
-        ValueError: for a setting that does not exist, does not fit or has no effect.
-        InputError: if the folder or the dataset cannot be used.
+        ValueError: for an unknown setting, a value out of its limits, or one without effect.
+        InputError: if `out` contains something else, or the dataset does not fit the model.
 
     Example:
         >>> run = train("dataset", "run", epochs=1, report=lambda line: None)  # doctest: +SKIP
@@ -148,20 +160,25 @@ def evaluate(
     split: str | None = None,
     **decoding: Any,
 ) -> Assessment:
-    """Caption a split and score the captions, baselines beside them, as `limner evaluate`.
+    """Caption a split and score the captions, with baselines, as `limner evaluate`.
 
     Args:
-        model: a model, a captioner, a run or the path of a checkpoint; several form an ensemble.
-        dataset: or its folder; None takes the one that a run or checkpoint was trained on.
-        split: None takes dev, val or test.
-        decoding: the fields of `DecodingConfig`.
+        model: a model, a captioner, a run, or the path of a run or checkpoint; several of them
+            form an ensemble.
+        dataset: a dataset or its folder; None opens the one that the model was trained on.
+        split: its name; None takes the first of dev, val and test that exists.
+        decoding: fields of `DecodingConfig`.
 
     Returns:
-        Its `scores` are from 0 to 100.
+        The assessment; its `scores` are from 0 to 100.
 
     Raises:
-        ValueError: for an option that does not exist, does not fit or has no effect.
+        ValueError: for an unknown option, a value out of its limits, or an option without effect.
         InputError: if the dataset does not fit the model, or has no references.
+
+    Example:
+        >>> evaluate("run", beam_size=5).scores["CIDEr"]  # doctest: +SKIP
+        58.0
     """
     how = DecodingConfig.from_values(decoding)
     several = list(model) if isinstance(model, Sequence) and not isinstance(model, str) else [model]
@@ -176,11 +193,15 @@ def score(
 
     Args:
         candidates: a file, or {image id: caption}.
-        references: a file, or {image id: references}.
-        training: the captions of the training set, for CIDEr-D and the share seen before.
+        references: a file, or {image id: list of references}.
+        training: references of the training set, for CIDEr-D and the share of captions that
+            occur in it.
+
+    Returns:
+        The assessment; its `scores` are from 0 to 100.
 
     Raises:
-        InputError: if a file cannot be read, or no id has both.
+        InputError: if a file cannot be read, or no id is in both.
 
     >>> references = {"a.jpg": ["A red dog.", "A dog."], "b.jpg": ["Two cats."]}
     >>> round(score({"a.jpg": "a red dog", "b.jpg": "two cats"}, references).scores["BLEU-2"], 1)
@@ -208,13 +229,21 @@ def compare(
     """Compare two models, or two sets of captions, as `limner compare`.
 
     Args:
-        first, second: models as for `evaluate`; with references, captions as for `score`.
-        references: a file, or {image id: references}.
-        dataset, split, decoding: as for `evaluate`; with references, they have no effect and are
-            refused.
+        first, second: models as for `evaluate`; with `references`, captions as for `score`.
+        references: a file, or {image id: list of references}.
+        dataset, split, decoding: as for `evaluate`; not allowed with `references`.
+
+    Returns:
+        The scores of both, with the differences, intervals and p-values.
 
     Raises:
         ValueError, InputError: as `evaluate` and `score`.
+
+    >>> references = {"a.jpg": ["a red dog"], "b.jpg": ["two cats"]}
+    >>> first = {"a.jpg": "a dog", "b.jpg": "a dog"}
+    >>> second = {"a.jpg": "a red dog", "b.jpg": "two cats"}
+    >>> compare(first, second, references=references).differences["BLEU-1"].value > 0
+    True
     """
     if references is None:
         how = DecodingConfig.from_values(decoding)
@@ -232,9 +261,9 @@ def explain(captioner: Captioner, caption: Caption, others: int = 3) -> list[Cho
     """The probability of each word of a caption, as `limner caption --explain`.
 
     Args:
-        captioner: that made the caption.
-        caption: of one image.
-        others: number of other words at each position.
+        captioner: the captioner that made the caption.
+        caption: a caption of one image.
+        others: number of alternative words at each position.
 
     Returns:
         A `Choice` for each token: its probability, the most likely other words, and, of a model
@@ -255,9 +284,9 @@ def attention_map(
     """Draw where a model attends before each word, as `limner caption --attention`.
 
     Args:
-        captioner: of a model with attention, as the bundled one.
+        captioner: with an attention model, as the bundled one.
         image: as for `Captioner.caption`.
-        caption: of this image; None makes it.
+        caption: a caption of this image; None generates it.
 
     Returns:
         The image, then one copy for each token, bright where the attention weights are large.
@@ -281,7 +310,7 @@ def _opened(dataset: Dataset | str | Path) -> Dataset:
 
 
 def _named(captions: Any) -> Any:
-    """A file's path, or captions in memory."""
+    """The path of a file, or captions in memory."""
     return captions if isinstance(captions, Mapping) else Path(captions)
 
 
@@ -297,7 +326,7 @@ def _models(
         for i, checkpoint in zip(paths, checkpoints, strict=True):
             found[i] = checkpoint.model
     if data is None:
-        raise InputError("dataset: a model in memory does not name one; give it")
+        raise InputError("`dataset`: a model in memory does not name its dataset; give one")
     return found, data
 
 
