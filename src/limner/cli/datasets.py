@@ -49,6 +49,7 @@ Words = Annotated[dict[str, Any], Given(**annotations(TokenConfig))]
 
 
 @app.command()
+@struct_options
 def info(
     dataset: DatasetArgument,
     as_json: Annotated[bool, typer.Option("--json", help="Print all facts as JSON.")] = False,

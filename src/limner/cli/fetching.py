@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from limner.cli.console import log, progress_bar
+from limner.cli.options import struct_options
 from limner.download.catalog import RemoteFile, read_catalog
 from limner.download.download import bytes_there, fetch_file
 from limner.download.unpack import unpack
@@ -19,6 +20,7 @@ from limner.io import check_space
 ASK_ABOVE = 1e9  # bytes
 
 
+@struct_options
 def download(
     name: Annotated[
         str, typer.Argument(help="flickr8k, flickr30k, coco2014, coco-captioning, or your own.")

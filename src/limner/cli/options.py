@@ -175,7 +175,10 @@ def in_options(message: str) -> str:
 
 
 def struct_options(command: Command) -> Command:
-    """Replace struct parameters of a command by one typer option for each field."""
+    """Replace struct parameters of a command by one typer option for each field.
+
+    Its other parameters are named as these in the help: a Path as PATH, an argument in capitals.
+    """
     hints = get_type_hints(command, include_extras=True)
     made = {name: found for name, hint in hints.items() if (found := _makers(hint))}
     own = [name for name in inspect.signature(command).parameters if name not in made]
@@ -185,6 +188,7 @@ def struct_options(command: Command) -> Command:
         for one in given.fields if given else ():
             parameters.setdefault(one.name, one.parameter(negatable=make is dict))
         if given is None:
+            _set_metavar(parameter)
             parameters[parameter.name] = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
 
     @wraps(command)
@@ -201,6 +205,14 @@ def struct_options(command: Command) -> Command:
     run.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
     run.__annotations__ = {one.name: one.annotation for one in parameters.values()}
     return run
+
+
+def _set_metavar(parameter: inspect.Parameter) -> None:
+    kind, info, *_ = *get_args(parameter.annotation), None, None
+    if isinstance(info, typer.models.ArgumentInfo):
+        info.metavar = info.metavar or parameter.name.upper()
+    elif isinstance(info, typer.models.OptionInfo) and bool not in (kind, *get_args(kind)):
+        info.metavar = info.metavar or ("PATH" if "Path" in str(kind) else "TEXT")
 
 
 def _makers(hint: Any) -> tuple[Given, Callable[..., Any]] | None:

@@ -69,6 +69,7 @@ def evaluate(
         print_rows(found.title, found.rows, found.provenance)
 
 
+@struct_options
 def score(
     candidates: Annotated[
         Path,

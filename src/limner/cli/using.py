@@ -155,6 +155,7 @@ def _draw(
         attention_map(image, choices).save(temporary, "PNG")
 
 
+@struct_options
 def info(
     path: Annotated[
         Path | None, typer.Argument(help="Dataset, run or checkpoint; default: the installation.")
