@@ -326,7 +326,7 @@ def _open_for(
         if weights is None:
             raise InputError(
                 f"a model trained on features of {wanted.title}, which does not ship with "
-                f"limner; give --backbone {wanted.name} and --weights FILE, or --weights download"
+                f"limner; give `backbone` {wanted.name} and `weights` FILE, or `weights` download"
             )
         name = wanted.name
     keep: Keep = "grid" if checkpoint.model.reads_grid else "pooled"
@@ -337,7 +337,7 @@ def _check_backbone(checkpoint: Checkpoint, backbone: Backbone) -> None:
     wanted, here = checkpoint.backbone, backbone.describe()
     name = wanted.name if wanted else ""
     torch = is_torch_name(name)
-    option = f"--backbone {name} and its --weights" if torch else "--backbone FILE.onnx"
+    option = f"`backbone` {name} and its `weights`" if torch else "`backbone` FILE.onnx"
     if wanted and not same_backbone(wanted, here):
         keys = made_ready_otherwise(wanted, here)
         other = f", with another {', '.join(keys)}" if keys else ""

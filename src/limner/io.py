@@ -183,7 +183,7 @@ def check_space(folder: Path, needed: int) -> None:
     if free < needed:
         raise LimnerError(
             f"{folder}: {needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free; "
-            "make room, or choose another place with --out"
+            "make room, or choose another place with `out`"
         )
 
 

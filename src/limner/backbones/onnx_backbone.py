@@ -79,7 +79,7 @@ class OnnxBackbone(Backbone):
             self._outputs["features"] = _output_of(self._session, path, preprocessing.output)
         if keep != "pooled":
             self._outputs["grid"] = _grid_of(self._session, path, preprocessing.grid_output)
-        advice = f"check size, layout and outputs in {path.stem}.toml, and --size"
+        advice = f"check size, layout and outputs in {path.stem}.toml, and `size`"
         self.shapes = self.probe(str(path), advice, 1 if self._one_by_one else 2)
 
     @classmethod
@@ -206,5 +206,5 @@ def _grid_of(session: "InferenceSession", path: Path, wanted: str | None) -> str
             return str(output.name)
     raise InputError(
         f"{path}: no output with a grid, (N, D, H, W), only vectors; export one, or leave "
-        "--features grid out"
+        "`features` grid out"
     )

@@ -36,15 +36,15 @@ def open_backbone(
     """
     if name is not None and Path(name).suffix in WEIGHTS:
         raise InputError(
-            f"{name}: weights, without the network that they are of; name it, as in --backbone "
-            f"torchvision:resnet18 --weights {name}"
+            f"{name}: weights without a network; name the network, as in `backbone` "
+            f"torchvision:resnet18 `weights` {name}"
         )
     is_file = name is not None and (Path(name).suffix == ".onnx" or Path(name).is_file())
     if weights is not None and (name is None or is_file):
         raise InputError(
-            f"--weights {weights}: for networks of PyTorch alone, and "
-            f"{name or 'the backbone that ships'} has its own; name a network, as in --backbone "
-            "torchvision:resnet18, or leave --weights out"
+            f"`weights` {weights}: only for PyTorch networks, and "
+            f"{name or 'the bundled backbone'} has its own; name a network, as in `backbone` "
+            "torchvision:resnet18, or omit `weights`"
         )
     if name is None:
         return OnnxBackbone.bundled(threads=threads, keep=keep, size=size)

@@ -155,6 +155,6 @@ def check_dim(dim: int, numbers: int) -> None:
     """Raise InputError if there are more components than dimensions."""
     if dim > numbers:
         raise InputError(
-            f"--pca {dim}: features of {numbers} numbers have no more principal components than "
+            f"`pca` {dim}: features of {numbers} numbers have no more principal components than "
             "that; ask for fewer"
         )

@@ -68,8 +68,8 @@ class TorchBackbone(Backbone):
         """
         if weights is None:
             raise InputError(
-                f"{name}: its weights are missing; give --weights FILE (.pth, .pt or "
-                f".safetensors), or --weights {DOWNLOAD} to fetch the library's own"
+                f"{name}: its weights are missing; give `weights` FILE (.pth, .pt or "
+                f".safetensors), or `weights` {DOWNLOAD} to download the library's own"
             )
         torch = library("torch", name)
         tensors = None if str(weights) == DOWNLOAD else read_weights(Path(weights))
@@ -83,7 +83,7 @@ class TorchBackbone(Backbone):
         self.threads = 1  # PyTorch shares a batch out among the cores by itself
         if threads is not None:
             torch.set_num_threads(threads)
-        self.shapes = self.probe(self.name, "change --size, or export it to ONNX", 1)
+        self.shapes = self.probe(self.name, "change `size`, or export it to ONNX", 1)
 
     def run(self, pixels: Float[Array, "N 3 S S"]) -> dict[str, Float[Array, "N ..."]]:
         """See `Backbone.run`."""
@@ -97,7 +97,7 @@ class TorchBackbone(Backbone):
         if self._keep != "pooled":
             if places is None:
                 raise InputError(
-                    f"{self.name}: no map of features before its pooling; leave --features grid out"
+                    f"{self.name}: no map of features before its pooling; omit `features` grid"
                 )
             if places.ndim == 4:  # (N, G, H, W) -> (N, H W, G)
                 places = places.flatten(2).transpose(1, 2)

@@ -90,7 +90,7 @@ def find_network(name: str, file: str | None) -> Network:
         raise
     except Exception as error:  # whatever a library's own code raises
         what = "cannot be built" if file else "no weights for it could be downloaded"
-        advice = "name another" if file else "give --weights FILE"
+        advice = "name another" if file else "give `weights` FILE"
         raise InputError(f"{name}: {what} ({first_line(error)}); {advice}") from None
     network.module.eval()
     return network

@@ -39,7 +39,7 @@ def log(message: str) -> None:
 
 def print_line(message: str) -> None:
     """Print a line with untrusted names and words on stdout."""
-    print(printable(message))
+    print(printable(in_options(message)))
 
 
 def printable(text: str) -> str:

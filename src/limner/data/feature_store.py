@@ -199,7 +199,7 @@ class FeatureStore:
             if self._folder.exists() and not _is_ours(self._folder):
                 raise InputError(
                     f"{self._folder}: holds files that are not limner's, or of an older limner; "
-                    "delete that folder, or choose another --out"
+                    "delete that folder, or choose another `out`"
                 )
             return []
         again = f"delete {self._folder} to begin again"
@@ -207,7 +207,7 @@ class FeatureStore:
         if msgspec.structs.replace(plan, rows=[]) != self._plan:
             raise InputError(
                 f"{self._folder}: unfinished preparation with {plan}, but this one uses "
-                f"{self._plan}; {again}, or choose another --out"
+                f"{self._plan}; {again}, or choose another `out`"
             )
         if not self._keys.exists():
             return list(batches(plan.rows, BATCH))

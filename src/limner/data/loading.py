@@ -76,7 +76,9 @@ class Minibatches:
         self._workers = workers
         data = open_dataset(dataset).reading(grid)
         if grid and not data.has_grid:
-            raise InputError(f"{dataset}: has no grid; prepare it with --features grid, or both")
+            raise InputError(
+                f"{dataset}: has no region features; prepare it with `features` grid or both"
+            )
         _, self._split = data.split(split)
         self._order: tuple[int, Int[Array, " M"]] = (-1, np.arange(0))
         self._running: list[_Worker] = []

@@ -50,7 +50,7 @@ class TokenConfig(Config, frozen=True, kw_only=True):
         if len(vocabulary) == 4:
             raise InputError(
                 f"no {UNITS[self.tokens]} occurs {self.min_count} times in the training captions; "
-                "lower --min-count"
+                "lower `min_count`"
             )
         if self.tokens == "char" and not vocabulary.of_characters:  # a script without spaces
             vocabulary = Vocabulary((*vocabulary.idx_to_word, " "))

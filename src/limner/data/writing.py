@@ -149,7 +149,7 @@ def _write_features(path: Path, pieces: Sequence[Rows], dtype: np.dtype[Any]) ->
                 kept = block.astype(dtype)
             if not np.isfinite(kept).all():
                 raise InputError(
-                    f"{path}: numbers that {dtype.name} does not hold; take --dtype float32"
+                    f"{path}: numbers beyond the range of {dtype.name}; use `dtype` float32"
                 )
             features[first : first + len(block)] = kept
             first += len(block)

@@ -67,7 +67,7 @@ def fetch_file(
             transfer.part.unlink()
             raise LimnerError(
                 f"{file.url}: not the file that was expected, and deleted: {wrong}; try again "
-                "later, or give the address and checksum of another copy with --catalog"
+                "later, or give the address and checksum of another copy with `catalog`"
             )
         transfer.part.replace(target)
         transfer.version.unlink(missing_ok=True)
@@ -165,7 +165,7 @@ class _Transfer:
                 else:
                     self._explain_status(response, have)
         except RefusedError as error:
-            raise LimnerError(f"{url}: {error}; give another address with --catalog") from None
+            raise LimnerError(f"{url}: {error}; give another address with `catalog`") from None
 
     def _range_headers(self) -> dict[str, str]:
         """Headers that request what follows; none where the two might not belong together.
@@ -231,7 +231,7 @@ class _Transfer:
         beside = f", not the {expected:,} that are expected" if expected else ""
         return LimnerError(
             f"{self.file.url}: the server sends {found} bytes{beside}: another file; give the "
-            "address, size and checksum of the right one with --catalog"
+            "address, size and checksum of the right one with `catalog`"
         )
 
     def _explain_status(self, response: Response, have: int) -> None:
@@ -246,5 +246,5 @@ class _Transfer:
             raise NetworkError(f"the server answers {status}")
         raise LimnerError(
             f"{self.file.url}: the server answers {status}; try again later, or give another "
-            "address with --catalog"
+            "address with `catalog`"
         )

@@ -122,7 +122,7 @@ def check_features(dataset: Dataset, model: WordModel) -> None:
         kinds = ("one vector an image", "a grid of features")
         raise InputError(
             f"{dataset.path}: has {kinds[dataset.has_grid]}, and the model reads "
-            f"{kinds[model.reads_grid]}; prepare the dataset with --features "
+            f"{kinds[model.reads_grid]}; prepare the dataset with `features` "
             f"{'grid' if model.reads_grid else 'pooled'}, into another folder"
         )
     if dataset.input_dim != model.input_dim:

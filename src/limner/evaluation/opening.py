@@ -25,11 +25,11 @@ def open_for(
     known = [checkpoint.info.dataset for checkpoint in checkpoints]
     for path, trained_on in zip(paths, known, strict=True):
         if data is None and not trained_on.path:
-            raise InputError(f"{path}: its training dataset is unknown; give it with --data")
+            raise InputError(f"{path}: its training dataset is unknown; give it with `dataset`")
         if data is None and trained_on.fingerprint != known[0].fingerprint:
             raise InputError(
                 f"{paths[0]} was trained on {known[0].path}, {path} on {trained_on.path}: "
-                "scores on different images cannot be compared; give one dataset with --data"
+                "scores on different images cannot be compared; give one with `dataset`"
             )
     dataset = data if isinstance(data, Dataset) else open_dataset(data or Path(known[0].path))
     for path, checkpoint in zip(paths, checkpoints, strict=True):

@@ -244,7 +244,7 @@ def _complaint(error: Exception) -> str:
         return f"not an image that can be read; convert it to one of {', '.join(FORMATS)}"
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # where Pillow's warning becomes an error
-        return f"more than {limit:,} pixels; make it smaller, or allow more with --max-pixels"
+        return f"more than {limit:,} pixels; make it smaller, or allow more with `max_pixels`"
     if isinstance(error, MemoryError):
         return "not enough memory to decode it; make it smaller"
     if isinstance(error, EOFError) or "truncated" in reason.lower():

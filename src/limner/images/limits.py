@@ -113,7 +113,7 @@ def refuse_size(size: tuple[int, int], limit: int) -> None:
     if size[0] * size[1] > limit:
         raise InputError(
             f"{size[0]:,} x {size[1]:,} pixels, more than the {limit:,} that are read of "
-            "such a file; make it smaller, or allow more with --max-pixels"
+            "such a file; make it smaller, or allow more with `max_pixels`"
         )
 
 

@@ -167,7 +167,7 @@ def _download(url: str, name: str, timeout: float, max_bytes: int, allow_private
         case NetworkError() as error:
             problem = f"cannot be reached ({error}); check the address and the network"
         case PrivateAddressError() as error:
-            problem = f"{error}; --allow-private fetches it"
+            problem = f"{error}; `allow_private` allows it"
         case RefusedError() as error:
             problem = f"{error}; check the address"
         case error:

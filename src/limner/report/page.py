@@ -77,7 +77,7 @@ def refuse_other_files(path: Path) -> None:
         with path.open("rb") as file:
             start = file.read(4096)
     if path.exists() and not (start.startswith(b"<!doctype html>") and b"limner" in start):
-        raise InputError(f"{path}: exists and is not a limner report; choose another --html")
+        raise InputError(f"{path}: exists and is not a limner report; choose another `html`")
 
 
 def thumbnail(find: Callable[[str], ImageFile], image_id: str) -> Thumbnail | None:

@@ -19,7 +19,7 @@ def write_rows(path: Path, dataset: Dataset, split: str, rows: Sequence[int]) ->
         LimnerError: if it cannot be written.
     """
     if len(rows) > MOST:
-        raise InputError(f"--number {len(rows)}: expected at most {MOST} images for a page")
+        raise InputError(f"`number` {len(rows)}: expected at most {MOST} images for a page")
     images = dataset.splits[split].image_ids
     marked = dataset.vocabulary.marked
     write_page(

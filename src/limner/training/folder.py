@@ -57,13 +57,13 @@ class RunFolder:
     def check_new(self) -> None:
         """Raise InputError where a run cannot begin here."""
         if self.path.exists() and not self.path.is_dir():
-            raise InputError(f"{self.path}: a file; --out takes a folder")
+            raise InputError(f"{self.path}: a file; `out` takes a folder")
         if (self.path / "dataset.json").exists():
-            raise InputError(f"{self.path}: holds a dataset; choose another --out")
+            raise InputError(f"{self.path}: contains a dataset; choose another `out`")
         if (self.path / "config.toml").exists():
             raise InputError(
-                f"{self.path}: holds a run already; go on with it by --resume, "
-                "or choose another --out"
+                f"{self.path}: contains a run already; continue it with `resume`, "
+                "or choose another `out`"
             )
 
     def state(self, steps_per_epoch: int) -> Checkpoint | None:
@@ -78,7 +78,7 @@ class RunFolder:
         if checkpoint.info.solver is None or "solver/order" not in checkpoint.state:
             raise InputError(
                 f"{self.last}: a finished model without the state of its training; "
-                "it can caption, but not be trained on: begin again with another --out"
+                "it can caption, but its training cannot be resumed: start again with another `out`"
             )
         try:
             iteration = int(checkpoint.info.training["iteration"])  # type: ignore[arg-type]
@@ -94,15 +94,15 @@ class RunFolder:
         return checkpoint
 
     def damaged(self, error: Exception) -> InputError:
-        """The error of a state that cannot be gone on from."""
+        """The error of a state that cannot be resumed from."""
         reason = f"no {error}" if isinstance(error, KeyError) else error
         return InputError(
-            f"{self.last}: the state of the training does not hold together ({reason}); it cannot "
-            "be gone on with: begin again with another --out"
+            f"{self.last}: the training state is inconsistent ({reason}) and cannot be resumed; start "
+            "again with another `out`"
         )
 
     def _check_settings(self, trained: Mapping[str, Any], epochs_done: int) -> None:
-        """A training goes on with the settings it began with; only epochs may be added."""
+        """Refuse changed settings; only epochs may be added."""
         usual = TrainConfig().to_flat()
         grows = "critical_epochs" if self._config.critical_epochs else "epochs"
         for name, value in self._config.to_flat().items():

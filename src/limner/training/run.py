@@ -176,10 +176,10 @@ class TrainingRun:
     def _diverged(self, problem: str) -> LimnerError:
         last = self._folder.last
         kept = f"the last good state is kept in {last.name}" if last.exists() else "none was kept"
-        lower = "critical_learning_rate" if self.is_critical else "--learning-rate"
+        lower = "`critical_learning_rate`" if self.is_critical else "`learning_rate`"
         return LimnerError(
             f"{self._folder.path}: {problem} at step {self.solver.iteration}; {kept}: "
-            f"train again with a lower {lower}, into another --out"
+            f"train again with a lower {lower} and another `out`"
         )
 
     def _after_epoch(self, solver: Solver) -> None:

@@ -92,7 +92,7 @@ class Teachers:
                 raise ValueError("probabilities whose sum is not 1")
         except (SafetensorError, ValueError, OSError) as error:
             raise InputError(
-                f"{self._file}: damaged ({error}); delete it, and --resume asks the teachers again"
+                f"{self._file}: damaged ({error}); delete it, and `resume` computes it again"
             ) from None
         return kept
 

@@ -193,4 +193,4 @@ def _add(tar: tarfile.TarFile, files: Sequence[tuple[str, bytes]]) -> None:
 
 def _check_free(out: Path) -> None:
     if out.exists():
-        raise InputError(f"{out}: is there already; choose another --out, or delete it first")
+        raise InputError(f"{out}: exists already; choose another `out`, or delete it first")

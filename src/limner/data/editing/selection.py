@@ -57,10 +57,10 @@ def open_captioned(path: Path) -> Dataset:
 def check_free(out: Path) -> None:
     """Raise InputError where a dataset must not be written."""
     if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: a file; --out takes a folder")
+        raise InputError(f"{out}: a file; `out` takes a folder")
     if (out / "dataset.json").exists() or (out / "partial").is_dir():
         raise InputError(
-            f"{out}: holds a dataset already, or a part of one; choose another --out, or delete "
+            f"{out}: contains a dataset already, or a part of one; choose another `out`, or delete "
             "it first"
         )
 

@@ -69,7 +69,7 @@ def subset(
         _, split = dataset.split(name)
         if count > len(rows[name]):
             raise InputError(
-                f"--split {name}={count}: {dataset.path} has {len(rows[name]):,} such images in "
+                f"`split` {name}={count}: {dataset.path} has {len(rows[name]):,} such images in "
                 f"{name}"
             )
         drawn = np.random.default_rng([config.seed, *name.encode()]).permutation(rows[name])

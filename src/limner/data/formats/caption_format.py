@@ -61,7 +61,8 @@ class CaptionFormat(Format):
         """As in `Format`: the captions, and all images of the folder."""
         if not images.image_files:
             raise InputError(
-                f"{images.path}: no images in it for {files[0].name}; name their folder by --images"
+                f"{images.path}: no images for {files[0].name} in it; give their folder with "
+                "`images`"
             )
         source = self.read_captions(path, files, images.image_files)
         source.image_files, source.root = {**images.image_files}, images.path

@@ -119,7 +119,7 @@ class Format(ABC):
         """
         if self.one_file and len(files) > 1 and not (self.needs_images and by_split(files)):
             names = " or ".join(str(file.relative_to(folder)) for file in files[:4])
-            how = "by --captions" if self.needs_images else "in the place of the folder"
+            how = "with `captions`" if self.needs_images else "instead of the folder"
             raise InputError(
                 f"{folder}: {len(files)} files could be meant, {names}; name one {how}"
             )

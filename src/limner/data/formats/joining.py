@@ -41,7 +41,7 @@ def join(source: Source, split_files: Mapping[str, Path], once: bool) -> None:
         raise InputError(
             f"{path}: none of its images, such as {next(iter(written))!r}, is among the "
             f"{len(images)} of {source.root}, such as {next(iter(images))!r}; name their folder by "
-            "--images, or write the names as the files have them"
+            "`images`, or write the names as the files have them"
         )
     source.captions = {}
     for name, texts in written.items():

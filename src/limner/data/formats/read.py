@@ -79,7 +79,7 @@ def read_source(
     ('table', {'a.jpg': ['A dog']}, ['a.jpg'])
     """
     if format is not None and format not in FORMATS:
-        raise InputError(f"--format {format}: expected one of {', '.join(FORMATS)}")
+        raise InputError(f"`format` {format}: expected one of {', '.join(FORMATS)}")
     named = FORMATS[format] if format else None
     choose = _choose_in_folder if path.is_dir() else _choose_file
     choice = choose(path, named, captions, images)
@@ -101,7 +101,7 @@ def read_source(
     notes = Problems()
     for other, files in choice.found.items():
         if other is not choice.format and named is None and not set(files) & set(source.files):
-            taken = f"--format {other.name} takes it for {other.title}"
+            taken = f"`format` {other.name} reads it as {other.title}"
             notes.add("other formats", f"{path}: {files[0].name} is there too; {taken}")
     passed_over = notes.followed_by(source.passed_over)
     return replace(source, path=path, format=choice.format.name, passed_over=passed_over)
@@ -147,7 +147,7 @@ def _choose_in_folder(
         return _Choice(usual, tables, folder, found)
     if named is None:
         raise no_format(listing)
-    raise InputError(f"{path}: nothing of --format {named.name} in it: {named.title}")
+    raise InputError(f"{path}: nothing in it has `format` {named.name}: {named.title}")
 
 
 def _with_captions(features: Source, captions: Path | None) -> tuple[CaptionFormat, Source]:
@@ -202,7 +202,7 @@ def _captions_beside(file: Path, captions: Path | None) -> tuple[CaptionFormat, 
     for format, files in _formats_in(list_folder(file.parent), has_images=True).items():
         if isinstance(format, CaptionFormat):
             return format, format.select(files, file.parent)
-    raise InputError(f"{file}: no captions beside it; name them by --captions")
+    raise InputError(f"{file}: no captions beside it; give them with `captions`")
 
 
 def _folder_near(captions: Path) -> Folder:

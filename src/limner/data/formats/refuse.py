@@ -38,7 +38,7 @@ def refuse_prepared(path: Path) -> None:
         what = "a dataset that is prepared already"
     elif (path / "partial" / "lock").exists():
         raise InputError(
-            f"{path}: a dataset half prepared; name the images, and this folder by --out"
+            f"{path}: an unfinished dataset; give the source, and this folder as `out`"
         )
     else:
         return
@@ -71,5 +71,5 @@ def no_format(folder: Folder) -> InputError:
     number = "1 image" if count == 1 else f"{count} images"
     return InputError(
         f"{folder.path}: {number} and no captions; write captions.csv with a header image,caption "
-        "beside them, or name a file of captions by --captions"
+        "beside them, or give a file of captions with `captions`"
     )

@@ -78,7 +78,7 @@ def read_split_files(files: Mapping[str, Path]) -> dict[str, list[str]]:
                 raise InputError(f"{path}: {image} is in the split {owner[image]} already")
             owner[image] = name
     if "train" not in splits:
-        raise InputError("no split named train; name one with --split train=FILE")
+        raise InputError("no split train; give one with `split` train=FILE")
     return splits
 
 
@@ -100,7 +100,7 @@ def split_by_ratio(images: list[str], ratio: dict[str, float], seed: int) -> dic
             splits[name], order = order[:count], order[count:]
     if not order:
         raise InputError(
-            f"{len(images)} images are too few to be split; name the splits by --split, "
-            "or give train a larger share by --ratio"
+            f"{len(images)} images are too few for a split; name the splits with `split`, "
+            "or give train a larger share with `ratio`"
         )
     return {"train": order, **{name: kept for name, kept in splits.items() if kept}}

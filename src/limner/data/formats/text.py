@@ -24,7 +24,7 @@ class Text(Format):
     def read(self, path: Path, files: Sequence[Path], images: Folder) -> Source:
         """As in `Format`: every text in the folder of the images."""
         if not path.is_dir():
-            raise InputError(f"{path}: a file; --format text takes the folder of the images")
+            raise InputError(f"{path}: a file; `format` text takes the folder of the images")
         source = Source(images.path, title=f"images of {images.path}/ with a .txt beside each")
         source.root, source.files = images.path, [images.path]
         source.image_files, source.passed_over = {**images.image_files}, images.problems

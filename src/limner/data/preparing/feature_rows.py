@@ -98,7 +98,7 @@ class FromImages(FeatureRows):
         """Those of which the backbone gives numbers that the dataset cannot hold."""
         return {
             image: f"{self._source.image_files[image]}: {self.info.name} gives numbers for it that "
-            f"{self._config.numbers.name} does not hold; take --dtype float32, or another backbone"
+            f"{self._config.numbers.name} does not hold; use `dtype` float32, or another backbone"
             for split, images in splits.items()
             for image in images
             if any(self._store.unusable(key) for key in self._keys(split, image))
@@ -141,7 +141,7 @@ class FromFile(FeatureRows):
         kind = "pooled" if len(shape) == 1 else "grid"
         if config.features != kind:
             raise InputError(
-                f"{file}: has {' x '.join(map(str, shape))} numbers an image; say --features {kind}"
+                f"{file}: has {' x '.join(map(str, shape))} numbers an image; use `features` {kind}"
             )
         for_images = ("views", "size", "max_pixels", "reuse")
         idle = [f"--{name}" for name in for_images if getattr(config, name, None)]

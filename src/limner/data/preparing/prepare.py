@@ -58,7 +58,7 @@ def _source_of(config: CheckConfig, report: Report) -> Source:
         images=config.images,
         split_files=config.split or None,
     )
-    report(f"{config.source}: taken for {source.title} (--format {source.format})")
+    report(f"{config.source}: read as {source.title} (`format` {source.format})")
     return source
 
 
@@ -85,9 +85,9 @@ def prepare(config: PrepareConfig, report: Report = print, progress: Progress = 
         LimnerError: if the disk is full, or would be.
     """
     if config.out.exists() and not config.out.is_dir():
-        raise InputError(f"{config.out}: a file; --out takes a folder")
+        raise InputError(f"{config.out}: a file; `out` takes a folder")
     if config.out.resolve() in [p.resolve() for p in (config.source, config.images) if p]:
-        raise InputError(f"{config.out}: holds the images; name another folder by --out")
+        raise InputError(f"{config.out}: contains the images; choose another `out`")
     source = _source_of(config, report)
     features = feature_rows(config, source)
     splits = _splits_of(config, source)
@@ -135,7 +135,7 @@ def check_training(findings: Findings) -> None:
     if source.splits and "train" not in source.splits:
         raise InputError(
             f"{source.path}: has the splits {', '.join(source.splits)} and no train; name one with "
-            "--split train=FILE"
+            "`split` train=FILE"
         )
     if findings.unreadable:
         which = "training" if findings.splits else f"{len(findings.unreadable)}"
@@ -155,7 +155,7 @@ def _check_components(config: CheckConfig, findings: Findings, info: BackboneInf
     images = len(findings.splits["train"])
     if config.features != "grid" and config.pca >= images:
         raise InputError(
-            f"--pca {config.pca}: {images} training images have {images - 1} principal "
+            f"`pca` {config.pca}: {images} training images have {images - 1} principal "
             "components at most; ask for fewer"
         )
 
@@ -179,7 +179,7 @@ def _is_done(
         other = ", other ".join(changed).replace("pictures", "images")
         raise InputError(
             f"{out}: holds a dataset with other {other or 'contents'}; choose "
-            f"another --out (with --reuse {out}, the network runs for new images alone), or "
+            f"another `out` (with `reuse` {out}, the network runs for new images alone), or "
             "delete it first"
         )
     try:

@@ -34,7 +34,7 @@ class Mangled:
     def __str__(self) -> str:
         return (
             f"{self.captions:,} captions in {self.script}: a whole sentence becomes one word; "
-            "prepare with --tokens char, or put spaces between the words first"
+            "prepare with `tokens` char, or put spaces between the words first"
         )
 
 
