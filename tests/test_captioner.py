@@ -138,7 +138,7 @@ def test_where_no_caption_has_all_that_was_asked_for(captioner, tmp_path, monkey
     Image.new("RGB", (300, 200), "red").save(path)
     nothing = np.zeros((1, 1, 30), np.int32), np.full((1, 1), -np.inf)
     monkeypatch.setattr("limner.captioner.decode", lambda *arguments: nothing)
-    with pytest.raises(InputError, match=r"red\.png: no caption has all that was asked for"):
+    with pytest.raises(InputError, match=r"red\.png: no caption meets the constraints"):
         captioner.caption(path)
 
 

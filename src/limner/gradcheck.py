@@ -1,7 +1,7 @@
-"""Numerical gradients: the judge of every backward pass written by hand.
+"""Numerical gradients, to check backward passes.
 
-A central difference, `(f(x + h) - f(x - h)) / 2h`, is exact to O(h^2). With float64 and h = 1e-5
-it agrees with a right gradient to about 1e-8, and with a wrong one hardly ever.
+The central difference `(f(x + h) - f(x - h)) / 2h` has an error of O(h^2): with float64 and h =
+1e-5 it agrees with a correct gradient to about 1e-8.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from limner.typing import Array, Float
 
 
 def rel_error(x: Array | float, y: Array | float) -> float:
-    """The largest `|x - y| / max(1e-8, |x| + |y|)` of all entries; 0 is equal, 1 is unrelated.
+    """The largest `|x - y| / max(1e-8, |x| + |y|)` of all entries.
 
     >>> rel_error(1.0, 1.0 + 2e-6) < 1.1e-6
     True
@@ -25,14 +25,17 @@ def rel_error(x: Array | float, y: Array | float) -> float:
 def eval_numerical_gradient(
     f: Callable[[Array], float], x: Float[Array, "..."], verbose: bool = True, h: float = 1e-5
 ) -> Float[Array, "..."]:
-    """The gradient of a number `f(x)` at x, entry by entry.
+    """The numerical gradient of a scalar function.
 
     Args:
-        f: takes x, returns one number. It may also ignore its argument and read the very array
-            `x` from elsewhere, as a model reads its parameters: x is changed in place meanwhile.
-        x: the point, any shape, float64; as it was when the function returns.
-        verbose: print every entry's index and slope.
-        h: half the distance between the two points.
+        f: takes x, returns a number. It may instead read the array `x` from elsewhere, as a model
+            reads its parameters: x is changed in place.
+        x: the point, any shape, float64; restored at the end.
+        verbose: print index and derivative of each entry.
+        h: the step.
+
+    Returns:
+        The gradient, with the shape of x.
 
     >>> import numpy as np
     >>> eval_numerical_gradient(lambda x: float((x**2).sum()), np.array([1.0, 3.0]), False).round(6)
@@ -49,13 +52,20 @@ def eval_numerical_gradient(
 def eval_numerical_gradient_array(
     f: Callable[[Array], Array], x: Float[Array, "..."], df: Float[Array, "..."], h: float = 1e-5
 ) -> Float[Array, "..."]:
-    """The gradient of `sum(f(x) * df)` at x: what a backward pass returns for the gradient `df`.
+    """The numerical gradient of `sum(f(x) * df)`, which a backward pass computes from `df`.
 
     Args:
         f: takes x, returns an array.
-        x: the point, any shape, float64; as it was when the function returns.
-        df: the gradient that reaches f's result, shaped like it.
-        h: half the distance between the two points.
+        x: the point, any shape, float64; restored at the end.
+        df: the upstream gradient, with the shape of f(x).
+        h: the step.
+
+    Returns:
+        The gradient, with the shape of x.
+
+    >>> x, df = np.array([1.0, 3.0]), np.array([1.0, 2.0])
+    >>> eval_numerical_gradient_array(np.square, x, df).round(6)
+    array([ 2., 12.])
     """
     grad = np.zeros_like(x)
     for index in np.ndindex(x.shape):
@@ -71,18 +81,18 @@ def grad_check_sparse(
     h: float = 1e-5,
     rng: np.random.Generator | None = None,
 ) -> float:
-    """Compare a gradient with the numerical one at a few random entries, and print each.
+    """Compare a gradient with the numerical one at random entries, and print each comparison.
 
     Args:
         f: takes x, returns one number.
-        x: the point, float64; as it was when the function returns.
-        analytic_grad: what the backward pass says, shaped like x.
-        num_checks: how many entries.
-        h: half the distance between the two points.
-        rng: chooses the entries; None takes NumPy's global state, as the course does.
+        x: the point, float64; restored at the end.
+        analytic_grad: the gradient to check, with the shape of x.
+        num_checks: number of entries.
+        h: the step.
+        rng: chooses the entries; None is NumPy's global state, as in the course.
 
     Returns:
-        The largest relative error that was printed.
+        The largest relative error.
     """
     worst = 0.0
     for _ in range(num_checks):
@@ -97,10 +107,10 @@ def grad_check_sparse(
 
 
 def _difference(f: Callable[[Array], Any], x: Array, index: tuple[int, ...], h: float) -> Any:
-    """`f(x + h) - f(x - h)`, with h added to one entry of x, which is put back."""
+    """`f(x + h) - f(x - h)`, with h added to one entry of x, which is restored."""
     kept = x[index]
     x[index] = kept + h
-    above = np.copy(f(x))  # f may give an array that it changes at the next call
+    above = np.copy(f(x))  # f may reuse its array
     x[index] = kept - h
     below = f(x)
     x[index] = kept

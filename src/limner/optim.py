@@ -1,13 +1,11 @@
-"""First-order update rules: one implementation, in place; and the course's form of each.
+"""First-order update rules: one implementation, in place, and the course's interface.
 
-`update` changes parameters and what a rule remembers of earlier steps in place, over flat arrays
-of any length. It goes through them in blocks that stay in the cache while the rule's dozen
-operations pass over them; settings are arrays without axes, which NumPy takes twice as fast as
+`update` changes the parameters and the rule's state in place, over flat arrays. It processes blocks
+that fit into the cache; settings are arrays without axes, which NumPy handles twice as fast as
 Python's floats.
 
-The course's form is `(w, dw, config) -> (next_w, config)`: `config` holds a rule's settings and
-what it remembers; None starts it with the defaults, settings that are missing are filled in, and
-the same dict comes back. Arrays are not changed in place there: `next_w` is new.
+The course's interface is `(w, dw, config) -> (next_w, config)`: `config` is a dict of settings and
+state; None starts with the defaults, and missing settings are added. `next_w` is a new array.
 
 Shapes: P parameters, S of them in a block.
 """
@@ -84,7 +82,7 @@ class Rule(NamedTuple):
     Attributes:
         update: one step over a block: `(w, dw, memory, scratch, constants)`, in place.
         defaults: of its settings.
-        memory: names of what it remembers of every parameter, which starts at zero.
+        memory: names of its state arrays, which start at zero.
     """
 
     update: Callable[[Array, Array, Memory, Array, Settings], None]
@@ -108,7 +106,7 @@ RULES = {
 def checked_settings(
     update_rule: str, optim_config: Mapping[str, float] | None = None
 ) -> dict[str, float]:
-    """A rule's settings, those that are not given with their defaults.
+    """The settings of a rule, with defaults for missing ones.
 
     Raises:
         ValueError: for an unknown rule, or a setting that the rule does not have.

@@ -1,6 +1,6 @@
-"""The one meaning of `rng=None` in this package: NumPy's global state.
+"""The meaning of `rng=None` in this package: NumPy's global state.
 
-`np.random.seed` then repeats everything that is drawn, as in the course's notebooks.
+As in the course's notebooks, `np.random.seed` then makes results reproducible.
 """
 
 import numpy as np
@@ -8,11 +8,11 @@ import numpy as np
 from limner.typing import Array, Int
 
 Random = np.random.Generator | np.random.RandomState
-"""What random numbers are drawn from; both kinds have the methods that are used here."""
+"""A source of random numbers."""
 
 
 def integers(rng: Random | None, high: int, size: int) -> Int[Array, " S"]:
-    """Integers from 0 to `high - 1`, each as likely."""
+    """Uniform integers from 0 to `high - 1`."""
     random = global_if_none(rng)
     if isinstance(random, np.random.Generator):
         return random.integers(high, size=size)

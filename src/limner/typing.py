@@ -1,4 +1,4 @@
-"""Names that signatures share: shapes are written `Float[Array, "N T D"]`.
+"""Types of signatures; shapes are written `Float[Array, "N T D"]`.
 
 N images in a batch, T time steps, D input, H hidden, W word vector, V vocabulary, M outputs.
 """
@@ -10,12 +10,14 @@ import numpy as np
 
 Array = np.ndarray
 
-if TYPE_CHECKING or "jaxtyping" in sys.modules:  # imported before limner by who checks shapes
+if (
+    TYPE_CHECKING or "jaxtyping" in sys.modules
+):  # imported before limner to check shapes, as in tests
     from jaxtyping import Bool, Float, Int, UInt8
 else:  # jaxtyping takes as long to import as NumPy
 
     class Float:
-        """An array's shape and type, for the reader."""
+        """The shape and dtype of an array, without a check."""
 
         def __class_getitem__(cls, item: tuple[Any, str]) -> Any:
             return item[0]

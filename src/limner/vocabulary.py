@@ -1,4 +1,4 @@
-"""Words and their ids: tokenise, count, encode, decode."""
+"""Vocabularies: tokenize, count, encode, decode."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ from limner.typing import Array, Int
 NULL, START, END, UNK = SPECIAL = ("<NULL>", "<START>", "<END>", "<UNK>")
 
 JOINERS = "\u200c\u200d"
-"""Zero-width characters inside words of Persian and of scripts of India."""
+"""Zero-width characters inside words of Persian and of Indic scripts."""
 
 
 def _word_pattern(marks: str) -> re.Pattern[str]:
@@ -33,7 +33,7 @@ _ASCII_WORD = _word_pattern("")
 
 @cache
 def _unicode_word() -> re.Pattern[str]:
-    """Words of any script: a combining mark (category M) belongs to the letter before it."""
+    """Words of any script: a combining mark (category M) belongs to the preceding letter."""
     marks = dict.fromkeys(c for c in map(chr, range(0x1F000)) if unicodedata.category(c)[0] == "M")
     # ranges, which compile faster than single characters
     firsts = [c for c in marks if chr(ord(c) - 1) not in marks]
@@ -49,11 +49,16 @@ def _words(caption: str) -> Iterator[re.Match[str]]:
 
 
 def tokenize(caption: str) -> list[str]:
-    """Lower-case words; punctuation goes, but an apostrophe or a hyphen inside a word stays.
+    """Split a caption into lower-case words, without punctuation.
 
-    An English ending that stands apart, as in Flickr8k's `the dog 's ball`, is a word too. Unicode
-    is brought to normal form C first, so that an accented letter is one word's letter however it
-    was typed.
+    An apostrophe or hyphen inside a word is kept. A separate English ending, as in Flickr8k's `the
+    dog 's ball`, is a word, too. Unicode is normalized to form C first.
+
+    Args:
+        caption: the raw caption.
+
+    Returns:
+        The words.
 
     >>> tokenize("A dog's T-shirt -- the girl 's RED one!")
     ['a', "dog's", 't-shirt', 'the', 'girl', "'s", 'red', 'one']
@@ -65,7 +70,7 @@ def tokenize(caption: str) -> list[str]:
 
 
 def characters(words: Sequence[str]) -> list[str]:
-    """The characters of a tokenised caption, spaces included.
+    """The characters of a tokenized caption, including spaces.
 
     >>> characters(["a", "cat"])
     ['a', ' ', 'c', 'a', 't']
@@ -74,11 +79,11 @@ def characters(words: Sequence[str]) -> list[str]:
 
 
 def decode_captions(captions: Int[Array, "*N T"], idx_to_word: Sequence[str]) -> str | list[str]:
-    """Word ids back to text: `<NULL>` dropped, cut after the first `<END>`.
+    """Convert token ids to text, without `<NULL>`, up to the first `<END>`.
 
     Args:
-        captions: (T,) or (N, T) word ids.
-        idx_to_word: the word of every id.
+        captions: (T,) or (N, T) token ids.
+        idx_to_word: the word of each id.
 
     Returns:
         A string for one caption, a list of strings for several.
@@ -99,17 +104,19 @@ def decode_captions(captions: Int[Array, "*N T"], idx_to_word: Sequence[str]) ->
 
 
 class _File(msgspec.Struct):
-    """What is read of vocab.json."""
+    """The part of vocab.json that is read."""
 
     idx_to_word: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The tokens a model knows. Ids 0 to 3 are `<NULL>`, `<START>`, `<END>`, `<UNK>`.
+    """The tokens of a model; ids 0 to 3 are `<NULL>`, `<START>`, `<END>`, `<UNK>`.
 
-    The course's own vocabulary file has the same four in front. Tokens are words; or, where a space
-    is among them, characters.
+    Tokens are characters if a space is among them, otherwise words.
+
+    Attributes:
+        idx_to_word: the token of each id.
 
     >>> vocabulary = Vocabulary.build([["a", "dog"], ["a", "cat"]], min_count=2)
     >>> vocabulary.idx_to_word
@@ -127,27 +134,35 @@ class Vocabulary:
 
     @property
     def unit(self) -> str:
-        """What the tokens are: "words" or "characters"."""
+        """The kind of tokens: "words" or "characters"."""
         return "characters" if self.of_characters else "words"
 
     @cached_property
     def word_to_idx(self) -> dict[str, int]:
-        """The id of every word."""
+        """The id of each token."""
         return {word: index for index, word in enumerate(self.idx_to_word)}
 
     @cached_property
     def sha256(self) -> str:
-        """A fingerprint of the words and their order, to tell two vocabularies apart."""
+        """Hash of the tokens in their order."""
         return hashlib.sha256("\n".join(self.idx_to_word).encode()).hexdigest()
+
+    def __repr__(self) -> str:
+        return f"Vocabulary({len(self):,} {self.unit})"
 
     def __len__(self) -> int:
         return len(self.idx_to_word)
 
     @classmethod
     def build(cls, captions: Iterable[Sequence[str]], min_count: int = 1) -> "Vocabulary":
-        """Words that stand at least `min_count` times in tokenised captions, frequent ones first.
+        """Build a vocabulary of the tokens that occur at least `min_count` times.
 
-        Words of equal count are in alphabetical order, so the result depends on nothing else.
+        Args:
+            captions: tokenized captions.
+            min_count: minimum count of a token.
+
+        Returns:
+            The vocabulary, sorted by decreasing count, then alphabetically.
         """
         counts = Counter(word for caption in captions for word in caption)
         kept = [word for word, count in counts.items() if count >= min_count]
@@ -156,7 +171,7 @@ class Vocabulary:
 
     @classmethod
     def from_mapping(cls, word_to_idx: Mapping[str, int]) -> "Vocabulary":
-        """From a dict of ids, which must be 0, 1, 2, ... without a gap."""
+        """From a dict of ids; raises InputError unless they are 0, 1, 2, ..."""
         words = sorted(word_to_idx, key=lambda word: word_to_idx[word])
         if [word_to_idx[word] for word in words] != list(range(len(words))):
             raise InputError("the vocabulary's ids must be 0, 1, 2, ... without a gap")
@@ -164,7 +179,7 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: Path) -> "Vocabulary":
-        """Read `vocab.json` (or the course's `coco2014_vocab.json`)."""
+        """Read `vocab.json` or the course's `coco2014_vocab.json`; raises InputError if invalid."""
         try:
             words = msgspec.json.decode(path.read_bytes(), type=_File).idx_to_word
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -178,14 +193,16 @@ class Vocabulary:
         return vocabulary
 
     def to_json(self) -> str:
-        """What `load` reads."""
+        """The contents of a file for `load`."""
         mappings = {"idx_to_word": list(self.idx_to_word), "word_to_idx": self.word_to_idx}
         return json.dumps(mappings, ensure_ascii=False, indent=0)
 
     def encode(self, words: Sequence[str], length: int) -> Int[Array, " T"]:
-        """`<START> words <END>` as ids, unknown words as `<UNK>`, padded with `<NULL>` to length.
+        """Ids of `<START> words <END>`, padded with `<NULL>`.
 
-        A caption of more than `length - 2` words is cut; its `<END>` stays.
+        Args:
+            words: tokens; those not in the vocabulary become `<UNK>`.
+            length: T; more than `length - 2` words are truncated.
         """
         ids = [self.word_to_idx.get(word, self.word_to_idx[UNK]) for word in words[: length - 2]]
         row = np.zeros(length, dtype=np.int32)
@@ -193,13 +210,13 @@ class Vocabulary:
         return row
 
     def marked(self, caption: str) -> list[tuple[str, bool]]:
-        """A caption in normal form C, in pieces: (text, whether it becomes `<UNK>`).
+        """Split a caption, in normal form C, into pieces: (text, whether it becomes `<UNK>`).
 
         >>> Vocabulary((*SPECIAL, "a", "dog")).marked("A dog, asleep.")
         [('A dog, ', False), ('asleep', True), ('.', False)]
         """
         caption = unicodedata.normalize("NFC", caption)
-        starts = [0]  # of each character, once in small letters: some become two
+        starts = [0]  # offset of each character in lower case: some become two
         for character in caption:
             starts.append(starts[-1] + len(character.lower()))
         pieces: list[tuple[str, bool]] = []
@@ -215,7 +232,7 @@ class Vocabulary:
         return [piece for piece in (*pieces, (caption[done:], False)) if piece[0]]
 
     def decode(self, ids: Int[Array, " T"]) -> str:
-        """The plain text of one caption, without `<START>`, `<END>` and `<NULL>`.
+        """The text of a caption, without `<START>`, `<END>` and `<NULL>`.
 
         >>> Vocabulary((*SPECIAL, "a", "dog")).decode(np.array([1, 4, 5, 2, 0]))
         'a dog'
@@ -232,5 +249,5 @@ class Vocabulary:
         return ("" if self.of_characters else " ").join(tokens).strip()
 
     def split(self, text: str) -> list[str]:
-        """The tokens of a text that `decode` gave."""
+        """The tokens of a text as `decode` returns it."""
         return list(text) if self.of_characters else text.split()

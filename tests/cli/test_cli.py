@@ -239,8 +239,8 @@ def test_caption_with_ensemble(run, tmp_path, tiny_run):
     ("options", "message"),
     [
         (["--groups", "2"], "--groups 2, --beam-size 3: expected a multiple of --groups, e.g. 4"),
-        (["--force", "zyzzyva"], "'zyzzyva': the model does not know this word; leave it out"),
-        (["--forbid", "zyzzyva"], "'zyzzyva': the model does not know this word; leave it out"),
+        (["--force", "zyzzyva"], "'zyzzyva': not in the vocabulary; leave it out"),
+        (["--forbid", "zyzzyva"], "'zyzzyva': not in the vocabulary; leave it out"),
         (["--forbid", "<END>"], "'<END>' cannot be forbidden: leave it out"),
         (["--forbid", ""], "--forbid: followed by an empty argument; give a value"),
         (["--force", "dog", "--forbid", "dog"], "--force and --forbid both have 'dog'"),
@@ -249,8 +249,8 @@ def test_caption_with_ensemble(run, tmp_path, tiny_run):
         (["--temperature", "0"], "--temperature 0: expected a number from 0.01 to 100"),
         (["--temperature", "nan"], "--temperature nan: expected a number from 0.01 to 100"),
         (["--length-penalty", "inf"], "--length-penalty inf: expected a number from 0 to 100"),
-        (["--force", "<UNK>"], "'<UNK>': no caption has this word; leave it out"),
-        (["--force", "<END>"], "'<END>': no caption has this word; leave it out"),
+        (["--force", "<UNK>"], "'<UNK>': captions cannot contain this word; leave it out"),
+        (["--force", "<END>"], "'<END>': captions cannot contain this word; leave it out"),
         (
             ["--max-length", "20000"],
             "--max-length 20000: expected a whole number from 1 to 10,000",

@@ -295,9 +295,9 @@ def test_compare_refuses_different_images(
     ("options", "message"),
     [
         (["--n-best", "2"], "--n-best 2 has no effect on scores: leave it out"),
-        (["--force", "zyzzyva"], "'zyzzyva': the model does not know this word; leave it out"),
-        (["--force", "<UNK>"], "'<UNK>': no caption has this word; leave it out"),
-        (["--forbid", "zyzzyva"], "'zyzzyva': the model does not know this word; leave it out"),
+        (["--force", "zyzzyva"], "'zyzzyva': not in the vocabulary; leave it out"),
+        (["--force", "<UNK>"], "'<UNK>': captions cannot contain this word; leave it out"),
+        (["--forbid", "zyzzyva"], "'zyzzyva': not in the vocabulary; leave it out"),
     ],
 )
 @pytest.mark.parametrize("command", ["evaluate", "compare"])

@@ -28,10 +28,10 @@ from limner.decoding import GREEDY, Decoding, DecodingConfig
             "beam search, 3 beams, length_penalty 1.0, no_repeat_ngram 2, allow_unk True, "
             "groups 3, diversity 2.0",
         ),
-        ({"temperature": 0.5, "seed": 2}, "drawn, temperature 0.5, no_repeat_ngram 2, seed 2"),
+        ({"temperature": 0.5, "seed": 2}, "sampling, temperature 0.5, no_repeat_ngram 2, seed 2"),
         (
             {"temperature": 1, "top_k": 4, "top_p": 0.5, "n_best": 2},
-            "drawn, temperature 1.0, n_best 2, no_repeat_ngram 2, top_k 4, top_p 0.5",
+            "sampling, temperature 1.0, n_best 2, no_repeat_ngram 2, top_k 4, top_p 0.5",
         ),
     ],
 )
@@ -45,7 +45,7 @@ def test_greedy_asks_for_nothing():
     assert str(GREEDY.changed(beam_size=5, length_penalty=1.0)) == (
         "beam search, 5 beams, length_penalty 1.0"
     )
-    assert str(GREEDY.changed(temperature=2.0)) == "drawn, temperature 2.0"
+    assert str(GREEDY.changed(temperature=2.0)) == "sampling, temperature 2.0"
     assert Decoding is DecodingConfig
 
 

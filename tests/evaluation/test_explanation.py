@@ -37,5 +37,5 @@ def test_the_probabilities_are_the_captions(kind, rng):
 
 def test_a_word_that_the_model_does_not_know(rng):
     model = CaptioningRNN(WORDS, 4, 5, 6, rng=rng)
-    with pytest.raises(ValueError, match="'zebra': the model does not know this word"):
+    with pytest.raises(ValueError, match="'zebra': not in the vocabulary"):
         explain(model, np.ones(4), "cat zebra")

@@ -1,7 +1,7 @@
-"""From next-token scores to captions, for many images at once.
+"""Generation of captions from next-token scores, for a batch of images.
 
-Decoding knows nothing of a model but the three functions of a `Decoder`. Captions that have ended
-are not asked for any more.
+A model is used only through the three functions of a `Decoder`. Finished captions are removed from
+the batch.
 """
 
 from limner.decoding.beam import beam_search
@@ -12,7 +12,7 @@ from limner.decoding.decoder import BigramDecoder, Decoder, State
 from limner.decoding.sampling import greedy, sample
 
 Decoding = DecodingConfig
-"""The older name."""
+"""The former name of `DecodingConfig`."""
 
 __all__ = [
     "GREEDY",

@@ -1,7 +1,7 @@
-"""Beam search: the likeliest captions among many that are followed at once.
+"""Beam search, with required words and with diverse groups.
 
-Shapes: N captions, V vocabulary, L words at most, G groups, K beams of a group, A captions still
-running, F words that must be said, B beginnings of each caption so far, n captions wanted of each.
+Shapes: N images, V vocabulary, L maximum length, G groups, K beams per group, A images with open
+beams, F required words, B prefixes per image, n captions returned per image.
 """
 
 from collections.abc import Sequence
@@ -26,41 +26,40 @@ def beam_search(
     groups: int = 1,
     diversity: float = 0.5,
 ) -> tuple[Int[Array, "N n L"], Float[Array, "N n"]]:
-    """Follow the `beam_size` likeliest beginnings of every caption at once.
+    """Search for the most likely captions, keeping `beam_size` prefixes per image.
 
-    A beginning whose next word `<END>` is among the best candidates is a finished caption, and
-    another beginning takes its place. A caption is decided as soon as no beginning can overtake
-    the worst of its `n_best` finished ones: more words only make a beginning less likely, and the
-    longest caption is divided by the largest penalty. Where too few have ended after `max_length`
-    words, the likeliest beginnings are taken.
+    A prefix for which `<END>` is among the best candidates becomes a finished caption, and another
+    prefix replaces it. The search for an image stops as soon as no prefix can exceed the worst of
+    its `n_best` finished captions: further words only lower the probability, and the longest
+    caption has the largest length penalty. If too few captions are finished after `max_length`
+    words, the most likely prefixes are returned.
 
     Args:
-        decoder, features: as for `greedy`; a row of the decoder is a beginning of a caption.
+        decoder, features: as for `greedy`; each row of the decoder is a prefix.
         constraints: on the captions; `end` must be a token.
-        beam_size: of all groups; 1 gives what `greedy` gives.
-        n_best: n, captions wanted of each, at most beam_size.
+        beam_size: number of beams of all groups; 1 gives the same as `greedy`.
+        n_best: n, captions returned per image, at most beam_size.
         length_penalty: captions are ranked by log-probability / ((5 + words) / 6)^length_penalty
             (Y. Wu et al., "Google's neural machine translation system", 2016); 0 ranks by
-            probability, which favours short ones.
-        forced: ids of words that every caption must have. Beginnings with none of them, with one,
-            with two, ... do not compete: there is a beam of K for each number (C. Hokamp and Q.
-            Liu, "Lexically constrained decoding for sequence generation using grid beam search",
-            ACL 2017).
-        groups: G; each is a beam of beam_size / G, and a word costs it `diversity` for every
-            beginning of the groups before it that says the word at the same place. The best
-            caption of every group is returned before the second best of any (A. K. Vijayakumar et
+            probability, which favors short captions.
+        forced: ids of words that every caption must contain. Prefixes with 0, 1, 2, ... of them do
+            not compete: there are K beams for each number (C. Hokamp and Q. Liu, "Lexically
+            constrained decoding for sequence generation using grid beam search", ACL 2017).
+        groups: G; each has beam_size / G beams. The log-probability of a word is reduced by
+            `diversity` for every prefix of an earlier group with this word at the same position.
+            The best captions of all groups precede the second best ones (A. K. Vijayakumar et
             al., "Diverse beam search", AAAI 2018).
         diversity: see `groups`.
 
     Returns:
-        words (N, n, L) int32, the best caption first, and the log-probability of each (N, n); -inf
-        where there are no n captions.
+        tokens (N, n, L) int32, the best caption first, and their log-probabilities (N, n), -inf
+        if there are fewer than n captions.
 
     Raises:
         ValueError: unless 1 <= n_best <= beam_size, length_penalty and diversity are 0 or more,
             beam_size is a multiple of groups, and `max_length` has room for the forced words.
 
-    >>> from limner.decoding import BigramDecoder  # the likeliest beginning does not end best
+    >>> from limner.decoding import BigramDecoder  # the best caption has not the best prefix
     >>> table = [[0, 0.5, 0.4, 0.1], [0, 0.4, 0.25, 0.35], [0, 0.1, 0.1, 0.8], [0, 0, 0, 1]]
     >>> decoder, image = BigramDecoder(np.log(np.array(table) + 1e-9)), np.zeros((1, 0))
     >>> constraints = Constraints(start=0, end=3, max_length=3)
@@ -85,42 +84,42 @@ def beam_search(
             f"{len(forced)} forced words and an end: more than max_length {constraints.max_length}"
         )
     N, K = len(features), beam_size // groups
-    kept = n_best if groups == 1 else K  # two groups may come to one caption
+    kept = n_best if groups == 1 else K  # groups may find the same caption
     beams = [_Beams(N, K, kept, constraints, length_penalty, forced) for _ in range(groups)]
     states = [decoder.start(features)] * groups
     for t in range(constraints.max_length):
-        said: Array | None = None  # (N, V): how many beginnings of earlier groups say a word here
+        used: Array | None = None  # (N, V): prefixes of earlier groups with each word at t
         for g, group in enumerate(beams):
             if not len(group.running):
                 continue
             scores, after = decoder.step(group.words, states[g])
-            if groups > 1 and said is None:
-                said = np.zeros((N, scores.shape[1]), scores.dtype)
-            cost = None if said is None or g == 0 else diversity * said[group.running]
+            if groups > 1 and used is None:
+                used = np.zeros((N, scores.shape[1]), scores.dtype)
+            cost = None if used is None or g == 0 else diversity * used[group.running]
             states[g] = decoder.select(after, group.advance(scores, t, cost))
-            if said is not None:
+            if used is not None:
                 rows = np.repeat(group.running, group.total.shape[1])
                 alive = np.isfinite(group.total.ravel())
-                np.add.at(said, (rows[alive], group.words[alive]), 1)
+                np.add.at(used, (rows[alive], group.words[alive]), 1)
         if not any(len(group.running) for group in beams):
             break
     finished = beams[0].close()
     if groups == 1:
         return finished.words, finished.log_probs
-    return finished.in_turns([group.close() for group in beams[1:]], n_best)
+    return finished.interleave([group.close() for group in beams[1:]], n_best)
 
 
 Bank = tuple[Bool[Array, "A B V"] | None, int]
-"""Candidates that have equally many of the forced words, None for all; and how many they lack."""
+"""A mask of candidates with equally many required words, None for all; the number they lack."""
 
 
 class _Beams:
-    """The beginnings of every caption that is still running, in one group.
+    """The prefixes of one group, of all images with unfinished beams.
 
     Attributes:
-        running: (A,) which captions they are of.
-        words: (A * B,) the last word of each.
-        total: (A, B) the log-probability of each.
+        running: (A,) indices of these images.
+        words: (A * B,) the last word of each prefix.
+        total: (A, B) the log-probability of each prefix.
     """
 
     def __init__(
@@ -140,22 +139,22 @@ class _Beams:
         self.running = np.arange(N)
         self.words = np.full(N, constraints.start)
         self.total = np.zeros((N, 1))
-        self._said = np.full((N, 1, L), constraints.null, dtype=np.int32)
+        self._prefixes = np.full((N, 1, L), constraints.null, dtype=np.int32)
         self._met = np.zeros((N, 1, len(forced)), dtype=bool)
 
     def advance(
         self, scores: Float[Array, "R V"], t: int, cost: Float[Array, "A V"] | None
     ) -> Int[Array, " R2"]:
-        """Take the t-th word of every beginning; returns the rows of the state that go on.
+        """Extend the prefixes by one word; returns the row of the decoder's state of each new one.
 
         Args:
-            scores: of the next word, a row for each beginning; used up.
-            t: words said so far.
-            cost: what a word costs beside its log-probability; None for nothing.
+            scores: logits of the next word for each prefix; overwritten.
+            t: length of the prefixes.
+            cost: subtracted from the log-probability of each word; None for 0.
         """
         A, B = self.total.shape
         V = scores.shape[1]
-        self._constraints.apply(scores, self._said.reshape(-1, self._said.shape[2])[:, :t])
+        self._constraints.apply(scores, self._prefixes.reshape(-1, self._prefixes.shape[2])[:, :t])
         highest = scores.max(axis=1, keepdims=True)
         norm = highest[:, 0] + np.log(np.exp(scores - highest).sum(axis=1))
         scores += (self.total.ravel() - norm).astype(scores.dtype)[:, None]
@@ -166,29 +165,29 @@ class _Beams:
         values, parents, words = (np.concatenate(part, axis=1) for part in zip(*best, strict=True))
 
         self.total = values
-        self._said = np.take_along_axis(self._said, parents[:, :, None], axis=1)
-        self._said[:, :, t] = words
+        self._prefixes = np.take_along_axis(self._prefixes, parents[:, :, None], axis=1)
+        self._prefixes[:, :, t] = words
         self._met = np.take_along_axis(self._met, parents[:, :, None], axis=1)
         self._met |= words[:, :, None] == self._forced
         rows = np.arange(A)[:, None] * B + parents
-        hope = self.total.max(axis=1) / self._penalty[-1]
-        going = hope > self._finished.worst[self.running]
+        bound = self.total.max(axis=1) / self._penalty[-1]
+        going = bound > self._finished.worst[self.running]
         self.running, self.total = self.running[going], self.total[going]
-        self._said, self._met = self._said[going], self._met[going]
+        self._prefixes, self._met = self._prefixes[going], self._met[going]
         self.words = words[going].ravel()
         kept: Array = rows[going].ravel()
         return kept
 
     def close(self) -> Hypotheses:
-        """The finished captions; where there are too few, the likeliest beginnings."""
+        """The finished captions, filled up with the most likely prefixes."""
         whole = self._met.all(axis=2)
-        self._finished.fill(self.running, self._said, np.where(whole, self.total, -np.inf))
+        self._finished.fill(self.running, self._prefixes, np.where(whole, self.total, -np.inf))
         return self._finished
 
     def _banks(
         self, scores: Float[Array, "A B V"]
     ) -> list[tuple[Bool[Array, "A B V"] | None, int]]:
-        """Which candidates have so many forced words, for every number; None for all of them."""
+        """The candidates by their number of required words."""
         F = len(self._forced)
         if not F:
             return [(None, 0)]
@@ -203,29 +202,31 @@ class _Beams:
         t: int,
         cost: Float[Array, "A V"] | None,
     ) -> tuple[Float[Array, "A K"], Int[Array, "A K"], Int[Array, "A K"]]:
-        """The K best that go on: their log-probabilities, parents and words; ends are kept."""
+        """Log-probabilities, parents and words of the K best; finished captions are stored."""
         (among, missing), K = bank, self._K
         A, B, V = scores.shape
         if among is not None:
             scores = np.where(among, scores, -np.inf)
         if missing:
             scores[:, :, self._constraints.end] = -np.inf
-            if t + missing + 1 >= self._constraints.max_length:  # no room for what is missing
+            if (
+                t + missing + 1 >= self._constraints.max_length
+            ):  # not enough room for the missing words
                 scores[:] = -np.inf
-        places, values = _top(scores.reshape(A, B * V), min(2 * K, B * V))
-        parents, words = np.divmod(places, V)
+        indices, values = _top(scores.reshape(A, B * V), min(2 * K, B * V))
+        parents, words = np.divmod(indices, V)
         if cost is not None:
             values = values + cost[np.arange(A)[:, None], words]
-        # finished: <END> among the K best candidates
+        # finished: <END> is among the K best candidates
         ends = words == self._constraints.end
         ranks = values / self._penalty[t + 1]
         better = ends[:, :K] & (ranks[:, :K] > self._finished.worst[self.running, None])
         for a, k in np.argwhere(better).tolist():
-            caption = self._said[a, parents[a, k]].copy()
+            caption = self._prefixes[a, parents[a, k]].copy()
             caption[t] = self._constraints.end
             image = int(self.running[a])
             self._finished.add(image, caption, float(values[a, k]), float(ranks[a, k]))
-        # the K best others go on
+        # the K best others are kept
         kept = np.argsort(ends, axis=1, kind="stable")[:, :K]
         return (
             np.take_along_axis(np.where(ends, -np.inf, values), kept, axis=1),
@@ -235,16 +236,15 @@ class _Beams:
 
 
 def _top(scores: Float[Array, "A C"], k: int) -> tuple[Int[Array, "A k"], Float[Array, "A k"]]:
-    """The k highest of every row, highest first, the first of equals first; scores are used up.
+    """Indices and values of the k highest of each row, in order; `scores` is overwritten.
 
-    A search for the highest, k times over, is faster than a partition or a sort up to k = 100 and
-    more.
+    Repeating argmax k times is faster than a partition or a sort up to k = 100 and more.
     """
-    places = np.empty((len(scores), k), dtype=np.intp)
+    indices = np.empty((len(scores), k), dtype=np.intp)
     values = np.empty((len(scores), k), dtype=scores.dtype)
     rows = np.arange(len(scores))
     for i in range(k):
-        places[:, i] = scores.argmax(axis=1)
-        values[:, i] = scores[rows, places[:, i]]
-        scores[rows, places[:, i]] = -np.inf
-    return places, values
+        indices[:, i] = scores.argmax(axis=1)
+        values[:, i] = scores[rows, indices[:, i]]
+        scores[rows, indices[:, i]] = -np.inf
+    return indices, values

@@ -1,4 +1,4 @@
-"""How captions are chosen: the options of decoding."""
+"""Options of decoding."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ import numpy as np
 from limner.config import MANY, Config, Seed
 
 MOST = 10_000
-"""Words, beams and captions: with more, memory or patience ends first."""
+"""Limit of numbers of words, beams and captions."""
 
 Meta = msgspec.Meta
 Positive = Annotated[int, Meta(ge=1, le=MOST)]
@@ -17,16 +17,14 @@ Count = Annotated[int, Meta(ge=0, le=MOST)]
 Amount = Annotated[float, Meta(ge=0, le=100)]
 
 OFF: dict[str, Any] = {"beam_size": 1, "length_penalty": 0.0, "no_repeat_ngram": 0}
-"""Values that switch an option off: they are never refused, and not named in provenance."""
+"""Values that disable an option: they are always allowed, and omitted from descriptions."""
 
 
 class DecodingConfig(Config, frozen=True, kw_only=True):
-    """How captions are chosen; the defaults are those of every command.
-
-    Options that have no effect with the others are refused.
+    """Options of decoding, with the defaults of all commands.
 
     Raises:
-        ValueError: for a value out of its limits, or options that do not go together.
+        ValueError: for a value out of its limits, or an option without effect.
 
     >>> DecodingConfig(temperature=0.7, groups=3)
     Traceback (most recent call last):
@@ -113,7 +111,7 @@ class DecodingConfig(Config, frozen=True, kw_only=True):
             )
 
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
-        """As in `Config`; a value that switches its option off is never refused."""
+        """See `Config.without_effect`; a value that disables its option is allowed."""
         drawn = self.temperature is not None
         searching = ("beam_size", "length_penalty", "groups", "diversity", "forced")
         on = [name for name in searching if getattr(self, name) != OFF.get(name)]
@@ -124,29 +122,29 @@ class DecodingConfig(Config, frozen=True, kw_only=True):
 
     @property
     def beams(self) -> int:
-        """Beams of the search: enough for `n_best`."""
+        """Number of beams: `beam_size`, but at least `n_best`."""
         return max(self.beam_size, self.n_best)
 
     @property
     def greedy(self) -> bool:
-        """Whether the most likely word is taken at every step."""
+        """Whether decoding is greedy."""
         return self.temperature is None and self.beams == 1 and not self.forced
 
     def new_rng(self) -> np.random.Generator:
-        """What words are sampled from: one for all batches, or each would have the same luck."""
+        """The random generator for sampling; use one for all batches."""
         return np.random.default_rng(self.seed)
 
     def __str__(self) -> str:
-        """The options that have an effect, as provenance.
+        """The options that have an effect, as text for results.
 
         >>> str(GREEDY), str(DecodingConfig(beam_size=5, no_repeat_ngram=0))
         ('greedy', 'beam search, 5 beams, length_penalty 1.0')
         """
         if self.temperature is not None:
-            way = f"drawn, temperature {self.temperature}"
+            method = f"sampling, temperature {self.temperature}"
         else:
             beams = f"{self.beams} beam{'s' if self.beams > 1 else ''}"
-            way = "greedy" if self.greedy else f"beam search, {beams}"
+            method = "greedy" if self.greedy else f"beam search, {beams}"
         idle = {name for applies, names, _ in self.without_effect() if applies for name in names}
         others = [
             f"{field.name} {getattr(self, field.name)}"
@@ -154,8 +152,8 @@ class DecodingConfig(Config, frozen=True, kw_only=True):
             if field.name not in idle | {"beam_size", "temperature"}
             and getattr(self, field.name) != OFF.get(field.name, field.default)
         ]
-        return ", ".join([way, *others])
+        return ", ".join([method, *others])
 
 
 GREEDY = DecodingConfig(**OFF)
-"""The most likely word at every step."""
+"""Greedy decoding, without constraints."""

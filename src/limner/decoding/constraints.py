@@ -1,6 +1,6 @@
-"""What may stand in a caption.
+"""Constraints on captions.
 
-Shapes: N captions, R rows (captions or beams), V vocabulary, t words said so far.
+Shapes: N captions, R rows (captions or prefixes), V vocabulary, t words so far.
 """
 
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ from limner.typing import Array, Float, Int
 
 @dataclass(frozen=True)
 class Constraints:
-    """Where a caption begins and ends, and which words may be in it.
+    """The special tokens of captions, and which words may follow.
 
     Attributes:
-        start: id of the word before the first, `<START>`.
-        end: id of the word after which a caption is over, `<END>`; None goes on to the end.
-        null: fills the places after `<END>`.
-        max_length: L, words at most, `<END>` included.
-        min_length: words before `<END>` at least.
-        forbidden: ids that are never said.
-        no_repeat_ngram: n-grams of this length stand in a caption once at most; 0 allows all.
+        start: id of `<START>`, the input before the first word.
+        end: id of `<END>`; None generates `max_length` tokens.
+        null: id of the padding after `<END>`.
+        max_length: L, maximum length, including `<END>`.
+        min_length: minimum length before `<END>`.
+        forbidden: ids that are not generated.
+        no_repeat_ngram: length of n-grams that must not repeat; 0 allows all.
 
     Raises:
         ValueError: if the lengths are not 0 <= min_length < max_length.
@@ -40,16 +40,20 @@ class Constraints:
     def __post_init__(self) -> None:
         if not 0 <= self.min_length < self.max_length:
             raise ValueError(
-                f"min_length {self.min_length}, max_length {self.max_length}: "
+                f"`min_length` {self.min_length}, `max_length` {self.max_length}: "
                 "expected 0 <= min_length < max_length"
             )
         if self.no_repeat_ngram < 0:
-            raise ValueError(f"no_repeat_ngram {self.no_repeat_ngram}: expected 0 or more")
+            raise ValueError(f"`no_repeat_ngram` {self.no_repeat_ngram}: expected 0 or more")
 
-    def apply(self, scores: Float[Array, "R V"], said: Int[Array, "R t"]) -> None:
-        """Set the scores of words that may not come next to -inf, in place.
+    def apply(self, scores: Float[Array, "R V"], prefixes: Int[Array, "R t"]) -> None:
+        """Set the scores of words that must not come next to -inf, in place.
 
-        Where no word is left, the caption ends.
+        If no word is left, only `<END>` is allowed.
+
+        Args:
+            scores: logits of the next word.
+            prefixes: the words so far.
 
         >>> scores = np.zeros((1, 5))
         >>> constraints = Constraints(start=1, end=2, forbidden=[0, 1], no_repeat_ngram=2)
@@ -60,20 +64,20 @@ class Constraints:
         scores[:, list(self.forbidden)] = -np.inf
         if self.end is None:
             return
-        if said.shape[1] < self.min_length:
+        if prefixes.shape[1] < self.min_length:
             scores[:, self.end] = -np.inf
-        if 0 < self.no_repeat_ngram <= said.shape[1]:
-            rows, words = self._repeated(said)
+        if 0 < self.no_repeat_ngram <= prefixes.shape[1]:
+            rows, words = self._repeated(prefixes)
             scores[rows, words] = -np.inf
             scores[np.isneginf(scores).all(axis=1), self.end] = 0
 
-    def _repeated(self, said: Int[Array, "R t"]) -> tuple[Int[Array, " K"], Int[Array, " K"]]:
-        """Rows and words: a word that followed the row's last n-1 words before."""
-        n, t = self.no_repeat_ngram, said.shape[1]
-        ngrams = sliding_window_view(said, n, axis=1)
-        again = (ngrams[:, :, :-1] == said[:, None, t - n + 1 :]).all(axis=2)
-        rows, places = np.nonzero(again)
-        return rows, ngrams[rows, places, -1]
+    def _repeated(self, prefixes: Int[Array, "R t"]) -> tuple[Int[Array, " K"], Int[Array, " K"]]:
+        """Rows and words that would complete an n-gram for the second time."""
+        n, t = self.no_repeat_ngram, prefixes.shape[1]
+        ngrams = sliding_window_view(prefixes, n, axis=1)
+        again = (ngrams[:, :, :-1] == prefixes[:, None, t - n + 1 :]).all(axis=2)
+        rows, starts = np.nonzero(again)
+        return rows, ngrams[rows, starts, -1]
 
 
 def log_softmax(scores: Float[Array, "N V"]) -> Float[Array, "N V"]:

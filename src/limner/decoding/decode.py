@@ -1,6 +1,6 @@
-"""One way in to every decoder.
+"""Decoding as `DecodingConfig` says: greedy, by sampling, or by beam search.
 
-Shapes: N images, n captions of each, L words at most.
+Shapes: N images, n captions per image, L maximum length.
 """
 
 from collections.abc import Mapping
@@ -18,11 +18,9 @@ from limner.typing import Array, Float, Int
 from limner.vocabulary import END, NULL, SPECIAL, START, UNK
 
 CHARACTERS = 6
-"""What a word counts, where lengths are given in words and the vocabulary is of characters."""
+"""Characters per word: lengths are given in words, even with a vocabulary of characters."""
 
-NO_CAPTION = (
-    "no caption has all that was asked for; ask for fewer forced words, or a smaller min_length"
-)
+NO_CAPTION = "no caption meets the constraints; require fewer words, or lower `min_length`"
 
 
 def decode(
@@ -32,22 +30,22 @@ def decode(
     word_to_idx: Mapping[str, int],
     rng: Random | None = None,
 ) -> tuple[Int[Array, "N n L"], Float[Array, "N n"]]:
-    """Captions chosen as told, never `<NULL>` or `<START>`, and `<UNK>` only if asked for.
+    """Generate captions, without `<NULL>`, `<START>` and, unless allowed, `<UNK>`.
 
     Args:
         decoder: of a model with this vocabulary.
         features: of N images.
-        how: the captions are chosen.
+        how: the options.
         word_to_idx: the vocabulary.
-        rng: draws the words, where they are drawn; None is NumPy's global state.
+        rng: for sampling; None is NumPy's global state.
 
     Returns:
-        (N, n, L) token ids, the best caption of each image first, and their log-probabilities
-        (N, n), -inf where there are not so many.
+        token ids (N, n, L), the best caption of each image first, and their log-probabilities
+        (N, n), -inf if there are fewer than n captions.
 
     Raises:
-        InputError: for a forced or forbidden word that the vocabulary does not have, or that
-            captions never have.
+        InputError: for a required or forbidden word that is not in the vocabulary, or that
+            captions cannot contain.
 
     >>> from limner.decoding import BigramDecoder
     >>> words = {"<NULL>": 0, "<START>": 1, "a": 2, "<END>": 3}
@@ -91,23 +89,18 @@ def decode(
 def caption_constraints(
     how: DecodingConfig, word_to_idx: Mapping[str, int]
 ) -> tuple[Constraints, list[int]]:
-    """The constraints on captions in a vocabulary, and the ids of the forced words.
-
-    Raises:
-        InputError: for a forced or forbidden word that the vocabulary does not have, or that
-            captions never have.
-    """
+    """The constraints with token ids, and the ids of the required words; raises as `decode`."""
     ids = word_to_idx
     for word in (*how.forced, *how.forbidden):
         if word not in ids:
-            raise InputError(f"{word!r}: the model does not know this word; leave it out")
+            raise InputError(f"{word!r}: not in the vocabulary; leave it out")
     for word in how.forbidden:
         if word in SPECIAL:
             raise InputError(f"{word!r} cannot be forbidden: leave it out")
-    never = [NULL, START, *([] if how.allow_unk else [UNK]), *how.forbidden]
-    silent = [word for word in how.forced if word in never or word == END]
-    if silent:
-        raise InputError(f"{silent[0]!r}: no caption has this word; leave it out")
+    excluded = [NULL, START, *([] if how.allow_unk else [UNK]), *how.forbidden]
+    impossible = [word for word in how.forced if word in excluded or word == END]
+    if impossible:
+        raise InputError(f"{impossible[0]!r}: captions cannot contain this word; leave it out")
     unit = CHARACTERS if " " in ids else 1
     constraints = Constraints(
         ids[START],
@@ -115,7 +108,7 @@ def caption_constraints(
         ids[NULL],
         how.max_length * unit,
         how.min_length * unit,
-        [ids[word] for word in never if word in ids and word != END],
+        [ids[word] for word in excluded if word in ids and word != END],
         how.no_repeat_ngram * unit,
     )
     return constraints, [ids[word] for word in how.forced]

@@ -1,6 +1,6 @@
-"""What decoding needs of a model: three functions over the rows of a batch.
+"""The interface between models and decoding: three functions over the rows of a batch.
 
-Shapes: N images, R rows (captions, or beams of captions), V vocabulary.
+Shapes: N images, R rows (captions or prefixes), V vocabulary.
 """
 
 from typing import Any, Protocol, runtime_checkable
@@ -8,21 +8,21 @@ from typing import Any, Protocol, runtime_checkable
 from limner.typing import Array, Float, Int
 
 State = Any
-"""What a decoder knows of its rows between two steps; only the decoder looks inside."""
+"""The state of a decoder's rows between two steps; opaque to its users."""
 
 
 @runtime_checkable
 class Decoder(Protocol):
-    """Next-token scores, row by row. Models are decoders, and engines provide faster ones."""
+    """Next-token scores of each row. Models are decoders; engines provide faster ones."""
 
     def start(self, features: Float[Array, "N *L D"]) -> State:
-        """The state before the first token, a row for every image."""
+        """The state before the first token, one row per image."""
         ...
 
     def step(self, tokens: Int[Array, " R"], state: State) -> tuple[Float[Array, "R V"], State]:
-        """Scores (logits) of the next token after these; and the state after them.
+        """Logits of the token after `tokens`, and the state after them.
 
-        The caller may change the scores, and the next call may overwrite them.
+        The caller may change the logits, and the next call may overwrite them.
         """
         ...
 
@@ -32,10 +32,10 @@ class Decoder(Protocol):
 
 
 class BigramDecoder:
-    """Scores that depend on the token before alone: for examples and tests.
+    """A decoder whose scores depend only on the previous token: for examples and tests.
 
     Args:
-        scores: (V, V) of every token after every other.
+        scores: (V, V), of each token (column) after each other (row).
 
     >>> import numpy as np
     >>> decoder = BigramDecoder(np.array([[0.0, 1.0], [2.0, 0.0]]))
@@ -48,7 +48,7 @@ class BigramDecoder:
         self._scores = scores
 
     def start(self, features: Float[Array, "N *L D"]) -> State:
-        """See `Decoder.start`; there is nothing to know."""
+        """See `Decoder.start`; there is no state."""
         return None
 
     def step(self, tokens: Int[Array, " R"], state: State) -> tuple[Float[Array, "R V"], State]:

@@ -1,6 +1,6 @@
-"""The captions that a search has finished, the best of them first.
+"""The finished captions of a search, sorted.
 
-Shapes: N images, n captions of each, L words at most, A images still running, B beginnings.
+Shapes: N images, n captions per image, L maximum length, A images with open beams, B prefixes.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ class Hypotheses:
     """The n best finished captions of each image, best first.
 
     Args:
-        N: images.
-        n: captions kept of each.
+        N: number of images.
+        n: captions kept per image.
         constraints: of the search.
 
     Attributes:
         words: (N, n, L).
-        log_probs: (N, n); -inf where there is no caption.
-        worst: (N,) the rank of the last of them; -inf as long as there are fewer than n.
+        log_probs: (N, n), -inf without a caption.
+        worst: (N,) score of the n-th caption, -inf while there are fewer.
 
     >>> finished = Hypotheses(1, 2, Constraints(start=0, end=3, max_length=2))
     >>> for word, log_prob in (1, -2.0), (2, -1.0), (1, -3.0):
@@ -39,37 +39,37 @@ class Hypotheses:
         self._ranks = np.full((N, n), -np.inf)
 
     def add(self, image: int, caption: Int[Array, " L"], log_prob: float, rank: float) -> None:
-        """Take a caption in, if it is better than the last."""
+        """Insert a caption at its rank, if it is better than the worst."""
         ranks = self._ranks[image]
-        place = int((ranks >= rank).sum())
-        if place == len(ranks):
+        i = int((ranks >= rank).sum())
+        if i == len(ranks):
             return
         for kept, new in (
             (self.words[image], caption),
             (self.log_probs[image], log_prob),
             (ranks, rank),
         ):
-            kept[place + 1 :] = kept[place:-1].copy()
-            kept[place] = new
+            kept[i + 1 :] = kept[i:-1].copy()
+            kept[i] = new
         self.worst[image] = ranks[-1]
 
     def fill(
-        self, images: Int[Array, " A"], said: Int[Array, "A B L"], total: Float[Array, "A B"]
+        self, images: Int[Array, " A"], prefixes: Int[Array, "A B L"], total: Float[Array, "A B"]
     ) -> None:
-        """Put the likeliest beginnings where too few captions are finished."""
-        for image, captions, log_probs in zip(images, said, total, strict=True):
+        """Add the most likely prefixes for images with too few captions."""
+        for image, captions, log_probs in zip(images, prefixes, total, strict=True):
             empty = np.flatnonzero(np.isneginf(self._ranks[image]))
             best = np.argsort(-log_probs, kind="stable")[: len(empty)]
             best = best[np.isfinite(log_probs[best])]
             self.words[image, empty[: len(best)]] = captions[best]
             self.log_probs[image, empty[: len(best)]] = log_probs[best]
 
-    def in_turns(
+    def interleave(
         self, others: Sequence["Hypotheses"], n: int
     ) -> tuple[Int[Array, "N n L"], Float[Array, "N n"]]:
-        """n captions of each image from several searches: every one's best, then the next.
+        """n distinct captions per image from several searches: the best of each, then the second.
 
-        None comes twice; those chosen are sorted by rank.
+        They are sorted by score.
         """
         searches = [self, *others]
         N, kept, L = self.words.shape
@@ -77,16 +77,16 @@ class Hypotheses:
         log_probs = np.full((N, n), -np.inf)
         for image in range(N):
             chosen: dict[bytes, tuple[float, float, Array]] = {}
-            for place in range(kept):
+            for i in range(kept):
                 for search in searches:
                     caption, log_prob = (
-                        search.words[image, place],
-                        search.log_probs[image, place],
+                        search.words[image, i],
+                        search.log_probs[image, i],
                     )
                     if len(chosen) < n and np.isfinite(log_prob):
-                        facts = search._ranks[image, place], log_prob, caption
+                        facts = search._ranks[image, i], log_prob, caption
                         chosen.setdefault(caption.tobytes(), facts)
             best = sorted(chosen.values(), key=lambda facts: facts[:2], reverse=True)
-            for place, (_, log_prob, caption) in enumerate(best):
-                words[image, place], log_probs[image, place] = caption, log_prob
+            for i, (_, log_prob, caption) in enumerate(best):
+                words[image, i], log_probs[image, i] = caption, log_prob
         return words, log_probs

@@ -1,6 +1,6 @@
-"""Captions token by token: the likeliest one at every step, or one drawn at random.
+"""Greedy decoding and sampling.
 
-Shapes: N images, R captions, V vocabulary, L words at most, A captions still running.
+Shapes: N images, R captions, V vocabulary, L maximum length, A unfinished captions.
 """
 
 from collections.abc import Callable
@@ -16,16 +16,16 @@ from limner.typing import Array, Float, Int
 def greedy(
     decoder: Decoder, features: Float[Array, "N *L D"], constraints: Constraints
 ) -> tuple[Int[Array, "N L"], Float[Array, " N"]]:
-    """Take the likeliest word at every step.
+    """Choose the most likely word at every step.
 
     Args:
-        decoder: the next-token scores.
+        decoder: gives the next-token scores.
         features: of N images.
-        constraints: on the captions; probabilities are renormalised to what they allow.
+        constraints: on the captions; probabilities are renormalized over the allowed words.
 
     Returns:
-        words (N, L) int32, and each caption's log-probability (N,): the sum over its words,
-        `<END>` included.
+        tokens (N, L) int32, and the log-probability of each caption (N,): the sum over its
+        tokens, including `<END>`.
 
     >>> from limner.decoding import BigramDecoder
     >>> decoder = BigramDecoder(5.0 * np.roll(np.eye(4), 1, axis=1))  # token i + 1 follows i
@@ -50,19 +50,19 @@ def sample(
     top_k: int | None = None,
     top_p: float = 1.0,
 ) -> tuple[Int[Array, "R L"], Float[Array, " R"]]:
-    """Draw every word by its probability.
+    """Sample every word from its distribution.
 
     Args:
         decoder, features, constraints: as for `greedy`.
-        rng: draws the tokens; None is NumPy's global state.
-        per_image: captions drawn of each image; they stand next to each other.
-        temperature: scores are divided by it: below 1 the likely words gain, above 1 the others.
-        top_k: only so many of the likeliest words are drawn from.
-        top_p: only the likeliest words that have this probability together are drawn from (nucleus
-            sampling: A. Holtzman et al., "The curious case of neural text degeneration", 2020).
+        rng: the random generator; None is NumPy's global state.
+        per_image: captions per image, in consecutive rows.
+        temperature: divides the logits; below 1 it favors likely words.
+        top_k: number of most likely words to sample from; None for all.
+        top_p: sample from the most likely words with this total probability (nucleus sampling: A.
+            Holtzman et al., "The curious case of neural text degeneration", ICLR 2020).
 
     Returns:
-        As `greedy`. The log-probability is the model's, whatever the temperature.
+        As `greedy`; the log-probabilities are those of temperature 1.
 
     Raises:
         ValueError: unless temperature > 0, top_k >= 1 and 0 < top_p <= 1.
@@ -83,10 +83,10 @@ def sample(
     random = global_if_none(rng)
 
     def choose(scores: Array) -> Array:
-        # the highest of scores to which Gumbel noise is added is drawn by the softmax
+        # Gumbel-max trick: argmax(logits + Gumbel noise) is a sample of softmax(logits)
         kept = _nucleus(_highest(scores / temperature, top_k), top_p)
-        drawn: Array = (kept + random.gumbel(size=kept.shape)).argmax(axis=1)
-        return drawn
+        sampled: Array = (kept + random.gumbel(size=kept.shape)).argmax(axis=1)
+        return sampled
 
     rows = np.repeat(np.arange(len(features)), per_image)
     state = decoder.select(decoder.start(features), rows)
@@ -100,15 +100,15 @@ def _unroll(
     constraints: Constraints,
     choose: Callable[[Array], Array],
 ) -> tuple[Int[Array, "R L"], Float[Array, " R"]]:
-    said = np.full((num_captions, constraints.max_length), constraints.null, dtype=np.int32)
+    tokens = np.full((num_captions, constraints.max_length), constraints.null, dtype=np.int32)
     total = np.zeros(num_captions)
     words = np.full(num_captions, constraints.start)
     running = np.arange(num_captions)
     for t in range(constraints.max_length):
         scores, state = decoder.step(words, state)
-        constraints.apply(scores, said[running, :t])
+        constraints.apply(scores, tokens[running, :t])
         words = choose(scores)
-        said[running, t] = words
+        tokens[running, t] = words
         # log softmax(scores)[word] = scores[word] - highest - log sum exp(scores - highest)
         scores -= scores.max(axis=1, keepdims=True)
         total[running] += scores[np.arange(len(words)), words]
@@ -120,11 +120,11 @@ def _unroll(
             break
         if not going.all():
             running, words, state = running[going], words[going], decoder.select(state, going)
-    return said, total
+    return tokens, total
 
 
 def _highest(scores: Float[Array, "A V"], k: int | None) -> Float[Array, "A V"]:
-    """The k highest of every row; the others become -inf."""
+    """Keep the k highest of each row; the others become -inf."""
     if k is None or k >= scores.shape[1]:
         return scores
     least = np.partition(scores, -k, axis=1)[:, -k, None]
@@ -132,7 +132,7 @@ def _highest(scores: Float[Array, "A V"], k: int | None) -> Float[Array, "A V"]:
 
 
 def _nucleus(scores: Float[Array, "A V"], p: float) -> Float[Array, "A V"]:
-    """The fewest of every row that have probability p together; the others become -inf."""
+    """Keep the fewest of each row with total probability p; the others become -inf."""
     if p == 1:
         return scores
     order = np.argsort(-scores, axis=1)

@@ -61,7 +61,7 @@ def explain(
     words = [*Vocabulary.from_mapping(ids).split(text), *([END] if ended else [])]
     unknown = [word for word in words if word not in ids]
     if unknown:
-        raise ValueError(f"{unknown[0]!r}: the model does not know this word")
+        raise ValueError(f"{unknown[0]!r}: not in the vocabulary")
     state = model.start(features[None])
     before, choices = np.array([ids[START]]), []
     for word in words:

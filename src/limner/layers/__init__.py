@@ -1,4 +1,4 @@
-"""Layers as pairs of functions: `*_forward` computes, `*_backward` returns the gradients."""
+"""Layers as pairs of functions: `*_forward` computes the output, `*_backward` the gradients."""
 
 from limner.layers.affine import (
     affine_backward,

@@ -19,7 +19,7 @@ def affine_forward(
         b: (M,) biases.
 
     Returns:
-        out (N, M), and what `affine_backward` needs.
+        out (N, M), and the cache for `affine_backward`.
 
     >>> import numpy as np
     >>> affine_forward(np.ones((1, 2)), np.eye(2), np.array([0.0, 1.0]))[0]
@@ -32,7 +32,7 @@ def affine_forward(
 def affine_backward(
     dout: Float[Array, "N M"], cache: AffineCache
 ) -> tuple[Float[Array, "N ..."], Float[Array, "D M"], Float[Array, " M"]]:
-    """Gradients of `affine_forward`: dx as x is shaped, dw (D, M), db (M,)."""
+    """Gradients of `affine_forward`: dx (shape of x), dw (D, M), db (M,)."""
     x, w = cache
     # out = rows w + b
     dx = (dout @ w.T).reshape(x.shape)
@@ -44,15 +44,15 @@ def affine_backward(
 def temporal_affine_forward(
     x: Float[Array, "N T D"], w: Float[Array, "D M"], b: Float[Array, " M"]
 ) -> tuple[Float[Array, "N T M"], AffineCache]:
-    """The same affine map at every time step: all N*T vectors are rows of one product.
+    """The same affine map at every time step, as one product of all N*T rows.
 
     Args:
-        x: (N, T, D) vectors, for captioning the hidden states.
+        x: (N, T, D) vectors, in a captioning model the hidden states.
         w: (D, M) weights.
         b: (M,) biases.
 
     Returns:
-        out (N, T, M), and what `temporal_affine_backward` needs.
+        out (N, T, M), and the cache for `temporal_affine_backward`.
 
     >>> import numpy as np
     >>> temporal_affine_forward(np.ones((1, 2, 1)), np.ones((1, 1)), np.ones(1))[0]

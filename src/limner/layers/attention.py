@@ -1,13 +1,13 @@
-"""Soft attention: look at the places of an image, more at some than at others.
+"""Soft (additive) attention over the regions of an image.
 
-    e_l = tanh(keys_l + query) . w         how well place l fits what is asked for
-    a = softmax(e)                         how much of the look goes there; adds up to 1
-    context = sum over l of a_l values_l   what is seen
+    e_l = tanh(keys_l + query) . w         score of region l
+    a = softmax(e)                         attention weights
+    context = sum over l of a_l values_l   weighted mean of the values
 
-The keys come from the places, the query from the network's state, so the network looks elsewhere
-before every word. The constant b of Xu's `w . tanh(...) + b` is left out: softmax does not see it.
+Keys and values are projections of the region features, the query is one of the hidden state. The
+constant b of Xu's `w . tanh(...) + b` is omitted, since it does not change the softmax.
 
-Shapes: N captions, L places, A attention, D what is seen of a place.
+Shapes: N captions, L regions, A size of keys and queries, D size of values.
 Source: K. Xu et al., "Show, attend and tell: neural image caption generation with visual
 attention", ICML 2015, section 4.2; the form of e: D. Bahdanau et al., "Neural machine translation
 by jointly learning to align and translate", ICLR 2015.
@@ -26,16 +26,16 @@ def attention_forward(
     query: Float[Array, "N A"],
     w: Float[Array, " A"],
 ) -> tuple[Float[Array, "N D"], Float[Array, "N L"], AttentionCache]:
-    """One look, as the formulas at the top of this file.
+    """Attention weights and context, as the formulas at the top of this file.
 
     Args:
-        values: (N, L, D) what can be seen at every place.
-        keys: (N, L, A) what every place offers.
-        query: (N, A) what is asked for.
-        w: (A,) weighs the fit.
+        values: (N, L, D) values of the regions.
+        keys: (N, L, A) keys of the regions.
+        query: (N, A) queries.
+        w: (A,) weights of the scores.
 
     Returns:
-        context (N, D), the attention weights (N, L), and what `attention_backward` needs.
+        context (N, D), the attention weights (N, L), and the cache for `attention_backward`.
 
     >>> import numpy as np
     >>> values, keys = np.array([[[1.0], [3.0]]]), np.array([[[0.0], [0.0]]])
@@ -43,12 +43,12 @@ def attention_forward(
     >>> context, weights
     (array([[2.]]), array([[0.5, 0.5]]))
     """
-    fit = np.tanh(keys + query[:, None, :])
-    e = fit @ w
+    activation = np.tanh(keys + query[:, None, :])
+    e = activation @ w
     weights = np.exp(e - e.max(axis=1, keepdims=True))
     weights /= weights.sum(axis=1, keepdims=True)
     context = (weights[:, None, :] @ values)[:, 0]
-    return context, weights, (values, fit, w, weights)
+    return context, weights, (values, activation, w, weights)
 
 
 def attention_backward(
@@ -59,7 +59,7 @@ def attention_backward(
     Float[Array, "N A"],
     Float[Array, " A"],
 ]:
-    """Gradients of one look.
+    """Gradients of `attention_forward`.
 
     Args:
         dcontext: (N, D) gradient of the context.
@@ -68,16 +68,16 @@ def attention_backward(
     Returns:
         dvalues (N, L, D), dkeys (N, L, A), dquery (N, A), dw (A,).
     """
-    values, fit, w, weights = cache
+    values, activation, w, weights = cache
     # context = sum over l of weights_l values_l
     dvalues = weights[:, :, None] * dcontext[:, None, :]
     dweights = (values @ dcontext[:, :, None])[:, :, 0]
     # weights = softmax(e):  de_l = weights_l (dweights_l - sum over k of weights_k dweights_k)
     de = weights * (dweights - (weights * dweights).sum(axis=1, keepdims=True))
-    # e = fit . w
-    dfit = de[:, :, None] * w
-    dw = np.tensordot(de, fit, axes=2)
-    # fit = tanh(keys + query)
-    dkeys = dfit * (1 - fit**2)
+    # e = activation . w
+    dactivation = de[:, :, None] * w
+    dw = np.tensordot(de, activation, axes=2)
+    # activation = tanh(keys + query)
+    dkeys = dactivation * (1 - activation**2)
     dquery = dkeys.sum(axis=1)
     return dvalues, dkeys, dquery, dw

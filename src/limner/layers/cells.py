@@ -1,7 +1,7 @@
-"""The recurrent cells, by name.
+"""The recurrent cells by name.
 
-Another cell is a file of its own beside this one and an entry here: it then trains and decodes by
-its reference. `limner.engine.numpy.cells` has the fast versions.
+A new cell is a file beside this one and an entry here. `limner.engine.numpy.cells` has optimized
+versions.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class Cell(NamedTuple):
 
     Attributes:
         gates: m, blocks of H columns in Wx, Wh and b.
-        states: arrays (N, H) that a step hands to the next; the first is the hidden state.
+        states: number of state arrays (N, H); the first is the hidden state.
         forward: `(x (N, T, D), h0, Wx, Wh, b) -> (h (N, T, H), cache)`.
         backward: `(dh (N, T, H), cache) -> (dx, dh0, dWx, dWh, db)`.
         step_forward: `(x (N, D), *state, Wx, Wh, b) -> (*next_state, cache)`.

@@ -1,7 +1,7 @@
-"""The gated recurrent unit of the paper: the reset gate stands before the recurrent product.
+"""The gated recurrent unit of the paper: the reset gate is applied before the recurrent product.
 
     r, z = sigmoid(x_t Wx_rz + h_{t-1} Wh_rz + b_rz)       reset and update gate
-    n = tanh(x_t Wx_n + b_n + (r * h_{t-1}) Wh_n)          what is new
+    n = tanh(x_t Wx_n + b_n + (r * h_{t-1}) Wh_n)          candidate
     h_t = (1 - z) * n + z * h_{t-1}
 
 `limner.layers.gru` has cuDNN's form, with the reset after the product.
@@ -34,13 +34,13 @@ def cho_gru_step_forward(
 
     Args:
         x: (N, D) input at this step.
-        prev_h: (N, H) hidden state of the step before.
+        prev_h: (N, H) previous hidden state.
         Wx: (D, 3H) input-to-hidden weights, in the order r, z, n.
         Wh: (H, 3H) hidden-to-hidden weights, likewise.
         b: (3H,) biases, likewise.
 
     Returns:
-        next_h (N, H), and what `cho_gru_step_backward` needs.
+        next_h (N, H), and the cache for `cho_gru_step_backward`.
 
     >>> import numpy as np
     >>> x, h, Wx, Wh = np.zeros((1, 1)), np.ones((1, 1)), np.zeros((1, 3)), np.zeros((1, 3))
@@ -97,7 +97,7 @@ def cho_gru_step_backward(
 
 
 cho_gru_forward = partial(unroll_forward, cho_gru_step_forward)
-"""The network over a whole sequence, see `unroll_forward`."""
+"""The cell over a whole sequence, see `unroll_forward`."""
 
 cho_gru_backward = partial(unroll_backward, cho_gru_step_backward)
 """Backpropagation through time, see `unroll_backward`."""

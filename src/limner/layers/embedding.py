@@ -1,6 +1,6 @@
-"""Word vectors: a lookup forward, a scatter-add backward.
+"""Word vectors: a lookup, and a scatter-add of the gradients.
 
-Shapes: N captions, T words, V vocabulary, W numbers in a word vector.
+Shapes: N captions, T tokens, V vocabulary, W size of a word vector.
 """
 
 import numpy as np
@@ -13,14 +13,17 @@ EmbeddingCache = tuple[Array, tuple[int, ...]]
 def word_embedding_forward(
     x: Int[Array, "N T"], W: Float[Array, "V W"]
 ) -> tuple[Float[Array, "N T W"], EmbeddingCache]:
-    """`out[n, t] = W[x[n, t]]`: every word id becomes its vector.
+    """`out[n, t] = W[x[n, t]]`: the vector of every token.
 
     Args:
-        x: (N, T) word ids, 0 <= id < V; NumPy raises IndexError for V or more.
+        x: (N, T) token ids, 0 <= id < V.
         W: (V, W) word vectors.
 
     Returns:
-        out (N, T, W), and what `word_embedding_backward` needs.
+        out (N, T, W), and the cache for `word_embedding_backward`.
+
+    Raises:
+        IndexError: for an id of V or more.
 
     >>> import numpy as np
     >>> word_embedding_forward(np.array([[2, 0]]), np.array([[1.0], [2.0], [3.0]]))[0]
@@ -33,7 +36,7 @@ def word_embedding_forward(
 def word_embedding_backward(
     dout: Float[Array, "N T W"], cache: EmbeddingCache
 ) -> Float[Array, "V W"]:
-    """dW (V, W): each word's row sums the gradients of all the places it stood in."""
+    """Gradient dW (V, W): the row of a word is the sum over all its occurrences."""
     x, shape = cache
     dW = np.zeros(shape, dtype=dout.dtype)
     np.add.at(dW, x, dout)

@@ -1,16 +1,16 @@
 """Gated recurrent unit and backpropagation through time.
 
     r, z = sigmoid(x_t Wx_rz + h_{t-1} Wh_rz + b_rz)       reset and update gate
-    n = tanh(x_t Wx_n + b_n + r * (h_{t-1} Wh_n))          what is new
+    n = tanh(x_t Wx_n + b_n + r * (h_{t-1} Wh_n))          candidate
     h_t = (1 - z) * n + z * h_{t-1}
 
-The reset gate stands after the product with Wh_n, so one product gives all three blocks; cuDNN and
-PyTorch have it so too. (The paper has it before: `(r * h) Wh_n`.)
+The reset gate is applied after the product with Wh_n, as in cuDNN and PyTorch, so that one product
+gives all three blocks. (In the paper it is applied before: `(r * h) Wh_n`; see cho_gru.py.)
 
 Shapes: N sequences, T time steps, D input, H hidden. Wx, Wh and b hold three blocks of H columns:
 r, z, n.
 Source: K. Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical
-machine translation", EMNLP 2014; the reset after the product: cuDNN's.
+machine translation", EMNLP 2014.
 """
 
 from functools import partial
@@ -35,13 +35,13 @@ def gru_step_forward(
 
     Args:
         x: (N, D) input at this step.
-        prev_h: (N, H) hidden state of the step before.
+        prev_h: (N, H) previous hidden state.
         Wx: (D, 3H) input-to-hidden weights, in the order r, z, n.
         Wh: (H, 3H) hidden-to-hidden weights, likewise.
         b: (3H,) biases, likewise.
 
     Returns:
-        next_h (N, H), and what `gru_step_backward` needs.
+        next_h (N, H), and the cache for `gru_step_backward`.
 
     >>> import numpy as np
     >>> x, h, Wx, Wh = np.zeros((1, 1)), np.ones((1, 1)), np.zeros((1, 3)), np.zeros((1, 3))
@@ -99,7 +99,7 @@ def gru_step_backward(
 
 
 gru_forward = partial(unroll_forward, gru_step_forward)
-"""The network over a whole sequence, see `unroll_forward`."""
+"""The cell over a whole sequence, see `unroll_forward`."""
 
 gru_backward = partial(unroll_backward, gru_step_backward)
 """Backpropagation through time, see `unroll_backward`."""

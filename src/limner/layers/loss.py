@@ -11,11 +11,11 @@ from limner.typing import Array, Bool, Float, Int
 
 
 class SoftTargets(NamedTuple):
-    """Probabilities of other tokens than the target, at every step.
+    """Probabilities of alternatives to the target token, at every step.
 
     Attributes:
-        tokens: their ids.
-        probs: 0 or more each; with the label smoothing at most 1 together at every step.
+        tokens: ids of the alternatives.
+        probs: at least 0; their sum per step, plus the label smoothing, is at most 1.
     """
 
     tokens: Int[Array, "*_ K"]
@@ -32,25 +32,24 @@ def temporal_softmax_loss(
 ) -> tuple[np.floating, Float[Array, "N T V"]]:
     """`loss = -1/N * sum over n, t of mask[n, t] * log softmax(x[n, t])[y[n, t]]`.
 
-    With smoothing, the target is a distribution: the right word has 1 - smoothing, and all V words
-    share the rest evenly (C. Szegedy et al., "Rethinking the inception architecture", CVPR 2016).
-    Soft targets take some of the right word's probability for others, which a teacher finds likely
-    (G. Hinton et al., "Distilling the knowledge in a neural network", 2015).
+    With smoothing, the target is a distribution: the target word has 1 - smoothing, and the rest is
+    divided equally among all V words (C. Szegedy et al., "Rethinking the inception architecture",
+    CVPR 2016). Soft targets transfer some of the target word's probability to other words, as a
+    teacher predicts them (G. Hinton et al., "Distilling the knowledge in a neural network", 2015).
 
-    It works on log-probabilities (`log softmax(x) = x - max - log sum exp(x - max)`), so scores
-    of any finite size give a finite loss and gradient.
+    It uses log-probabilities (`log softmax(x) = x - max - log sum exp(x - max)`), so that any
+    finite logits give a finite loss and gradient.
 
     Args:
-        x: (N, T, V) scores (logits) of every word at every step.
-        y: (N, T) the right words' ids, 0 <= id < V.
-        mask: (N, T) True where a word counts, False at `<NULL>`; or how much it counts.
-        verbose: print the gradient's shape, as the course's code does.
-        smoothing: of the labels, 0 <= smoothing < 1.
-        soft_targets: (N, T, K) probabilities of other words.
+        x: (N, T, V) logits.
+        y: (N, T) ids of the target words, 0 <= id < V.
+        mask: (N, T) False at `<NULL>`; or a weight for each word.
+        verbose: print the shape of the gradient, as the course's code does.
+        smoothing: label smoothing, 0 <= smoothing < 1.
+        soft_targets: (N, T, K) probabilities of alternatives.
 
     Returns:
-        The loss, in x's precision, and dx (N, T, V): softmax minus the right distribution,
-        masked, over N.
+        The loss, in the dtype of x, and dx (N, T, V): (softmax - target distribution) * mask / N.
 
     >>> import numpy as np
     >>> x, y, mask = np.zeros((1, 2, 4)), np.array([[1, 2]]), np.array([[True, False]])
@@ -68,12 +67,12 @@ def temporal_softmax_loss(
     if soft_targets:
         others, shares = (part.reshape(N * T, -1) for part in soft_targets)
         share = share - shares.sum(axis=1)
-    right = share * log_probs[rows, words]
+    target = share * log_probs[rows, words]
     if smoothing:
-        right += smoothing * log_probs.mean(axis=1)
+        target += smoothing * log_probs.mean(axis=1)
     if soft_targets:
-        right += (shares * np.take_along_axis(log_probs, others, axis=1)).sum(axis=1)
-    loss = -(weights * right).sum() / x.dtype.type(N)
+        target += (shares * np.take_along_axis(log_probs, others, axis=1)).sum(axis=1)
+    loss = -(weights * target).sum() / x.dtype.type(N)
 
     # d log softmax(x)[y] / dx = onehot(y) - softmax(x)
     dx = np.exp(log_probs)

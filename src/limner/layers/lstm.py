@@ -2,9 +2,9 @@
 
     a = x_t Wx + h_{t-1} Wh + b           four blocks of H columns: a_i, a_f, a_o, a_g
     i, f, o = sigmoid(a_i, a_f, a_o)      input, forget and output gate
-    g = tanh(a_g)                         what is new
-    c_t = f * c_{t-1} + i * g             the cell remembers
-    h_t = o * tanh(c_t)                   and shows a part of what it remembers
+    g = tanh(a_g)                         candidate
+    c_t = f * c_{t-1} + i * g             cell state
+    h_t = o * tanh(c_t)                   hidden state
 
 Shapes: N sequences, T time steps, D input, H hidden.
 Source: S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation 9 (1997);
@@ -31,14 +31,14 @@ def lstm_step_forward(
 
     Args:
         x: (N, D) input at this step.
-        prev_h: (N, H) hidden state of the step before.
-        prev_c: (N, H) cell state of the step before.
+        prev_h: (N, H) previous hidden state.
+        prev_c: (N, H) previous cell state.
         Wx: (D, 4H) input-to-hidden weights, gates in the order i, f, o, g.
         Wh: (H, 4H) hidden-to-hidden weights, likewise.
         b: (4H,) biases, likewise.
 
     Returns:
-        next_h (N, H), next_c (N, H), and what `lstm_step_backward` needs.
+        next_h (N, H), next_c (N, H), and the cache for `lstm_step_backward`.
 
     >>> import numpy as np
     >>> zero, Wx, Wh = np.zeros((1, 1)), np.zeros((1, 4)), np.zeros((1, 4))
@@ -67,11 +67,11 @@ def lstm_step_backward(
     Float[Array, "H 4*H"],
     Float[Array, " 4*H"],
 ]:
-    """Gradients of one step, from both of its results.
+    """Gradients of one step, from those of both outputs.
 
     Args:
         dnext_h: (N, H) gradient of the hidden state.
-        dnext_c: (N, H) gradient of the cell state, as the step after this one sees it.
+        dnext_c: (N, H) gradient of the cell state, from the next step.
         cache: of `lstm_step_forward`.
 
     Returns:
@@ -108,15 +108,15 @@ def lstm_forward(
     Wh: Float[Array, "H 4*H"],
     b: Float[Array, " 4*H"],
 ) -> tuple[Float[Array, "N T H"], list[LSTMStepCache]]:
-    """The network over a whole sequence; the cell starts empty (zero).
+    """The LSTM over a whole sequence, with an initial cell state of zero.
 
     Args:
         x: (N, T, D) input sequences, T >= 1.
-        h0: (N, H) hidden state before the first step.
+        h0: (N, H) initial hidden state.
         Wx, Wh, b: as for `lstm_step_forward`.
 
     Returns:
-        h (N, T, H): the hidden state after every step; and the steps' caches.
+        h (N, T, H), the hidden state after every step, and the cache of each step.
 
     >>> import numpy as np
     >>> x, h0 = np.ones((1, 2, 1)), np.zeros((1, 1))
@@ -147,11 +147,11 @@ def lstm_backward(
     """Backpropagation through time.
 
     A hidden state is used twice: by the layer above (`dh[:, t]`) and by the next step
-    (`dprev_h`), so its gradient is the sum of both; a cell state is used by the next step alone.
-    The weights are the same at every step, so theirs are sums over the steps.
+    (`dprev_h`), so its gradient is the sum of both; a cell state is only used by the next step.
+    The weights are shared by all steps, so their gradients are sums over the steps.
 
     Args:
-        dh: (N, T, H) gradients that reach each step's hidden state from above.
+        dh: (N, T, H) gradients of the hidden states from the layer above.
         caches: of `lstm_forward`.
 
     Returns:

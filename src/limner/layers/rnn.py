@@ -25,13 +25,13 @@ def rnn_step_forward(
 
     Args:
         x: (N, D) input at this step.
-        prev_h: (N, H) hidden state of the step before.
+        prev_h: (N, H) previous hidden state.
         Wx: (D, H) input-to-hidden weights.
         Wh: (H, H) hidden-to-hidden weights.
         b: (H,) biases.
 
     Returns:
-        next_h (N, H), and what `rnn_step_backward` needs.
+        next_h (N, H), and the cache for `rnn_step_backward`.
 
     >>> import numpy as np
     >>> x, h, one = np.zeros((1, 1)), np.zeros((1, 1)), np.ones((1, 1))
@@ -71,15 +71,15 @@ def rnn_forward(
     Wh: Float[Array, "H H"],
     b: Float[Array, " H"],
 ) -> tuple[Float[Array, "N T H"], list[RNNStepCache]]:
-    """The network over a whole sequence: h_t from x_t and h_{t-1}, from h0 on.
+    """The RNN over a whole sequence, starting from h0.
 
     Args:
         x: (N, T, D) input sequences, T >= 1.
-        h0: (N, H) hidden state before the first step.
+        h0: (N, H) initial hidden state.
         Wx, Wh, b: as for `rnn_step_forward`.
 
     Returns:
-        h (N, T, H): the hidden state after every step; and the steps' caches.
+        h (N, T, H), the hidden state after every step, and the cache of each step.
 
     >>> import numpy as np
     >>> x, h0, one = np.ones((1, 2, 1)), np.zeros((1, 1)), np.ones((1, 1))
@@ -102,11 +102,11 @@ def rnn_backward(
     """Backpropagation through time.
 
     A hidden state is used twice: by the layer above (`dh[:, t]`) and by the next step
-    (`dprev_h`), so its gradient is the sum of both. The weights are the same at every step,
-    so theirs are sums over the steps.
+    (`dprev_h`), so its gradient is the sum of both. The weights are shared by all steps,
+    so their gradients are sums over the steps.
 
     Args:
-        dh: (N, T, H) gradients that reach each step's hidden state from above.
+        dh: (N, T, H) gradients of the hidden states from the layer above.
         caches: of `rnn_forward`.
 
     Returns:

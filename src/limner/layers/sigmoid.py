@@ -8,15 +8,14 @@ from limner.typing import Array, Float
 def sigmoid(x: Float[Array, "..."], out: Float[Array, "..."] | None = None) -> Float[Array, "..."]:
     """`1 / (1 + exp(-x))`, computed as `tanh(x/2) / 2 + 1/2`.
 
-    The two are the same function, but tanh cannot overflow, whatever the sign of x, and needs
-    neither a branch nor a division.
+    tanh cannot overflow, and needs neither a branch nor a division.
 
     Args:
         x: any shape.
-        out: where the values go, which may be x itself; None makes a new array.
+        out: output array, which may be x; None creates one.
 
     Returns:
-        Values from 0 to 1, as x is shaped and typed.
+        Values from 0 to 1, with the shape and dtype of x.
 
     >>> import numpy as np
     >>> sigmoid(np.array([-1e4, 0.0, 1e4]))

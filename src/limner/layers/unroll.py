@@ -1,4 +1,4 @@
-"""A step of a cell with one state, over a whole sequence; and backpropagation through time.
+"""A cell with one state array over a whole sequence, and backpropagation through time.
 
 Shapes: N sequences, T time steps, D input, H hidden; m gates.
 """
@@ -21,13 +21,16 @@ def unroll_forward(
     Wh: Float[Array, "H mH"],
     b: Float[Array, " mH"],
 ) -> tuple[Float[Array, "N T H"], list[Any]]:
-    """h (N, T, H), the hidden state after every step; and the steps' caches.
+    """Run a step over a sequence.
 
     Args:
         step_forward: `(x_t (N, D), prev_h, Wx, Wh, b) -> (next_h, cache)`.
         x: (N, T, D) input sequences, T >= 1.
-        h0: (N, H) hidden state before the first step.
-        Wx, Wh, b: of the cell.
+        h0: (N, H) initial hidden state.
+        Wx, Wh, b: parameters of the cell.
+
+    Returns:
+        h (N, T, H), the hidden state after every step, and the cache of each step.
 
     >>> from limner.layers.rnn import rnn_step_forward
     >>> x, h0, one = np.ones((1, 2, 1)), np.zeros((1, 1)), np.ones((1, 1))
@@ -49,12 +52,15 @@ def unroll_forward(
 def unroll_backward(
     step_backward: Callable[..., Any], dh: Float[Array, "N T H"], caches: list[Any]
 ) -> Grads:
-    """dx (N, T, D), dh0 (N, H), dWx (D, mH), dWh (H, mH), db (mH,).
+    """Backpropagation through time; `rnn_backward` explains the sums.
 
     Args:
         step_backward: `(dnext_h, cache) -> (dx_t, dprev_h, dWx, dWh, db)`.
-        dh: (N, T, H) gradients that reach each step's hidden state from above.
+        dh: (N, T, H) gradients of the hidden states from the layer above.
         caches: of `unroll_forward`.
+
+    Returns:
+        dx (N, T, D), dh0 (N, H), dWx (D, mH), dWh (H, mH), db (mH,).
     """
     N, T, _ = dh.shape
     dx_T, dprev_h, dWx, dWh, db = step_backward(dh[:, T - 1], caches[T - 1])

@@ -1,4 +1,4 @@
-"""Captioning models: what they share, and each kind of them."""
+"""Captioning models: their interface, and one module per kind."""
 
 from limner.models.attention import AttentionConfig, AttentionRNN
 from limner.models.base import CaptioningModel, Masks, ModelConfig, WordModel
@@ -7,7 +7,7 @@ from limner.models.ensemble import Ensemble, EnsembleDecoder
 from limner.models.rnn import CaptioningRNN, RNNConfig
 
 MODELS: list[type[CaptioningModel]] = [CaptioningRNN, AttentionRNN]
-"""Every kind of model; another one is trained, saved and loaded when it stands here."""
+"""All kinds of models; an entry here makes a kind available to training and checkpoints."""
 
 
 def model_class(kind: str) -> type[CaptioningModel]:

@@ -1,21 +1,21 @@
-"""AttentionRNN: an LSTM that looks at the places of an image anew before every word.
+"""AttentionRNN: an LSTM with soft attention over the regions of an image.
 
-    v         = relu(features W_place + b_place)       what is at each of the L places
-    keys      = v W_key                                what each place offers
-    h0, c0    = tanh(mean of v over places, W_h0, W_c0)
+    v         = relu(features W_place + b_place)       values of the L regions
+    keys      = v W_key
+    h0, c0    = tanh(mean of v over regions, W_h0, W_c0)
     and for every word:
-    query     = h_{t-1} W_query + b_query              what the network looks for
-    context   = attention(v, keys, query)              what it sees
-    gate      = sigmoid(h_{t-1} W_gate + b_gate)       how much it wants to see at all
+    query     = h_{t-1} W_query + b_query
+    context   = attention(v, keys, query)              weighted mean of the values
+    gate      = sigmoid(h_{t-1} W_gate + b_gate)       scales the context
     z         = gate * context
     h_t, c_t  = lstm([x_t, z], h_{t-1}, c_{t-1})
     out       = tanh([h_t, z] W_out + b_out)
     scores    = out W_embed^T + b_vocab                tied to the word vectors
 
-Dropout, in training, stands on v, on the word vectors and on [h_t, z].
+In training, dropout is applied to v, the word vectors and [h_t, z].
 
-Shapes: N captions of M images, T words, L places, D features of a place, E what is kept of them,
-A attention, W word vector, H hidden, R = H + E, V vocabulary.
+Shapes: N captions of M images, T words, L regions, D features of a region, E value, A key,
+W word vector, H hidden, R = H + E, V vocabulary.
 Source: K. Xu et al., "Show, attend and tell: neural image caption generation with visual
 attention", ICML 2015: soft attention with its gate (section 4.2.1); the output layer is the
 paper's, with a tanh and tied weights.
@@ -61,14 +61,14 @@ class AttentionConfig(ModelConfig, frozen=True, kw_only=True, tag="attention", t
 
 @dataclass(frozen=True)
 class Regions:
-    """The regions of M images, and which image each of R rows is about: one copy for all.
+    """The regions of M images, shared by the R rows of a state.
 
-    As a part of a state it is indexed by rows, which copies no regions.
+    Indexing by rows copies no regions.
 
     Attributes:
-        values: (M, L, E) what is seen at every region.
-        keys: (M, L, A) what every region offers.
-        image: (R,) the image of every row.
+        values: (M, L, E) values of the regions.
+        keys: (M, L, A) keys of the regions.
+        image: (R,) index of the image of each row.
     """
 
     values: Float[Array, "M L E"]
@@ -90,8 +90,8 @@ class AttentionRNN(CaptioningModel):
         attention_dim: A.
         place_dim: E.
         dtype: float32 or float64.
-        rng: where the parameters are drawn from; None is NumPy's global state.
-        forget_bias: what the LSTM's forget gates begin with.
+        rng: for the initial parameters; None is NumPy's global state.
+        forget_bias: initial bias of the forget gates.
 
     Attributes:
         params: W_embed (V, W), W_place (D, E), b_place (E,), W_key (E, A), W_query (H, A),
@@ -139,8 +139,8 @@ class AttentionRNN(CaptioningModel):
         normal = global_if_none(rng).standard_normal
 
         def weights(rows: int, columns: int) -> Array:
-            drawn: Array = normal((rows, columns)) / np.sqrt(rows)
-            return drawn
+            scaled: Array = normal((rows, columns)) / np.sqrt(rows)
+            return scaled
 
         params = {
             "W_embed": normal((V, W)) / np.sqrt(W),

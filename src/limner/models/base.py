@@ -1,8 +1,7 @@
-"""What every captioning model has in common: a vocabulary, parameters, a loss, and decoding.
+"""The interface of captioning models: vocabulary, parameters, loss and decoding.
 
-A model of another kind subclasses `CaptioningModel` in a file of its own: a struct with its options
-(`ModelConfig`), parameters, `loss` with its gradients, `start` and `step`. With an entry in
-`limner.models.MODELS` it trains, decodes, is saved, loaded and captions.
+A new kind of model is a subclass of `CaptioningModel` with a struct of its options (`ModelConfig`),
+parameters, `loss` with gradients, `start` and `step`, and an entry in `limner.models.MODELS`.
 
 Shapes: N captions of M images, R rows in decoding, T tokens, L regions, D features, V vocabulary.
 """
@@ -23,7 +22,7 @@ from limner.typing import Array, Float, Int
 from limner.vocabulary import END, NULL, START
 
 Masks = Mapping[str, Array]
-"""What dropout multiplies with, by site: 0 where a number is dropped, 1/(1 - rate) elsewhere."""
+"""Dropout masks by site: 0 for a dropped unit, 1/(1 - rate) otherwise."""
 
 NO_MASKS: Masks = MappingProxyType({})
 
@@ -39,7 +38,7 @@ class WordModel(ABC):
     """
 
     reads_grid: bool
-    """Whether features are (N, L, D), of every region, and not (N, D)."""
+    """Whether the model reads region features (N, L, D) instead of pooled features (N, D)."""
 
     def __init__(self, word_to_idx: dict[str, int]) -> None:
         if NULL not in word_to_idx:
@@ -51,42 +50,38 @@ class WordModel(ABC):
     @property
     @abstractmethod
     def input_dim(self) -> int:
-        """D, of the features."""
+        """D, the size of a feature vector."""
 
     @property
     @abstractmethod
     def title(self) -> str:
-        """A short description for people."""
+        """A short description."""
 
     @abstractmethod
     def start(self, features: Float[Array, "N *L D"]) -> State:
-        """See `Decoder.start`; features as they are stored."""
+        """See `Decoder.start`; features as stored, not standardized."""
 
     @abstractmethod
     def step(self, tokens: Int[Array, " R"], state: State) -> tuple[Float[Array, "R V"], State]:
         """See `Decoder.step`."""
 
     def select(self, state: State, rows: Array) -> State:
-        """See `Decoder.select`; here for a state that is a tuple of parts indexed by row."""
+        """See `Decoder.select`; for a state that is a tuple of arrays with one row each."""
         return tuple(part[rows] for part in state)
 
     def attention_weights(self, state: State) -> Float[Array, "R L"] | None:
-        """The attention weights before the next token, a sum of 1 over the regions.
-
-        None for a model without attention.
-        """
+        """Attention weights for the next token; None for a model without attention."""
         return None
 
     def sample(self, features: Float[Array, "N *L D"], max_length: int = 30) -> Int[Array, "N L"]:
-        """The likeliest token at every step, as the course's `sample`.
+        """Decode greedily, as the course's `sample`.
 
         Args:
             features: of N images.
-            max_length: tokens at most.
+            max_length: maximum number of tokens.
 
         Returns:
-            (N, max_length) int32 token ids: the first one predicted (not `<START>`) in column 0,
-            `<NULL>` after `<END>`.
+            (N, max_length) int32 token ids, without `<START>`, `<NULL>` after `<END>`.
 
         Raises:
             ValueError: for a vocabulary without `<START>`.
@@ -101,23 +96,22 @@ class WordModel(ABC):
 
 
 class ModelConfig(Config, frozen=True, kw_only=True):
-    """The options of a kind of model, less what the data determine (vocabulary and features)."""
+    """Options of a kind of model; vocabulary and feature size are not options."""
 
 
 class CaptioningModel(WordModel):
-    """A model with parameters that are learned.
+    """A model with trainable parameters.
 
     Args:
         word_to_idx: the vocabulary; `<NULL>` must be in it, `<START>` and `<END>` for decoding.
         input_dim: D.
-        config: the options that the model is made with.
-        dtype: of the parameters and of all that is computed; float32, or float64 for gradient
-            checks (halves are too small for Adam's epsilon).
+        config: the options of the model.
+        dtype: of parameters and computations: float32, or float64 for gradient checks.
 
     Attributes:
         params: the parameters, by name.
-        feature_mean, feature_std: (D,) the features are standardized by them before anything else;
-            0 and 1 unless set. They are kept in the checkpoint, and not learned.
+        feature_mean, feature_std: (D,) for the standardization of features; 0 and 1 unless set.
+            They are stored in the checkpoint, and not trained.
 
     Raises:
         ValueError: for another dtype, or a vocabulary without `<NULL>`.
@@ -157,28 +151,28 @@ class CaptioningModel(WordModel):
         input_dim: int,
         rng: Random | None = None,
     ) -> "CaptioningModel":
-        """A float32 model with these options, its parameters drawn from `rng`."""
+        """A float32 model with these options, initialized with `rng`."""
         fields = msgspec.structs.asdict(config)
         return cls(word_to_idx, input_dim, rng=rng, **fields)  # type: ignore[call-arg]
 
     @property
     def title(self) -> str:
-        """The kind; a class may say more."""
+        """The kind, unless overridden."""
         return self.kind
 
     @abstractmethod
     def loss(
         self, batch: Batch, *, masks: Masks = NO_MASKS, label_smoothing: float = 0.0
     ) -> tuple[np.floating, dict[str, Array]]:
-        """Forward and backward, layer by layer: the reference that engines must match.
+        """Forward and backward pass, layer by layer: the reference for engines.
 
         Args:
             batch: features and captions.
-            masks: of dropout, by site; a site without a mask drops nothing.
+            masks: dropout masks by site; no dropout at other sites.
             label_smoothing: see `temporal_softmax_loss`.
 
         Returns:
-            The loss, summed over tokens and averaged over captions, and its gradient by every
+            The loss, summed over tokens and averaged over captions, and the gradient of each
             parameter.
 
         Raises:
@@ -186,24 +180,28 @@ class CaptioningModel(WordModel):
         """
 
     def dropout_sites(self, batch: Batch) -> dict[str, tuple[int, ...]]:
-        """Where dropout may stand, and the shape of its mask there; none unless a model has any."""
+        """The sites where dropout can be applied, with the shapes of their masks."""
         return {}
 
     @property
     def input_dim(self) -> int:
-        """D, of the features."""
+        """D, the size of a feature vector."""
         return self.feature_mean.size
+
+    def __repr__(self) -> str:
+        sizes = f"{self.num_parameters:,} parameters, {len(self.word_to_idx):,} words"
+        return f"{type(self).__name__}({sizes})"
 
     @property
     def num_parameters(self) -> int:
-        """How many numbers the model learns."""
+        """Number of trainable parameters."""
         return sum(param.size for param in self.params.values())
 
     def features_of(self, batch: Batch) -> Float[Array, "M *L D"]:
-        """The standardized features of a batch that fits this model.
+        """The standardized features of a batch.
 
         Raises:
-            ValueError: if it does not.
+            ValueError: if the batch does not fit the model.
         """
         V, soft = len(self.word_to_idx), batch.soft_targets
         for name, tokens in (
@@ -238,7 +236,7 @@ class CaptioningModel(WordModel):
 def sum_by_image(
     d: Float[Array, "N ..."], image_idxs: Int[Array, " N"], num_images: int
 ) -> Float[Array, "M ..."]:
-    """Gradients by caption, summed by image: an image's captions share it.
+    """Sum gradients of captions by image.
 
     >>> sum_by_image(np.array([[1.0], [2.0], [4.0]]), np.array([1, 0, 1]), 2).tolist()
     [[2.0], [5.0]]
@@ -249,7 +247,7 @@ def sum_by_image(
 
 
 def keep(x: Float[Array, "N ..."], mask: Float[Array, "..."] | None) -> Float[Array, "N ..."]:
-    """Dropout, forward and backward alike; the same mask at every time step or region."""
+    """Apply a dropout mask, to values or gradients; it is the same at every step or region."""
     if mask is None:
         return x
     kept: Array = x * (mask[:, None] if mask.ndim < x.ndim else mask)

@@ -1,4 +1,4 @@
-"""What one step of a training goes over: images, their captions, and what is expected of a model.
+"""A training batch: images, captions and targets.
 
 Shapes: M images, N captions of them, T tokens, S = T - 1 targets, L regions, D features,
 K tokens of a soft target.
@@ -15,20 +15,20 @@ from limner.typing import Array, Float, Int
 
 @dataclass(frozen=True)
 class Batch:
-    """Images and captions, checked against each other.
+    """The input of one training step, validated.
 
     Attributes:
-        features: (M, D), or (M, L, D) of every region; as they are stored, not standardized.
+        features: (M, D), or (M, L, D) for regions; as stored, not standardized.
         captions: (N, T) token ids, T >= 2. Tokens 0 to T-2 are the inputs, tokens 1 to T-1 the
-            targets. `<NULL>` is no target, wherever it stands.
-        image_idxs: (N,) the image of every caption; None where there is one caption an image.
-        weights: (N,) the weight of every caption in the loss, such as its advantage in
+            targets. `<NULL>` is never a target.
+        image_idxs: (N,) the image of each caption; None for one caption per image.
+        weights: (N,) the weight of each caption in the loss, for example its advantage in
             self-critical training; None is 1.
-        inputs: (N, S) token ids in the place of the captions' own inputs (scheduled sampling).
+        inputs: (N, S) token ids that replace the inputs (scheduled sampling).
         soft_targets: (N, S, K) probabilities of other tokens (distillation).
 
     Raises:
-        ValueError: if the shapes or the ids do not fit each other.
+        ValueError: if shapes or ids are inconsistent.
 
     >>> batch = Batch(np.zeros((1, 8)), np.array([[1, 3, 2], [1, 4, 2]]), np.array([0, 0]))
     >>> batch.targets.tolist()
@@ -71,16 +71,16 @@ class Batch:
 
     @property
     def input_tokens(self) -> Int[Array, "N S"]:
-        """The tokens that a model reads."""
+        """The input tokens."""
         return self.captions[:, :-1] if self.inputs is None else self.inputs
 
     @property
     def targets(self) -> Int[Array, "N S"]:
-        """The tokens that a model is to predict."""
+        """The tokens to predict."""
         return self.captions[:, 1:]
 
     def target_weights(self, null: int) -> Array:
-        """(N, S) the weight of every target in the loss; 0 (or False) at `<NULL>`."""
+        """(N, S) the weight of each target in the loss; 0 or False at `<NULL>`."""
         counted = self.targets != null
         return counted if self.weights is None else np.where(counted, self.weights[:, None], 0)
 

@@ -1,4 +1,4 @@
-"""Several models as one: the mean of the probabilities that they give the next token.
+"""An ensemble: the mean of the models' probabilities of the next token.
 
 Shapes: N images, R rows, V vocabulary.
 """
@@ -15,21 +15,21 @@ from limner.typing import Array, Float, Int
 
 
 class EnsembleDecoder:
-    """The mean of several decoders' probabilities; its scores are logarithms of them.
+    """A decoder with the mean probabilities of several decoders; its scores are their logarithms.
 
     Args:
-        decoders: of models with one vocabulary that read the same features.
+        decoders: of models with the same vocabulary and features.
     """
 
     def __init__(self, decoders: Sequence[Decoder]) -> None:
         self._decoders = decoders
 
     def start(self, features: Float[Array, "N *L D"]) -> State:
-        """Every member's state."""
+        """The states of all members."""
         return tuple(decoder.start(features) for decoder in self._decoders)
 
     def step(self, tokens: Int[Array, " R"], state: State) -> tuple[Float[Array, "R V"], State]:
-        """log(mean of the softmax of the members' scores), without leaving the logarithms."""
+        """log(mean(softmax(scores))) over the members, computed in log space."""
         log_probs, states = [], []
         for decoder, part in zip(self._decoders, state, strict=True):
             scores, next_part = decoder.step(tokens, part)
@@ -44,10 +44,10 @@ class EnsembleDecoder:
 
 
 class Ensemble(EnsembleDecoder, WordModel):
-    """Models with one vocabulary that read the same features; their probabilities are averaged.
+    """An ensemble of models with the same vocabulary and features.
 
     Args:
-        members: the models; of any kinds.
+        members: the models, of any kinds.
 
     Raises:
         ValueError: without members, or if they do not go together.
@@ -75,18 +75,18 @@ class Ensemble(EnsembleDecoder, WordModel):
 
     @property
     def title(self) -> str:
-        """2 models: LSTM and GRU."""
+        """Number and titles of the members."""
         number = len(self.members)
         titles = " and ".join(dict.fromkeys(member.title for member in self.members))
         return f"{number} model{'s' if number > 1 else ''}: {titles}"
 
     @property
     def input_dim(self) -> int:
-        """D, of the features."""
+        """D, the size of a feature vector."""
         return self.members[0].input_dim
 
     def attention_weights(self, state: State) -> Float[Array, "R L"] | None:
-        """The mean of the weights of the members with attention."""
+        """The mean attention weights of the members that have any."""
         weights = [m.attention_weights(part) for m, part in zip(self.members, state, strict=True)]
         attending = [one for one in weights if one is not None]
         return np.mean(attending, axis=0) if attending else None

@@ -1,17 +1,17 @@
-"""CaptioningRNN: a recurrent network that reads an image's features and writes its caption.
+"""CaptioningRNN: a recurrent network whose initial state is a projection of the image features.
 
-    h0     = features W_proj + b_proj          the image becomes the first hidden state
-    x      = W_embed[captions[:, :-1]]         words in ...
+    h0     = features W_proj + b_proj          the initial hidden state
+    x      = W_embed[captions[:, :-1]]         input words
     h      = cell(x, h0)                       one of `limner.layers.cells`
-    h1     = cell(h, 0)                        further layers, if any, read the one below
-    scores = h W_vocab + b_vocab               ... scores of the next words out
-    loss   = softmax against captions[:, 1:], `<NULL>` not counted
+    h1     = cell(h, 0)                        of further layers, if any
+    scores = h W_vocab + b_vocab               logits of the next words
+    loss   = softmax loss on captions[:, 1:], without `<NULL>`
 
-With tied weights W_vocab is the transpose of W_embed. Dropout, in training, stands after the
-image's projection, on the word vectors and before the scores.
+With tied weights, W_vocab is the transpose of W_embed. In training, dropout is applied to the
+projected features, the word vectors and the last hidden states.
 
 Shapes: N captions of M images, T words, D features, W word vector, H hidden, V vocabulary;
-m gates, as the cell has.
+m gates of the cell.
 Source: O. Vinyals et al., "Show and tell: a neural image caption generator", CVPR 2015; here the
 features set the first hidden state, as in the course. Tied weights: O. Press and L. Wolf, "Using
 the output embedding to improve language models", EACL 2017.
@@ -62,16 +62,17 @@ class RNNConfig(ModelConfig, frozen=True, kw_only=True, tag="rnn", tag_field="ki
         super().__post_init__()
         if self.tied and self.wordvec_dim != self.hidden_dim:
             raise ValueError(
-                f"tied: wordvec_dim {self.wordvec_dim} must be hidden_dim {self.hidden_dim}"
+                f"`tied`: expected `wordvec_dim` {self.wordvec_dim} to equal `hidden_dim` "
+                f"{self.hidden_dim}"
             )
 
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
         """See `Config.without_effect`."""
-        yield self.cell_type != "lstm", ("forget_bias",), f"cell_type {self.cell_type}"
+        yield self.cell_type != "lstm", ("forget_bias",), f"`cell_type` {self.cell_type}"
 
 
 class CaptioningRNN(CaptioningModel):
-    """A captioning model: parameters, loss and gradients, one decoding step.
+    """A captioning model without attention.
 
     Args:
         word_to_idx: the vocabulary; `<NULL>` must be in it, `<START>` and `<END>` for decoding.
@@ -79,23 +80,21 @@ class CaptioningRNN(CaptioningModel):
         wordvec_dim: W.
         hidden_dim: H.
         cell_type: one of `limner.layers.cells.CELLS`.
-        dtype: of the parameters and of all that is computed; float32, or float64 for gradient
-            checks (halves are too small for Adam's epsilon).
-        rng: where the parameters are drawn from; None is NumPy's global state, so that
-            `np.random.seed` repeats the course's numbers.
-        num_layers: cells above each other.
-        tied: the scores use W_embed in the place of W_vocab; W must be H.
-        forget_bias: what the LSTM's forget gates begin with; the course's is 0, and 1 remembers
-            longer at first (R. Jozefowicz et al., "An empirical exploration of recurrent network
-            architectures", ICML 2015).
+        dtype: of parameters and computations: float32, or float64 for gradient checks.
+        rng: for the initial parameters; None is NumPy's global state, so that
+            `np.random.seed` gives the course's numbers.
+        num_layers: number of recurrent layers.
+        tied: W_vocab is W_embed transposed; W must be H.
+        forget_bias: initial bias of the LSTM's forget gates, 0 in the course; 1 helps to
+            learn long dependencies (R. Jozefowicz et al., "An empirical exploration of recurrent
+            network architectures", ICML 2015).
 
     Attributes:
         params: W_embed (V, W), W_proj (D, H), b_proj (H,), Wx (W, mH), Wh (H, mH), b (mH,),
-            W_vocab (H, V) unless tied, b_vocab (V,); of layer 2 and up Wx2 (H, mH), Wh2, b2, ...
+            W_vocab (H, V) unless tied, b_vocab (V,); of layer 2: Wx2 (H, mH), Wh2, b2, ...
 
     Raises:
-        ValueError: for an unknown cell type, another dtype, a vocabulary without `<NULL>`, no
-            layer, or tied weights of sizes that do not allow it.
+        ValueError: for an invalid option, another dtype, or a vocabulary without `<NULL>`.
 
     >>> words = {"<NULL>": 0, "<START>": 1, "<END>": 2, "cat": 3}
     >>> model = CaptioningRNN(words, input_dim=8, cell_type="lstm", rng=np.random.default_rng(0))
@@ -159,7 +158,7 @@ class CaptioningRNN(CaptioningModel):
 
     @property
     def layer_names(self) -> list[tuple[str, str, str]]:
-        """The names of Wx, Wh and b of every layer, from below."""
+        """The names of Wx, Wh and b of each layer, the first layer first."""
         numbers = ["", *(str(layer) for layer in range(2, self.config.num_layers + 1))]
         return [(f"Wx{number}", f"Wh{number}", f"b{number}") for number in numbers]
 
@@ -177,7 +176,7 @@ class CaptioningRNN(CaptioningModel):
     ) -> tuple[np.floating, dict[str, Array]]:
         """See `CaptioningModel.loss`; features are (M, D).
 
-        The course's `loss(features, captions)` is taken, too.
+        The course's call `loss(features, captions)` works, too.
         """
         if not isinstance(batch, Batch):
             batch = Batch(batch, np.asarray(captions))
@@ -223,8 +222,8 @@ class CaptioningRNN(CaptioningModel):
     def dropout_sites(self, batch: Batch) -> dict[str, tuple[int, ...]]:
         """Word vectors (V, W), projected features (M, H), the last layer's output (N, H).
 
-        The same numbers of a caption are dropped at every time step, and the same numbers of a word
-        wherever it stands in the batch. Source: Y. Gal and Z. Ghahramani, "A theoretically grounded
+        A caption's mask is the same at every time step, a word's at all its occurrences in the
+        batch. Source: Y. Gal and Z. Ghahramani, "A theoretically grounded
         application of dropout in recurrent neural networks", NIPS 2016.
         """
         H = self.config.hidden_dim
@@ -235,7 +234,7 @@ class CaptioningRNN(CaptioningModel):
         }
 
     def start(self, features: Float[Array, "N ..."]) -> State:
-        """(h,) for rnn and gru, (h, c) for lstm, (N, H) each; then those of further layers."""
+        """The arrays (N, H) of the state of each layer: (h, c) for lstm, otherwise (h,)."""
         p = self.params
         h0, _ = affine_forward(self.standardize(features), p["W_proj"], p["b_proj"])
         zeros = self.cell.states * self.config.num_layers - 1

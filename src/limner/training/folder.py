@@ -97,8 +97,8 @@ class RunFolder:
         """The error of a state that cannot be resumed from."""
         reason = f"no {error}" if isinstance(error, KeyError) else error
         return InputError(
-            f"{self.last}: the training state is inconsistent ({reason}) and cannot be resumed; start "
-            "again with another `out`"
+            f"{self.last}: the training state is inconsistent ({reason}) and cannot be resumed; "
+            "start again with another `out`"
         )
 
     def _check_settings(self, trained: Mapping[str, Any], epochs_done: int) -> None:
