@@ -222,7 +222,7 @@ def test_dataset_is_what_it_was(dataset, run):
 @pytest.mark.parametrize("dataset", DATASETS, indirect=True)
 def test_dataset_is_prepared_already(dataset, run):
     before = {file.name: file.read_bytes() for file in dataset.iterdir()}
-    command = ["prepare", FOLDER / "images", "--out", dataset, "--ratio", "8,3,3"]
+    command = ["prepare", FOLDER / "pictures", "--out", dataset, "--ratio", "8,3,3"]
     status, _, err = run(*command, "--min-count", "2", *DATASETS[dataset.name].split())
     assert status == 0
     assert "prepared already, nothing to do" in err
@@ -271,7 +271,7 @@ CAPTIONS = {
 
 @pytest.mark.parametrize("way", CAPTIONS)
 def test_captions(way, run):
-    images = sorted((FOLDER / "images" / "images").iterdir())[:6]
+    images = sorted((FOLDER / "pictures" / "images").iterdir())[:6]
     status, out, _ = run("caption", "--json", *images, *CAPTIONS[way].split())
     assert status == 0
     found = [json.loads(line) for line in out.splitlines()]

@@ -80,7 +80,7 @@ RELATIONS = (
     "and",
 )
 FILLERS = """
-a an the is are on in of with at there we can see this image shows front that background page
+a an the is are on in of with at there we can see this picture shows front that background page
 wall paper sheet colours outdoors sky dark checked plain green white grey black under side by row
 column one above other
 """

@@ -1,4 +1,4 @@
-"""How a model is trained: engines that share one interface."""
+"""Training engines, with a common interface."""
 
 from limner.engine.base import Engine, EngineFactory, Regularization
 from limner.engine.numpy import NumpyEngine

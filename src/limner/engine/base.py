@@ -1,4 +1,4 @@
-"""What a training engine is: the interface that the solver works with."""
+"""The interface of training engines."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,18 +12,17 @@ from limner.typing import Array
 
 @dataclass(frozen=True)
 class Regularization:
-    """What keeps a model from learning its training captions by heart, or from a step too far.
+    """Dropout, label smoothing and gradient clipping.
 
     Attributes:
-        dropout: the rate at each of the model's `dropout_sites`, e.g. {"output": 0.5}; masks are
-            drawn anew for every step.
+        dropout: rates by site (`CaptioningModel.dropout_sites`), for example {"output": 0.5}; each
+            step has new masks.
         label_smoothing: see `limner.layers.temporal_softmax_loss`.
-        clip_norm: gradients are scaled down so that their norm, over all parameters, is at most
-            this; None leaves them. Source: R. Pascanu et al., "On the difficulty of training
-            recurrent neural networks", ICML 2013.
+        clip_norm: maximum norm of the gradient of all parameters; None disables it. Source: R.
+            Pascanu et al., "On the difficulty of training recurrent neural networks", ICML 2013.
 
     Raises:
-        ValueError: for a rate or a smoothing outside 0 <= x < 1, or a norm that is not above 0.
+        ValueError: for a rate or smoothing outside 0 <= x < 1, or a norm of 0 or less.
     """
 
     dropout: Mapping[str, float] = field(default_factory=dict)
@@ -44,15 +43,15 @@ class Engine(Protocol):
     """Computes a model's loss and gradients, and updates its parameters."""
 
     def step(self, batch: Batch, learning_rate: float) -> float:
-        """Forward, backward and one update of the parameters; returns the loss before it."""
+        """Forward pass, backward pass and update; returns the loss before the update."""
         ...
 
     def loss_and_grads(self, batch: Batch, masks: Masks = ...) -> tuple[float, dict[str, Array]]:
-        """`CaptioningModel.loss` with the engine's label smoothing; changes nothing."""
+        """Loss and gradients of `CaptioningModel.loss`, with the engine's label smoothing."""
         ...
 
     def decoder(self) -> Decoder:
-        """A decoder with the newest parameters; it is not to be used after the next step."""
+        """A decoder with the current parameters, valid until the next step."""
         ...
 
     def params(self) -> dict[str, Array]:
@@ -60,11 +59,11 @@ class Engine(Protocol):
         ...
 
     def state_dict(self) -> dict[str, Array]:
-        """The optimizer's state as named arrays: with it training goes on bit for bit."""
+        """The optimizer's state as named arrays, from which training resumes bit for bit."""
         ...
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Take back what `state_dict` gave.
+        """Restore the state of `state_dict`.
 
         Raises:
             ValueError: if some of it is missing.
@@ -74,7 +73,7 @@ class Engine(Protocol):
 
 @runtime_checkable
 class EngineFactory(Protocol):
-    """Makes an engine for a model: a class of engines, or a function with options of its own."""
+    """Creates an engine for a model: an engine class, or a function with additional options."""
 
     def __call__(
         self,

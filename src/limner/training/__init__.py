@@ -1,1 +1,1 @@
-"""Training: the settings, the loop, its phases, and a run's folder."""
+"""Training: settings, objectives, the training loop, and the folder of a run."""

@@ -22,7 +22,7 @@ class CaptioningSolver(Solver):
         optim_config: the rule's settings, e.g. `{"learning_rate": 1e-3}`.
         num_epochs: an epoch is `max(M // batch_size, 1)` steps.
         regularization: dropout, label smoothing, clipping.
-        engine: makes the engine that trains.
+        engine: creates the engine.
         options: see `Solver`.
 
     Raises:

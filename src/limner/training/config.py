@@ -1,7 +1,7 @@
-"""The settings of a training, as config.toml holds them, and what they make: a model, its schedule.
+"""Settings of a training, as in config.toml, and the model and schedule made from them.
 
-In a file and on the command line the model's settings stand beside the others: `model` names the
-kind, whose own settings (`attention_dim`, ...) are then known.
+In files and on the command line, `model` is the kind of model, and the settings of this kind
+(`attention_dim`, ...) are at the same level as all others.
 
 Shapes: N images, L regions, D features.
 """
@@ -119,12 +119,12 @@ class TrainConfig(Config, frozen=True, kw_only=True):
 
     @classmethod
     def from_flat(cls, settings: Mapping[str, Any]) -> Self:
-        """From settings whose `model` is a kind, with the kind's own settings beside it.
+        """From settings at one level: `model` is the kind, its own settings are beside it.
 
-        Settings of other kinds are passed over where they have their defaults.
+        Settings of other kinds are ignored if they have their defaults.
 
         Raises:
-            ValueError: for an unknown setting, or one that does not fit or has no effect.
+            ValueError: for an unknown setting, a value out of its limits, or one without effect.
 
         >>> TrainConfig.from_flat({"model": "attention", "attention_dim": 64}).model.attention_dim
         64
@@ -139,14 +139,14 @@ class TrainConfig(Config, frozen=True, kw_only=True):
         return cls.from_values({"model": model.from_values(own), **others})
 
     def to_flat(self) -> dict[str, Any]:
-        """What `from_flat` reads, as JSON-able values."""
+        """The inverse of `from_flat`, with JSON-able values."""
         settings = json.loads(msgspec.json.encode(self))
         model = settings.pop("model")
         return {"model": model.pop("kind"), **model, **settings}
 
     @property
     def reads_grid(self) -> bool:
-        """Whether the model reads the features of every region."""
+        """Whether the model reads region features."""
         return bool(self.model_type.reads_grid)
 
     @property
@@ -156,7 +156,7 @@ class TrainConfig(Config, frozen=True, kw_only=True):
 
     @property
     def regularization(self) -> Regularization:
-        """The part of the settings that the engine takes."""
+        """The settings for the engine."""
         rates = {
             "embedding": self.dropout_embedding,
             "features": self.dropout_features,
@@ -167,7 +167,7 @@ class TrainConfig(Config, frozen=True, kw_only=True):
 
     @property
     def learning_rate_schedule(self) -> Callable[[float], float] | None:
-        """The share of a phase that is done -> a factor on the learning rate; None for epochs."""
+        """Function from the progress of a phase to a learning rate factor; None for "epochs"."""
         if self.schedule == "epochs":
             return None
         schedule = SCHEDULES[self.schedule]
@@ -175,7 +175,7 @@ class TrainConfig(Config, frozen=True, kw_only=True):
 
 
 def model_settings() -> dict[str, list[Any]]:
-    """The settings of all kinds of models, each with its defaults."""
+    """The settings of all kinds of models, with their defaults."""
     defaults: dict[str, list[Any]] = {}
     for model in MODELS:
         for field in msgspec.structs.fields(model.config_type):
@@ -184,14 +184,14 @@ def model_settings() -> dict[str, list[Any]]:
 
 
 def read_config(path: Path | None, given: Mapping[str, Any] | None = None) -> TrainConfig:
-    """Read a TOML file of settings; what it does not name has its default.
+    """Read a TOML file of settings; missing ones have their defaults.
 
     Args:
         path: None for no file.
-        given: settings that override the file's.
+        given: settings that override those of the file.
 
     Raises:
-        InputError: if there is no such file, or a setting is unknown or wrong.
+        InputError: if the file cannot be read, or a setting is unknown or invalid.
     """
     try:
         settings = msgspec.toml.decode(path.read_bytes()) if path else {}
@@ -206,10 +206,15 @@ def read_config(path: Path | None, given: Mapping[str, Any] | None = None) -> Tr
 
 
 def new_model(config: TrainConfig, dataset: Dataset, rng: np.random.Generator) -> CaptioningModel:
-    """A model as the settings say, with its first parameters drawn from `rng`.
+    """Create the model of a training.
+
+    Args:
+        config: the settings.
+        dataset: its vocabulary and features.
+        rng: for the initial parameters.
 
     Raises:
-        InputError: if it cannot read the dataset's features.
+        InputError: if the model cannot read the dataset's features.
     """
     dataset = dataset.reading(config.reads_grid)
     words, D = dataset.vocabulary.word_to_idx, dataset.input_dim
@@ -225,7 +230,7 @@ def new_model(config: TrainConfig, dataset: Dataset, rng: np.random.Generator) -
 
 
 def _mean_and_std(features: Float[Array, "N *_ D"]) -> tuple[Array, Array]:
-    """Of each of the D numbers, over all images and regions, block by block."""
+    """Mean and standard deviation of each feature over all images and regions, by blocks."""
     D = features.shape[-1]
     total, squares, count = np.zeros(D), np.zeros(D), 0
     for start in range(0, len(features), 256):
@@ -235,5 +240,5 @@ def _mean_and_std(features: Float[Array, "N *_ D"]) -> tuple[Array, Array]:
         count += len(block)
     mean = total / count
     std = np.sqrt(np.maximum(squares / count - mean**2, 0))
-    std[std < 1e-6] = 1  # a number that never changes says nothing, and is not blown up
+    std[std < 1e-6] = 1  # a constant feature is not scaled
     return mean.astype(np.float32), std.astype(np.float32)

@@ -1,7 +1,7 @@
-"""The course's solver, as `cs682` has it: see `limner.training.captioning_solver`.
+"""The solver of `cs682`, see `limner.training.captioning_solver`.
 
-In the course, what trains is what the student has written: the layers and the model's `loss`. So
-this solver does not take the fast passes of `limner.engine`, unless it is told to.
+It trains with the layers and the model's `loss`, which students change, unless another engine is
+given.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ class CourseEngine(NumpyEngine):
     def reference_loss(
         self, batch: Batch, masks: Masks, label_smoothing: float
     ) -> tuple[np.floating, dict[str, Array]]:
-        """The course's call, where there is nothing that the course does not know."""
+        """The loss of the model, called as in the course if the batch has no further inputs."""
         extras = batch.weights, batch.inputs, batch.soft_targets
         is_plain = not masks and not label_smoothing and all(one is None for one in extras)
         if not isinstance(self.model, CaptioningRNN) or not is_plain:
@@ -36,11 +36,11 @@ class CourseEngine(NumpyEngine):
 
 
 class CaptioningSolver(LimnerSolver):
-    """The course's solver; it prints that the reference trains, if it is verbose.
+    """The course's solver, which prints how it trains if `verbose`.
 
     Args:
         args, options: see `limner.CaptioningSolver`.
-        engine: e.g. `limner.engine.NumpyEngine` for fast passes.
+        engine: for example `limner.engine.NumpyEngine`, which is faster.
     """
 
     def __init__(self, *args: Any, engine: EngineFactory = CourseEngine, **options: Any) -> None:

@@ -1,12 +1,11 @@
-"""Distillation: a model learns what other models find likely, beside people's captions.
+"""Distillation: training on the predictions of other models besides the captions.
 
-At every token of a training caption a person has written one word; models that were trained before
-know which others could have stood there, and how well. What several of them predict together is
-better than what each predicts alone, and one model can learn most of it.
+The teachers' distributions over the next token contain alternatives to the word of the caption. The
+mean of several teachers is better than each of them, and one student can learn most of it.
 
 Source: G. Hinton, O. Vinyals and J. Dean, "Distilling the knowledge in a neural network", 2015.
 
-Shapes: M captions, B of them in a batch, T tokens, K likeliest tokens, V vocabulary.
+Shapes: M captions, B of them in a batch, T tokens, K most likely tokens, V vocabulary.
 """
 
 from collections.abc import Callable
@@ -22,17 +21,17 @@ from limner.training.objectives import BatchRequest, Objective
 from limner.typing import Array, Float, Int
 
 KEPT = 16
-"""K: the tokens that a teacher's probabilities are kept of; they have nearly all of it."""
+"""K: number of tokens whose probability is stored; they have nearly all of it."""
 
 IMAGES = 50
-"""Images whose captions are read at a time."""
+"""Images per batch of teachers."""
 
 
 class Distillation(Objective):
-    """People's captions, and the soft targets of teachers at every token of them.
+    """Maximum likelihood of the captions and of soft targets.
 
     Args:
-        soft_targets: (M, T - 1, K) of all captions of the split that is trained on.
+        soft_targets: (M, T - 1, K) for all captions of the training split.
     """
 
     def __init__(self, soft_targets: SoftTargets) -> None:
@@ -52,17 +51,17 @@ def soft_targets_of(
     null: int = 0,
     on_block: Callable[[], None] = lambda: None,
 ) -> SoftTargets:
-    """What a teacher, reading every caption of a split, predicts at every token.
+    """The predictions of a teacher at every token of a split's captions.
 
     Args:
-        teacher: of the split's vocabulary and features.
+        teacher: with the split's vocabulary and features.
         num_words: V.
-        split: its images are read as they are, without altered views.
-        null: the id of `<NULL>`.
-        on_block: called after every few images; may raise to stop.
+        split: its images are used without augmented views.
+        null: id of `<NULL>`.
+        on_block: called after each batch; may raise to stop.
 
     Returns:
-        (M, T - 1, K): the probabilities at a token add up to 1, and are 0 after a caption's end.
+        (M, T - 1, K): probabilities with a sum of 1 per token, 0 after the end of a caption.
 
     >>> from limner.models import CaptioningRNN
     >>> words = {"<NULL>": 0, "<START>": 1, "<END>": 2, "cat": 3, "dog": 4}
@@ -91,7 +90,7 @@ def soft_targets_of(
 def _read(
     teacher: Decoder, split: Split, rows: Int[Array, " B"], null: int, soft: SoftTargets
 ) -> None:
-    """Fill in what the teacher predicts at every token of these captions."""
+    """Fill in the predictions for these captions."""
     features, captions, image_idxs = split.by_image(rows)
     state = teacher.select(teacher.start(features), image_idxs)
     K = soft.tokens.shape[2]
@@ -109,7 +108,7 @@ def _read(
 def _likeliest(
     scores: Float[Array, "N V"], K: int
 ) -> tuple[Int[Array, "N K"], Float[Array, "N K"]]:
-    """The K likeliest tokens in the order of their ids, and their probabilities among these."""
+    """The K most likely tokens in the order of their ids, and their probabilities among these."""
     tokens = np.sort(np.argpartition(scores, -K, axis=1)[:, -K:], axis=1)
     top = np.take_along_axis(scores, tokens, axis=1)
     probs = np.exp(top - top.max(axis=1, keepdims=True))

@@ -1,4 +1,4 @@
-"""When a training has gone wrong for good: a loss or a parameter that is no longer a number."""
+"""Detection of divergence: a huge loss, or a loss or parameter that is not finite."""
 
 import math
 from collections.abc import Mapping
@@ -9,16 +9,16 @@ from limner.training.solver import Solver
 from limner.typing import Array
 
 EXPLODED = 5.0
-"""A loss that is so many times the first step's is not coming back."""
+"""A loss this many times that of the first step counts as divergence."""
 
 
 def divergence(solver: Solver, params: Mapping[str, Array], check_params: bool) -> str | None:
-    """What is wrong after a step, in words; None where nothing is.
+    """Describe a divergence after a step; None if there is none.
 
     Args:
         solver: after the step.
-        params: of the model.
-        check_params: look at every parameter; otherwise only at the loss.
+        params: the parameters.
+        check_params: check every parameter, too, not only the loss.
     """
     loss, first = solver.loss_history[-1], solver.loss_history[0]
     if not math.isfinite(loss):

@@ -1,12 +1,12 @@
-"""A run's folder: which files are there, what is written into them, and whether a run can go on.
+"""The folder of a run: its files, and whether it can be resumed.
 
 config.toml        the settings
-history.jsonl      a line every 10 steps, and one an epoch
-last.safetensors   the newest state, to go on from
+history.jsonl      one line per 10 steps, and one per epoch
+last.safetensors   the latest state, to resume from
 best.safetensors   the model with the best validation score
-teachers.safetensors  the teachers' soft targets, where there are any
-epoch-N.safetensors   the last epochs' models, where their mean is wanted
-report.html        what a person looks at
+teachers.safetensors  soft targets, if there are teachers
+epoch-N.safetensors   models of the last epochs, for `average`
+report.html        the report
 """
 
 from collections.abc import Mapping
@@ -34,11 +34,11 @@ from limner.typing import Array
 
 
 class RunFolder:
-    """The files of a run on a dataset with these settings.
+    """The files of a run.
 
     Args:
         path: the folder.
-        dataset: that is trained on.
+        dataset: the training dataset.
         config: the settings.
     """
 
@@ -51,11 +51,11 @@ class RunFolder:
         self._config = config
 
     def epoch(self, number: int) -> Path:
-        """The model of one of the last epochs."""
+        """The checkpoint of an epoch, for `average`."""
         return self.path / f"epoch-{number}.safetensors"
 
     def check_new(self) -> None:
-        """Raise InputError where a run cannot begin here."""
+        """Raise InputError if a new run cannot be started here."""
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"{self.path}: a file; `out` takes a folder")
         if (self.path / "dataset.json").exists():
@@ -67,10 +67,10 @@ class RunFolder:
             )
 
     def state(self, steps_per_epoch: int) -> Checkpoint | None:
-        """The state to go on from; None where the run was stopped before there was any.
+        """The checkpoint to resume from; None if the run was stopped before the first one.
 
         Raises:
-            InputError: if it is no such state, or one of other settings or another dataset.
+            InputError: if it cannot be resumed from, or has other settings or another dataset.
         """
         if not self.last.exists():
             return None
@@ -133,12 +133,12 @@ class RunFolder:
         """Write a checkpoint.
 
         Args:
-            file: one of this folder's.
-            model: to save.
-            progress: `iteration` and `seconds`, which stand beside the settings.
+            file: a file of this folder.
+            model: the model.
+            progress: `iteration` and `seconds`, stored with the settings.
             scores: {split: {score: value}}, if there are any.
-            solver: what training needs to continue.
-            tensors: the same, as arrays.
+            solver: state of the solver, to resume from.
+            tensors: arrays of this state.
         """
         dataset = self._dataset
         info = CheckpointInfo(
@@ -153,7 +153,7 @@ class RunFolder:
 
 
 def mean_params(files: list[Path]) -> dict[str, Array] | None:
-    """The mean of the parameters of several checkpoints; None of fewer than two that are there."""
+    """The mean parameters of several checkpoints; None if fewer than two exist."""
     members = [load_checkpoint(file).model.params for file in files if file.exists()]
     if len(members) < 2:
         return None

@@ -1,4 +1,4 @@
-"""A run's history.jsonl: a line every 10 steps, and one an epoch."""
+"""history.jsonl of a run: one line per 10 steps, and one per epoch."""
 
 import json
 from pathlib import Path
@@ -11,12 +11,12 @@ from limner.io import write_atomically, writing
 
 
 class HistoryLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is known after a step.
+    """A line of the history.
 
     Attributes:
-        iteration: steps done. `epoch`: the same in epochs. `seconds`: spent on training.
+        iteration: number of steps. `epoch`: number of epochs. `seconds`: training time.
         loss, reward: of the step.
-        mean_loss, mean_reward: of an epoch that ends here.
+        mean_loss, mean_reward: of the epoch that ends with this step.
         validation: scores after that epoch.
     """
 
@@ -31,10 +31,10 @@ class HistoryLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class History:
-    """The file in a run's folder.
+    """The file history.jsonl.
 
     Args:
-        folder: the run's.
+        folder: folder of the run.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,11 +42,11 @@ class History:
         self._file = folder / "history.jsonl"
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Delete all lines."""
         write_atomically(self._file, "")
 
     def cut(self, iteration: int) -> None:
-        """Leave out what comes after a step, and lines that were cut short."""
+        """Delete lines after a step, and incomplete lines."""
         known = [line for line in read_history(self._folder) if line.iteration <= iteration]
         write_atomically(self._file, "".join(map(_json, known)))
 
@@ -61,14 +61,14 @@ class History:
 
 
 def read_history(folder: Path) -> list[HistoryLine]:
-    """The lines of a run's history.jsonl; those that are damaged are left out."""
+    """Read history.jsonl of a run, without damaged lines."""
     file = folder / "history.jsonl"
     lines = file.read_text("utf-8", errors="replace").splitlines() if file.exists() else []
     history = []
     for line in lines:
         try:
             history.append(msgspec.convert(json.loads(line), HistoryLine))
-        except (ValueError, RecursionError):  # a line that a crash has cut short
+        except (ValueError, RecursionError):  # an incomplete line, after a crash
             continue
     return history
 

@@ -1,4 +1,4 @@
-"""What a phase of a training minimizes: each objective makes the batch of a step.
+"""Objectives of training phases: each makes the batch of a step.
 
 Shapes: B captions of a batch.
 """
@@ -15,14 +15,14 @@ from limner.typing import Array, Int
 
 
 class BatchRequest(NamedTuple):
-    """What the batch of a step is made from.
+    """The inputs of an objective for one step.
 
     Attributes:
-        split: what is trained on.
-        rows: (B,) of its captions.
-        progress: the share of the phase that is done, from 0 to 1.
-        new_decoder: makes a decoder with the newest parameters; only objectives that decode do.
-        rng: where everything random is drawn from; None is NumPy's global state.
+        split: the training split.
+        rows: (B,) indices of its captions.
+        progress: of the phase, from 0 to 1.
+        new_decoder: creates a decoder with the current parameters.
+        rng: the random generator; None is NumPy's global state.
     """
 
     split: Split
@@ -36,9 +36,8 @@ class Objective(ABC):
     """Makes the batch of a step.
 
     Attributes:
-        measure: what the history tells of a step: the loss, or the reward that a batch was weighed
-            by, as a loss of the opposite sign.
-        by_image: whether an image's captions are to stand next to each other in an epoch.
+        measure: the value in the history, "loss" or "reward".
+        by_image: whether the captions of an image are consecutive in an epoch.
     """
 
     measure: Literal["loss", "reward"] = "loss"
@@ -49,12 +48,12 @@ class Objective(ABC):
         """The batch of a step."""
 
     def value(self, loss: float) -> float:
-        """What the history holds of a step with this loss."""
+        """The value for the history, given the loss of a step; a reward is negated."""
         return loss
 
 
 class Likelihood(Objective):
-    """People's captions, each token after their own: maximum likelihood."""
+    """Maximum likelihood of the captions (teacher forcing)."""
 
     def batch(self, request: BatchRequest) -> Batch:
         """See `Objective.batch`."""

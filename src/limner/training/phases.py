@@ -1,4 +1,4 @@
-"""The phases of a training, from its settings."""
+"""The phases of a training."""
 
 from limner.data.dataset import Dataset
 from limner.engine import Regularization
@@ -13,11 +13,11 @@ from limner.training.scst import SelfCritical
 from limner.training.solver import Phase
 
 SCST_CLIP_NORM = 1.0
-"""The largest norm of a gradient in self-critical training."""
+"""Maximum gradient norm in self-critical training."""
 
 
 def check_references(config: TrainConfig, dataset: Dataset) -> None:
-    """Raise InputError where self-critical training has no references."""
+    """Raise InputError if self-critical training has no references."""
     if config.critical_epochs and not dataset.references.get("train"):
         raise InputError(
             f"{dataset.path}: no raw references, and critical_epochs needs them; "
@@ -28,12 +28,12 @@ def check_references(config: TrainConfig, dataset: Dataset) -> None:
 def phases_of(
     config: TrainConfig, dataset: Dataset, soft_targets: SoftTargets | None = None
 ) -> list[Phase]:
-    """Likelihood, or what takes its place; and self-critical training, if it is asked for.
+    """The phases: maximum likelihood or a variant, then self-critical training, if any.
 
     Args:
         config: the settings.
-        dataset: that is trained on.
-        soft_targets: of the training captions, where there are teachers.
+        dataset: the training dataset.
+        soft_targets: for the training captions, if there are teachers.
 
     """
     settings = {"learning_rate": config.learning_rate}

@@ -1,4 +1,4 @@
-"""A training run: from settings and a dataset to the files of a run's folder (`folder.py`)."""
+"""A training run: trains a model and writes the files of its folder (folder.py)."""
 
 import math
 import time
@@ -24,24 +24,24 @@ from limner.training.validation import SCORE, Validation
 
 
 class StoppedError(Exception):
-    """A training was asked to stop; its state is saved."""
+    """The training was stopped on request, and its state is saved."""
 
 
 class TrainingRun:
-    """Trains a model on a dataset into a folder; killed at any moment, it can go on.
+    """A training run, which can be resumed after an interruption at any moment.
 
     Args:
         dataset: with a split `train` and one to validate on.
-        folder: the run's; made if missing.
+        folder: folder of the run, created if missing.
         config: the settings.
-        resume: go on from `last.safetensors`; the result is the same, bit for bit, as if the
-            training had never stopped.
-        on_step: called with the run after every step, e.g. for a progress bar.
-        report: takes a line for the user.
-        engine: makes the engines that train.
+        resume: continue from `last.safetensors`; the results are bit for bit those of an
+            uninterrupted training.
+        on_step: called with the run after every step, for example for a progress bar.
+        report: called with each message.
+        engine: creates the engines.
 
     Attributes:
-        model, solver: from the beginning of `train` on.
+        model, solver: available once `train` is called.
     """
 
     model: CaptioningModel
@@ -70,29 +70,29 @@ class TrainingRun:
         self._seconds_before = 0.0
 
     def train(self) -> None:
-        """Run to the end, until validation has not become better for `patience` epochs, or a stop.
+        """Train until the end, `patience` epochs without improvement, or `stop`.
 
         Raises:
             InputError: if the folder holds a run already and `resume` is False, or cannot be
                 resumed, or the settings do not fit the dataset.
-            LimnerError: where the loss is no longer a number.
+            LimnerError: if the training diverges.
             StoppedError: after `stop`, when the state is saved.
         """
         self._started = self._saved = time.monotonic()
         self._begin()
         self.solver.finished = self._has_converged()
-        with np.errstate(over="ignore", invalid="ignore"):  # _after_step sees what comes of it
+        with np.errstate(over="ignore", invalid="ignore"):  # _after_step detects divergence
             self.solver.train()
         if self.config.average:
             self._try_average()
 
     def stop(self) -> None:
-        """Save and stop after the step that is under way; safe to call from a signal handler."""
+        """Save and stop after the current step; safe to call from a signal handler."""
         self._stop = True
 
     @property
     def seconds(self) -> float:
-        """Time spent training, in this and earlier sessions."""
+        """Training time, including that of interrupted sessions."""
         return self._seconds_before + time.monotonic() - self._started
 
     @property
@@ -101,7 +101,7 @@ class TrainingRun:
         return self.solver.phase.objective.measure == "reward"
 
     def _begin(self) -> None:
-        """Make the model and the solver; or take them up where the run was stopped."""
+        """Create the model and the solver, or restore them."""
         config, folder, train = self.config, self._folder, self.dataset.splits["train"]
         state = None
         if self._resume:
@@ -112,7 +112,7 @@ class TrainingRun:
         rng = np.random.default_rng(config.seed)
         self.model = new_model(config, self.dataset, rng)
         check_references(config, self.dataset)
-        self.dataset.split()  # that there is one to validate on
+        self.dataset.split()  # raises if there is no validation split
         if state is None:
             self._history.clear()
             folder.write_config()
@@ -140,7 +140,7 @@ class TrainingRun:
 
     def _restore(self, state: Checkpoint) -> None:
         before = state.info.solver
-        assert before is not None  # or there is no state
+        assert before is not None  # otherwise there is no state
         self.model.params.update(state.model.params)
         self._validation.best, self._validation.best_epoch = before.best, before.best_epoch
         self._seconds_before = before.seconds
@@ -161,7 +161,7 @@ class TrainingRun:
     def _after_step(self, solver: Solver) -> None:
         at_epoch = solver.iteration % solver.steps_per_epoch == 0
         due = time.monotonic() - self._saved >= self.config.checkpoint_seconds or self._stop
-        # parameters are checked before they are kept
+        # parameters are checked before they are saved
         if problem := divergence(solver, self.model.params, at_epoch or due):
             raise self._diverged(problem)
         if solver.iteration % 10 == 0:
@@ -187,7 +187,9 @@ class TrainingRun:
         mean = {"mean_reward": -loss} if self.is_critical else {"mean_loss": loss}
         what = f"reward {-loss:.3f}" if self.is_critical else f"loss {loss:.3f}"
         line = f"epoch {solver.epoch} of {solver.num_epochs}: {what}"
-        if not self._validation.is_possible:  # the course's dataset: the last model is the best
+        if (
+            not self._validation.is_possible
+        ):  # without references, as in the course's data, the last model is the best
             self._log(**mean)
             self._save(self._folder.best)
             self._save_last()
@@ -229,7 +231,7 @@ class TrainingRun:
         return bool(patience) and self.solver.epoch - since >= patience
 
     def _try_average(self) -> None:
-        """Score the mean of the last epochs' parameters; it is the best model if it is better."""
+        """Score the mean parameters of the last epochs; keep them if they are the best."""
         number = self.config.average
         mean = mean_params([self._folder.epoch(self.solver.epoch - i) for i in range(number)])
         if mean is None:
@@ -244,7 +246,7 @@ class TrainingRun:
         self._report(f"mean of the last {number} epochs: {self._told(scores, better)}")
         for name, param in params.items():
             param[:] = before[name]
-        if better:  # or a run that goes on from here would take a worse one for better
+        if better:  # for a resumed run, which compares with the best score
             self._save_last()
 
     def _log(self, **facts: Any) -> None:

@@ -1,6 +1,6 @@
-"""Scheduled sampling: in training, too, some input tokens are the model's own.
+"""Scheduled sampling: some input tokens are sampled from the model.
 
-A model that has only ever read people's words does not learn to go on after a mistake of its own.
+A model that is trained only on correct prefixes does not learn to continue after its own errors.
 Source: S. Bengio et al., "Scheduled sampling for sequence prediction with recurrent neural
 networks", NIPS 2015.
 
@@ -19,10 +19,10 @@ from limner.vocabulary import END, NULL, SPECIAL
 
 
 class ScheduledSampling(Likelihood):
-    """Maximum likelihood; a share of the input tokens that grows from 0 is drawn by the model.
+    """Maximum likelihood, with an increasing share of input tokens sampled from the model.
 
     Args:
-        share: at the end of the phase.
+        share: of sampled tokens at the end of the phase; it starts at 0.
         word_to_idx: the vocabulary.
     """
 
@@ -44,11 +44,10 @@ def mixed_inputs(
     word_to_idx: Mapping[str, int],
     rng: Random | None = None,
 ) -> Int[Array, "B T-1"]:
-    """The input tokens: each is, with probability `share`, drawn by the model.
+    """Replace each input token, with probability `share`, by a sample of the model.
 
-    A drawn token follows the inputs before it, drawn ones included; `<UNK>` and the other special
-    tokens are not drawn, as captions never have them. `<START>`, and everything from `<END>` on,
-    stay.
+    A sample depends on the preceding inputs, including earlier samples. Special tokens are not
+    sampled; `<START>`, `<END>` and what follows it are not replaced.
 
     >>> import numpy as np
     >>> from limner.models import CaptioningRNN

@@ -1,4 +1,4 @@
-"""How the learning rate changes over a training: a factor on it, by the share that is done.
+"""Learning rate schedules: a factor as a function of the progress, from 0 to 1.
 
 Source of one-cycle: L. N. Smith and N. Topin, "Super-convergence", 2018; of the cosine:
 I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 
 def constant(done: float, warmup: float) -> float:
-    """Up in a line while warming up, then 1."""
+    """Linear warm-up, then 1."""
     return done / warmup if done < warmup else 1.0
 
 
 def cosine(done: float, warmup: float) -> float:
-    """Up in a line while warming up, then down to 0 along half a cosine.
+    """Linear warm-up, then half a cosine down to 0.
 
     >>> [round(cosine(done, 0.2), 2) for done in (0.1, 0.2, 0.6, 1.0)]
     [0.5, 1.0, 0.5, 0.0]
@@ -25,7 +25,7 @@ def cosine(done: float, warmup: float) -> float:
 
 
 def one_cycle(done: float, warmup: float) -> float:
-    """From 1/25 up along half a cosine while warming up, then down to 1/250000 along another.
+    """Half a cosine from 1/25 to 1 during warm-up, then another down to 1/250000.
 
     >>> [round(one_cycle(done, 0.2), 2) for done in (0.0, 0.1, 0.2, 0.6, 1.0)]
     [0.04, 0.52, 1.0, 0.5, 0.0]
@@ -42,4 +42,4 @@ SCHEDULES: dict[str, Callable[[float, float], float]] = {
     "cosine": cosine,
     "one-cycle": one_cycle,
 }
-"""By name: share of the training that is done, share that warms up -> factor."""
+"""By name: (progress, share of warm-up) -> factor."""

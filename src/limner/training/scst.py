@@ -1,19 +1,19 @@
-"""Self-critical training (SCST): captions that the model draws itself, weighted by their reward.
+"""Self-critical sequence training (SCST): sampled captions, weighted by their reward.
 
-Several captions are drawn for every image. Those with a reward above the others' of the same image
-become likelier, those below it less likely:
+K captions are sampled per image. The loss increases the probability of those with a reward above
+the mean reward of the image's other samples (the baseline), and decreases that of the others:
 
-    loss = - sum over captions of (reward - mean reward of the image's others) log p(caption)
+    loss = - sum over captions of (reward - baseline) log p(caption)
 
 which is the policy gradient of the expected reward. The reward is CIDEr-D, with the document
-frequencies of the training references, plus a smoothed BLEU-4, whose brevity penalty keeps captions
-from getting short; and some of the people's captions stay in the loss, or the captions grow alike.
+frequencies of the training references, plus a smoothed BLEU-4, whose brevity penalty prevents short
+captions. Some reference captions remain in the loss, since otherwise the diversity decreases.
 
 Sources: S. J. Rennie et al., "Self-critical sequence training for image captioning", CVPR 2017; the
-mean of the others as the baseline: R. Luo, "A better variant of self-critical sequence training",
-2020; likelihood mixed in: Y. Wu et al., "Google's neural machine translation system", 2016.
+baseline: R. Luo, "A better variant of self-critical sequence training", 2020; the mixed loss: Y. Wu
+et al., "Google's neural machine translation system", 2016.
 
-Shapes: B captions of M images, K drawn of each, T tokens.
+Shapes: B captions of M images, K samples per image, T tokens.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,18 +31,18 @@ from limner.vocabulary import END, NULL, START, UNK, Vocabulary
 Tokens = list[str]
 
 SHARE = 0.4
-"""Of people's captions of a step that are in the loss, drawn anew for every step."""
+"""Share of the reference captions of a batch that is in the loss."""
 
 
 class SelfCritical(Objective):
-    """Captions of the model's own, each weighted by its advantage, and some of people's.
+    """Sampled captions, weighted by their advantage, and some reference captions.
 
     Args:
-        references: the tokens of every training image's references.
+        references: tokenized references of each training image.
         word_to_idx: the vocabulary.
-        samples: K, captions drawn of each image; 2 or more.
-        likelihood: the weight of each of people's captions in the loss.
-        bleu: the weight of BLEU-4, from 0 to 1, in the reward; CIDEr-D goes from 0 to 10.
+        samples: K, at least 2.
+        likelihood: weight of each reference caption in the loss.
+        bleu: weight of BLEU-4 (from 0 to 1) in the reward; CIDEr-D is from 0 to 10.
     """
 
     measure = "reward"
@@ -95,7 +95,7 @@ class SelfCritical(Objective):
         )
 
     def value(self, loss: float) -> float:
-        """Minus the mean reward of the captions that were drawn last."""
+        """Minus the mean reward of the last samples."""
         return -self._reward
 
     def _texts(self, tokens: Int[Array, "N T"]) -> list[Tokens]:

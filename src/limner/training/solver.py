@@ -1,4 +1,4 @@
-"""The training loop: phases of minibatches, decay, history, and a state to go on from."""
+"""The training loop: phases, minibatches, learning rate decay, history, and resumable state."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from limner.typing import Array, Int
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of a training, with an optimizer of its own.
+    """A part of a training, with its own optimizer.
 
     Attributes:
         objective: makes the batches.
@@ -37,7 +37,7 @@ class Phase:
 
     @property
     def learning_rate(self) -> float:
-        """The highest."""
+        """The peak learning rate."""
         return checked_settings(self.update_rule, self.optim_config)["learning_rate"]
 
 
@@ -47,29 +47,29 @@ class Solver:
     Args:
         model: trained in place.
         split: the captions and features.
-        phases: what is trained, one after the other.
-        lr_decay: the learning rate is multiplied by it after every epoch of a phase.
-        batch_size: captions a step.
-        print_every: prints the loss at every such step, if `verbose`.
+        phases: the phases, in order.
+        lr_decay: factor on the learning rate after every epoch of a phase.
+        batch_size: captions per step.
+        print_every: number of steps between printed losses, if `verbose`.
         verbose: print the course's lines.
-        shuffle: True takes every caption once an epoch, in random order; False draws every
-            minibatch anew, with replacement, as the course does.
-        rng: where minibatches, dropout and all else are drawn from; None is NumPy's global state.
-        schedule: the share of a phase that is done -> a factor on the learning rate, in place of
+        shuffle: True visits every caption once per epoch, in random order; False samples every
+            minibatch with replacement, as the course does.
+        rng: for minibatches, dropout and sampling; None is NumPy's global state.
+        schedule: function from the progress of a phase to a learning rate factor, instead of
             `lr_decay`.
-        engine: makes the engine of every phase.
-        on_step, on_epoch: called with the solver after every step, after every epoch.
+        engine: creates the engine of each phase.
+        on_step, on_epoch: called with the solver after every step or epoch.
 
     Attributes:
-        engine: of the present phase.
-        phase: the present one.
-        loss_history: the loss of every step so far, or what the objective says in its place.
-        iteration: steps done. `epoch`: epochs done.
-        finished: set by a callback, ends the training early.
+        engine: of the current phase.
+        phase: the current phase.
+        loss_history: the loss of every step, or the objective's value.
+        iteration: number of steps. `epoch`: number of epochs.
+        finished: a callback sets it to end the training.
 
     Raises:
-        ValueError: for no phase, an unknown rule or setting, a size below 1, or `lr_decay` beside a
-            schedule.
+        ValueError: without phases, or for an unknown rule or setting, a size below 1, or `lr_decay`
+            together with a schedule.
     """
 
     def __init__(
@@ -118,27 +118,27 @@ class Solver:
 
     @property
     def iteration(self) -> int:
-        """Steps done so far."""
+        """Number of steps so far."""
         return len(self.loss_history)
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps in an epoch; a remainder smaller than a batch is left out."""
+        """Steps per epoch, without an incomplete last batch."""
         return steps_per_epoch(len(self.train_split.captions), self.batch_size)
 
     @property
     def num_epochs(self) -> int:
-        """Epochs of all phases."""
+        """Number of epochs of all phases."""
         return sum(phase.epochs for phase in self.phases)
 
     @property
     def num_iterations(self) -> int:
-        """Steps in the whole training."""
+        """Number of steps of all phases."""
         return self.num_epochs * self.steps_per_epoch
 
     @property
     def epoch(self) -> int:
-        """Whole epochs done so far."""
+        """Number of complete epochs so far."""
         return self.iteration // self.steps_per_epoch
 
     @property
@@ -147,7 +147,7 @@ class Solver:
         return self.phases[self._number]
 
     def train(self) -> None:
-        """Run to the end, from wherever the solver stands."""
+        """Train until the end, from the current step."""
         while self.iteration < self.num_iterations and not self.finished:
             while self.iteration >= self._last_step:
                 self._begin(self._number + 1)
@@ -169,11 +169,11 @@ class Solver:
 
     @property
     def progress(self) -> float:
-        """The share of the present phase that is done."""
+        """Progress of the current phase, from 0 to 1."""
         return (self.iteration - self._first_step) / max(self._last_step - self._first_step, 1)
 
     def _begin(self, number: int) -> None:
-        """Begin a phase: it has an optimizer of its own."""
+        """Start a phase, with a new engine and optimizer."""
         phase = self.phases[number]
         self._number = number
         self._first_step = self.steps_per_epoch * sum(p.epochs for p in self.phases[:number])
@@ -194,7 +194,7 @@ class Solver:
         return objective.value(self.engine.step(batch, self._learning_rate))
 
     def _draw(self) -> Int[Array, " B"]:
-        """The caption rows of the next minibatch, `batch_size` or fewer."""
+        """Indices of the captions of the next minibatch."""
         M, rng = len(self.train_split.captions), global_if_none(self.rng)
         if not self.shuffle:
             return rng.choice(M, self.batch_size)
@@ -205,12 +205,12 @@ class Solver:
         return self._order[position : position + self.batch_size]
 
     def _by_image(self, rng: Random) -> Int[Array, " M"]:
-        """All captions, image by image in random order."""
+        """Indices of all captions, image by image, in random order."""
         place = rng.permutation(len(self.train_split.features))
         return np.argsort(place[self.train_split.image_idxs], kind="stable")
 
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
-        """All that `restore` needs: tensors, and the random generator's state (JSON-able)."""
+        """The state for `restore`: arrays, and JSON-able values."""
         tensors = {
             "solver/loss_history": np.asarray(self.loss_history, dtype=np.float64),
             "solver/order": self._order,
@@ -222,10 +222,10 @@ class Solver:
         ) else {}
 
     def restore(self, tensors: Mapping[str, Array], rng_state: Mapping[str, Any]) -> None:
-        """Go on where another solver's `state` was taken (the model's parameters come apart).
+        """Restore the `state` of another solver; the model's parameters are not part of it.
 
         Raises:
-            KeyError, ValueError, OverflowError: if some of it is missing or does not fit.
+            KeyError, ValueError, OverflowError: if some of it is missing or invalid.
         """
         losses, order = tensors["solver/loss_history"], tensors["solver/order"]
         M = len(self.train_split.captions)
@@ -247,5 +247,5 @@ class Solver:
 
 
 def steps_per_epoch(num_captions: int, batch_size: int) -> int:
-    """Steps in an epoch; a remainder smaller than a batch is left out."""
+    """Steps per epoch, without an incomplete last batch."""
     return max(num_captions // batch_size, 1)

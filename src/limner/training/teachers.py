@@ -1,4 +1,4 @@
-"""The teachers of a run: their models, and their soft targets, which are kept with the run.
+"""The teachers of a run, and their soft targets, which are stored with the run.
 
 Shapes: M captions, T tokens, K tokens of a soft target.
 """
@@ -25,17 +25,17 @@ from limner.training.distillation import KEPT, soft_targets_of
 
 
 class Teachers:
-    """Models that a run learns from, beside people's captions.
+    """The teachers of a run.
 
     Args:
-        names: runs' folders, or checkpoints.
-        dataset: that the run learns.
-        file: where their soft targets are kept, in the run's folder.
-        resumed: whether the file may be there already, from before the run was stopped.
+        names: runs or checkpoints.
+        dataset: the training dataset.
+        file: file for the soft targets, in the folder of the run.
+        resumed: whether the file may exist already.
 
     Raises:
-        InputError: if one of them is missing, or has another vocabulary or other features; or if
-            the file is damaged.
+        InputError: if a teacher is missing or has another vocabulary or other features, or the file
+            is damaged.
     """
 
     def __init__(
@@ -52,12 +52,12 @@ class Teachers:
     def soft_targets(
         self, weight: float, report: Callable[[str], None], on_block: Callable[[], None]
     ) -> SoftTargets:
-        """Of the training captions, (M, T - 1, K); computed once.
+        """Soft targets (M, T - 1, K) of the training captions, computed once.
 
         Args:
-            weight: of the soft targets beside the captions' own tokens, from 0 to 1.
-            report: takes a line for the user.
-            on_block: called now and then meanwhile; may raise to stop it.
+            weight: of the soft targets, from 0 to 1; the caption's tokens have the rest.
+            report: called with each message.
+            on_block: called regularly; may raise to stop.
         """
         if self._kept is None:
             teacher = Ensemble(self._members)
@@ -74,7 +74,7 @@ class Teachers:
         return SoftTargets(self._kept.tokens, self._kept.probs * np.float32(weight))
 
     def _read(self) -> SoftTargets | None:
-        """The soft targets that are kept; None if they are others' or about other captions."""
+        """The stored soft targets; None if they are of other teachers or captions."""
         (M, T), V = self._dataset.splits["train"].captions.shape, len(self._dataset.vocabulary)
         try:
             with safe_open(self._file, framework="numpy") as file:

@@ -1,4 +1,4 @@
-"""Which of a run's models is the best, by the scores of its captions of the validation split."""
+"""Validation: scores of a model's captions during training, and the best model."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from limner.evaluation.evaluate import Evaluation, evaluate
 from limner.models import CaptioningModel
 
 SCORE = "CIDEr"
-"""The validation score that is reported, and by which the best model is chosen first of all."""
+"""The reported validation score, and the first criterion for the best model."""
 
 HANDFUL = 0.02
-"""One caption, or as few as this share of the validation images, is called a collapse."""
+"""Number of different captions, as a share of the images, that counts as a collapse."""
 
 
 @dataclass
@@ -20,10 +20,10 @@ class Validation:
     """Scores of a model in training, and the best so far.
 
     Attributes:
-        dataset: with the split to validate on.
-        report: takes a line for the user.
+        dataset: with a validation split.
+        report: called with each message.
         best: scores of the best model.
-        best_epoch: when it was the newest.
+        best_epoch: its epoch.
     """
 
     dataset: Dataset
@@ -42,18 +42,18 @@ class Validation:
         return self.split in self.dataset.references
 
     def evaluate(self, model: CaptioningModel, decoder: Decoder) -> Evaluation:
-        """Greedy captions of the split, scored."""
+        """Scores of greedy captions of the split."""
         return evaluate(model, self.dataset, decoder=decoder)
 
     def is_best(self, scores: dict[str, float], epoch: int) -> bool:
-        """Whether these are the best scores so far; they are kept."""
+        """Whether these are the best scores so far; stores them if they are."""
         better = rank(scores) > rank(self.best)
         if better:
             self.best, self.best_epoch = scores, epoch
         return better
 
     def report_collapse(self, captions: Mapping[str, str]) -> None:
-        """Say it where a model gives nearly all images the same captions."""
+        """Report if nearly all images have the same captions."""
         different, images = len(set(captions.values())), len(captions)
         if images > 2 and different <= max(HANDFUL * images, 1):
             self.report(
@@ -63,5 +63,5 @@ class Validation:
 
 
 def rank(scores: Mapping[str, float]) -> list[float]:
-    """What to compare models by: CIDEr, then BLEU, for where it is 0 throughout."""
+    """The sort key of models: CIDEr, then BLEU, in case CIDEr is 0."""
     return [scores.get(name, -1.0) for name in (SCORE, "BLEU-4", "BLEU-3", "BLEU-2", "BLEU-1")]

@@ -1,4 +1,4 @@
-"""The engine in NumPy: fast passes, packed batches, optimizers in place, decoders."""
+"""The engine in NumPy: optimized passes on packed batches, in-place optimizers, decoders."""
 
 from limner.engine.numpy.engine import NumpyEngine
 from limner.engine.numpy.fast import fast_decoder

@@ -1,16 +1,16 @@
-"""The loss and the gradients of `AttentionRNN`, with nothing done that need not be.
+"""Optimized loss and gradients of `AttentionRNN`.
 
     pack     captions -> rows without padding, time step by time step      packing.py
-    project  features -> values, keys, h_0, c_0, once for every image        regions.py
+    project  features -> values, keys, h_0, c_0, once per image              regions.py
     embed    the distinct tokens' vectors, times Wx, plus b
     recur    attend, then the cell, over the packed rows
     score    [h, z] -> out -> logits -> the loss, and back                  scoring.py
     recur    backpropagation through time and through attention
-    sums     over all rows at once: the weights' gradients, and those of the regions
+    sums     over all rows at once: gradients of the weights and of the regions
 
-An image's captions share its regions: only they are projected, and the gradients of its captions
-are summed by image. What the state is multiplied with (query, gate, cell) stands in one matrix, and
-its products are overwritten: first by gates, then by gradients.
+The captions of an image share its regions: these are projected once, and the gradients are summed
+by image. The weights applied to the state (query, gate, cell) form one matrix; its products are
+overwritten, first by the gates, then by their gradients.
 
 Shapes: N captions of M images, T tokens, P packed rows, U distinct tokens, L regions, D features,
 E projected region, A attention, W word vector, H hidden, G = 4H, K = A + E + 4H, R = H + E,
@@ -34,9 +34,9 @@ from limner.typing import Array, Float, Int
 
 @dataclass(frozen=True)
 class Unrolled:
-    """What the forward pass over the packed rows leaves behind.
+    """Results of the forward pass over the packed rows.
 
-    `from_h` holds the products of the states with `of_h`: the query, the gate of the context, and
+    `from_h` has the products of the states with `of_h`: the query, the gate of the context, and
     the cell's gates.
     """
 
@@ -55,7 +55,7 @@ class Unrolled:
 
 @dataclass(frozen=True)
 class Gradients:
-    """What the backward pass over the packed rows leaves behind; dfrom_h is in from_h's place."""
+    """Results of the backward pass over the packed rows; dfrom_h overwrites from_h."""
 
     dfrom_h: Float[Array, "P K"]
     dcontext: Float[Array, "P E"]
@@ -68,7 +68,7 @@ class AttentionPass:
     """Forward and backward through an `AttentionRNN`.
 
     Args:
-        model: for its shape.
+        model: defines the shapes.
         params: the model's parameters.
         grads: arrays of the same names and shapes, for the gradients.
     """
@@ -118,7 +118,7 @@ class AttentionPass:
     def _embed(
         self, tokens: Int[Array, " U"], mask: Float[Array, "U W"] | None
     ) -> tuple[Float[Array, "U W"], Float[Array, "U G"]]:
-        """The distinct tokens' vectors, and what they give the cell."""
+        """The vectors of the distinct tokens, and their contributions to the cell."""
         p = self._params
         x = np.take(p["W_embed"], tokens, axis=0)
         if mask is not None:
@@ -134,7 +134,7 @@ class AttentionPass:
         projected: Projected,
         inputs: Float[Array, "U G"],
     ) -> Unrolled:
-        """Attend, then the cell, token after token."""
+        """Attention and cell, step by step."""
         p, ws, H, A, E = self._params, self._workspace, self._H, self._A, self._E
         P, N, L = len(packed.targets), len(image), projected.values.shape[1]
         K = A + E + 4 * H
@@ -235,7 +235,7 @@ class AttentionPass:
         of_h_T = np.ascontiguousarray(u.of_h.T)
         WzT = np.ascontiguousarray(p["Wx"][self._W :].T)
         self._grads["w_fit"][:] = 0
-        later = 0  # rows that the step after this one has
+        later = 0  # rows that continue in the next step
         for rows in reversed(packed.steps):
             n = rows.stop - rows.start
             dh, dz, dfrom_h = dhz[rows, :H], dhz[rows, H:], back.dfrom_h[rows]
@@ -292,4 +292,4 @@ class AttentionPass:
         dx = dinputs @ p["Wx"][:W].T
         if mask is not None:
             dx *= mask
-        grads["W_embed"][packed.tokens] += dx  # to what the scores have put there
+        grads["W_embed"][packed.tokens] += dx  # added to the gradient of the tied output weights

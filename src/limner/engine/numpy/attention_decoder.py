@@ -1,11 +1,10 @@
-"""The decoder of `AttentionRNN`, prepared for many steps.
+"""Optimized decoder of `AttentionRNN`.
 
-It gives what `AttentionRNN.step` gives. What a token puts into the cell is computed once, when the
-token first comes; what the state is multiplied with, for the query, the gate and the cell, stands
-in one matrix.
+It computes the same as `AttentionRNN.step`. The contribution of a token to the cell is computed
+when the token first occurs; the weights applied to the state form one matrix.
 
-Shapes: N images, R rows (captions or beams), V vocabulary, H hidden, L regions, E projected region,
-A attention, G = 4H.
+Shapes: N images, R rows (captions or prefixes), V vocabulary, H hidden, L regions, E projected
+region, A attention, G = 4H.
 """
 
 import numpy as np
@@ -72,7 +71,7 @@ class AttentionDecoder:
 def attend(
     regions: Regions, query: Float[Array, "R A"], w: Float[Array, " A"]
 ) -> Float[Array, "R E"]:
-    """The context of every row, as `attention_forward`: image by image, in the cache."""
+    """The context of every row, as in `attention_forward`, image by image."""
     context = np.empty((len(query), regions.values.shape[2]), regions.values.dtype)
     changes = np.flatnonzero(np.diff(regions.image)) + 1
     ends = [*changes.tolist(), len(query)]

@@ -1,8 +1,8 @@
-"""The engine: a pass that fills the gradients, clipping, and the update rule.
+"""The engine: loss and gradients, clipping, update.
 
-pass     batch -> the loss and the gradients: a fast one (`fast.py`), or the model's own `loss`
-clip     the gradients' norm
-update   the rule, in place over one flat array of all parameters  (`limner.optim`)
+pass     batch -> loss and gradients: an optimized pass (`fast.py`), or the model's `loss`
+clip     the norm of the gradients
+update   in place over one flat array of all parameters (`limner.optim`)
 """
 
 from collections.abc import Mapping
@@ -22,20 +22,20 @@ from limner.typing import Array
 
 
 class NumpyEngine:
-    """Trains a model by a fast pass for exactly its class, or else by the model's own `loss`.
+    """Trains a model with the optimized pass for exactly its class, or with its `loss`.
 
     Args:
-        model: its `params` become views of the engine's one array, and are updated in place.
+        model: its `params` become views of one flat array, and are updated in place.
         update_rule: "sgd", "sgd_momentum", "rmsprop", "adam" or "adamw".
-        optim_config: settings of the rule, less the learning rate.
+        optim_config: settings of the rule, without the learning rate.
         regularization: dropout, label smoothing, clipping.
-        rng: draws the masks of dropout; None is NumPy's global state.
-        reference: train by `model.loss` and decode by `model.step`, even where faster ones exist:
-            what is changed in a layer or in a subclass is then what trains.
+        rng: for dropout masks; None is NumPy's global state.
+        reference: always use `model.loss` and `model.step`, so that changes in layers and
+            subclasses have an effect.
 
     Raises:
-        ValueError: for an unknown rule, or a setting that the rule does not have; by `step`, for a
-            dropout rate at a site that the model does not have.
+        ValueError: for an unknown rule or setting; by `step`, for a dropout site that the model
+            does not have.
 
     >>> from limner.models import CaptioningRNN
     >>> words = {"<NULL>": 0, "<START>": 1, "<END>": 2, "cat": 3}
@@ -95,18 +95,19 @@ class NumpyEngine:
         return self.model if self._reference else fast_decoder(self.model)
 
     def params(self) -> dict[str, Array]:
-        """The parameters: the model's own, which change with every step."""
+        """The parameters of the model, which change with every step."""
         return self.model.params
 
     def state_dict(self) -> dict[str, Array]:
-        """The number of steps `t`, and `parameter/name` of what the rule remembers of each."""
+        """The number of steps `t`, and the rule's state arrays as `parameter/name`."""
         state = {"t": np.asarray(self._t)}
         for name, flat in self._memory.items():
             state |= {f"{param}/{name}": a.copy() for param, a in self._by_name(flat).items()}
         return state
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """See `Engine.load_state_dict`; the form of version 0.1 has `t` and settings by parameter.
+        """See `Engine.load_state_dict`; the format of version 0.1 has `t` and settings per
+        parameter.
 
         Raises:
             ValueError: if some of it is missing.
@@ -127,12 +128,12 @@ class NumpyEngine:
             memory[key][:] = state[key]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """How to copy or pickle: a copy's parameters must be views of an array of its own."""
+        """For copy and pickle: the parameters of a copy are views of its own array."""
         options = self._settings, self._regularization, self._rng, self._reference
         return _rebuilt, (self.model, self._rule, options, self.state_dict())
 
     def _by_name(self, flat: Array) -> dict[str, Array]:
-        """Views of a flat array, one for each parameter."""
+        """Views of a flat array, one per parameter."""
         views, start = {}, 0
         for name, param in self.model.params.items():
             views[name] = flat[start : start + param.size].reshape(param.shape)
@@ -140,7 +141,7 @@ class NumpyEngine:
         return views
 
     def _adopt_params(self) -> None:
-        """Parameters that somebody else has put into the model are copied into the flat array."""
+        """Copy arrays that were assigned to the model's `params` into the flat array."""
         params = self.model.params
         for name, view in self._params.items():
             if params[name] is not view:
@@ -178,7 +179,7 @@ class NumpyEngine:
     def reference_loss(
         self, batch: Batch, masks: Masks, label_smoothing: float
     ) -> tuple[np.floating, dict[str, Array]]:
-        """What trains where there is no fast pass: the model's own loss and gradients.
+        """Loss and gradients by the model's `loss`.
 
         Raises:
             ValueError: if the model's `loss` has other arguments.

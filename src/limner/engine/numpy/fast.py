@@ -1,4 +1,4 @@
-"""Which fast pass and which fast decoder a model has.
+"""The optimized pass and decoder of each class of models.
 
 Shapes: M images, L regions, D features.
 """
@@ -26,7 +26,7 @@ from limner.typing import Array, Float
 
 @runtime_checkable
 class Pass(Protocol):
-    """Forward and backward through a model, into arrays for its gradients."""
+    """Forward and backward pass of a model, which fills arrays with the gradients."""
 
     def __call__(
         self,
@@ -35,12 +35,12 @@ class Pass(Protocol):
         masks: Masks,
         label_smoothing: float,
     ) -> float:
-        """Fill the gradients; returns the loss. The features are the batch's, standardized."""
+        """Fill the gradients; returns the loss. `features` are those of the batch, standardized."""
         ...
 
 
 class Fast(NamedTuple):
-    """What computes the same as a class of models, faster."""
+    """The optimized implementations of a class of models."""
 
     new_pass: Any
     new_decoder: Any
@@ -50,28 +50,28 @@ FAST: dict[type[WordModel], Fast] = {
     CaptioningRNN: Fast(RecurrentPass, RecurrentDecoder),
     AttentionRNN: Fast(AttentionPass, AttentionDecoder),
 }
-"""By exactly that class: a subclass may compute something else."""
+"""By the exact class, since a subclass may compute something else."""
 
 
 def _fast(model: WordModel) -> Fast | None:
-    """None where there is none for this class, or for its cell."""
+    """None if there is none for this class, or for its cell."""
     if isinstance(model, CaptioningRNN) and model.config.cell_type not in FAST_CELLS:
         return None
     return FAST.get(type(model))
 
 
 def has_fast_pass(model: CaptioningModel) -> bool:
-    """Whether there is a fast pass for exactly this class of model, and for its cell."""
+    """Whether there is an optimized pass for exactly this class and cell."""
     return _fast(model) is not None
 
 
 def fast_pass(
     model: CaptioningModel, params: dict[str, Array], grads: dict[str, Array]
 ) -> Pass | None:
-    """The fast pass for exactly this class of model; None where there is none, or for its cell.
+    """The optimized pass for exactly this class and cell; None if there is none.
 
     Args:
-        model: for its shape.
+        model: defines the shapes.
         params: the model's parameters.
         grads: arrays of the same names and shapes, for the gradients.
     """
@@ -80,7 +80,7 @@ def fast_pass(
 
 
 def fast_decoder(model: WordModel) -> Decoder:
-    """A decoder with the model's present parameters: a fast one, or the model itself.
+    """A decoder with the current parameters: an optimized one, or the model itself.
 
     Args:
         model: its parameters must not change while the decoder is in use.

@@ -1,8 +1,8 @@
-"""Captions without their padding: the tokens that count, time step after time step.
+"""Captions without padding, packed time step by time step.
 
-A batch of captions is a rectangle that is partly filled with `<NULL>`. Sorted by length, longest
-first, the captions that are still running at a time step are the first ones, and there are fewer
-of them at every step. Packed, the steps' rows stand under each other:
+A batch of captions is an array that is partly filled with `<NULL>`. If the captions are sorted by
+decreasing length, the captions that have a token at a time step are the first rows, and their
+number decreases. The packed rows are the rows of all steps, one step after the other:
 
     captions      sorted       packed rows
     a b . .       f g h i      step 0: f c a
@@ -26,16 +26,15 @@ class PackedCaptions:
     """Captions, sorted by length and packed time step by time step.
 
     Attributes:
-        order: the caption that each row of step 0 belongs to, longest first; captions without a
-            target are left out.
-        caption, place: (P,) the caption of each row, and which of its targets the row's is.
-        steps: for every time step its slice of the P rows. The rows of a step go on with the first
-            rows of the step before.
+        order: the caption of each row of step 0, longest first, without captions that have no
+            target.
+        caption, place: (P,) the caption of each row, and the position of its target.
+        steps: the slice of the P rows of each time step. The rows of a step continue the first
+            rows of the previous step.
         tokens: (U,) the distinct input tokens.
-        lookup: (P,) the place in `tokens` of each row's.
-        targets: (P,) the word that is expected after each row's.
-        counted: (P,) false where the target is a `<NULL>` in the middle of a caption: such rows go
-            through the network, but not into the loss.
+        lookup: (P,) index in `tokens` of the input of each row.
+        targets: (P,) the target of each row.
+        counted: (P,) False for a target `<NULL>` inside a caption, which is not in the loss.
     """
 
     order: Int[Array, " N"]
@@ -51,8 +50,8 @@ class PackedCaptions:
 def pack(batch: Batch, null: int, vocabulary_size: int) -> PackedCaptions:
     """Pack the inputs and the targets of a batch.
 
-    A caption is as long as the place of its last target that is not `<NULL>`, plus one: what comes
-    after cannot change the loss.
+    A caption ends with its last target that is not `<NULL>`, since later inputs do not affect the
+    loss.
 
     >>> batch = Batch(np.zeros((2, 0)), np.array([[1, 5, 2, 0], [1, 6, 7, 2]]))
     >>> packed = pack(batch, null=0, vocabulary_size=8)

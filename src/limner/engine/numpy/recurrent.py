@@ -1,4 +1,4 @@
-"""The loss and the gradients of `CaptioningRNN`, with nothing done that need not be.
+"""Optimized loss and gradients of `CaptioningRNN`.
 
     pack     captions -> rows without padding, time step by time step      packing.py
     project  features -> h_0
@@ -9,9 +9,8 @@
     embed    da, summed by token -> dWx, dW_embed                            token_sums.py
     project  dh_0 -> dW_proj
 
-A further layer is a cell whose inputs are its lower neighbour's h, all rows in one product.
-Every product writes into an array that is there already. docs/performance.md derives the stages
-and says what each trick is worth.
+The input of a further layer is the h of the layer below, all rows in one product. Every product
+writes into an existing array. docs/performance.md derives the stages and measures the gain of each.
 
 Shapes: N captions of M images, T tokens, P packed rows, U distinct tokens, D features, W word
 vector, H hidden, V vocabulary; m gates.
@@ -32,7 +31,7 @@ from limner.typing import Array, Float, Int
 
 
 class Recurred(NamedTuple):
-    """What a layer's backward pass needs of its forward pass."""
+    """The results of a layer's forward pass for its backward pass."""
 
     x: Float[Array, "P H"] | None
     sequence: PackedSequence
@@ -43,7 +42,7 @@ class RecurrentPass:
     """Forward and backward through a `CaptioningRNN`.
 
     Args:
-        model: for its shape.
+        model: defines the shapes.
         params: the model's parameters.
         grads: arrays of the same names and shapes, for the gradients.
     """
@@ -108,7 +107,7 @@ class RecurrentPass:
         return loss
 
     def _of_vocabulary(self) -> tuple[Float[Array, "H V"], Float[Array, "H V"]]:
-        """W_vocab and where its gradient goes: tied, both are transposes."""
+        """W_vocab and the array of its gradient; transposes if tied."""
         if self._model.config.tied:
             return self._params["W_embed"].T, self._grads["W_embed"].T
         return self._params["W_vocab"], self._grads["W_vocab"]
@@ -152,7 +151,7 @@ class RecurrentPass:
     def _embed(
         self, tokens: Int[Array, " U"], mask: Float[Array, "U W"] | None
     ) -> tuple[Float[Array, "U W"], Float[Array, "m U H"]]:
-        """The distinct tokens' vectors x, and what they give the cell, x Wx + b."""
+        """The vectors x of the distinct tokens, and x Wx + b."""
         p, m = self._params, self._num_gates
         x = self._workspace("x", len(tokens), p["W_embed"].shape[1])
         np.take(p["W_embed"], tokens, axis=0, out=x, mode="clip")
@@ -170,7 +169,7 @@ class RecurrentPass:
         packed: PackedCaptions,
         mask: Float[Array, "U W"] | None,
     ) -> None:
-        """dWx, db and dW_embed: a token's rows all took the same inputs, so their da are summed."""
+        """dWx, db and dW_embed, from the sums of da over the rows of each token."""
         p, grads, m = self._params, self._grads, self._num_gates
         dinputs = self._workspace("dinputs", m, len(packed.tokens), da.shape[2])
         sum_by_token(da, packed.lookup, dinputs)
@@ -181,6 +180,6 @@ class RecurrentPass:
         dx = by_gates.sum(axis=0)
         if mask is not None:
             dx *= mask
-        if not self._model.config.tied:  # else the scores' gradient is there already
+        if not self._model.config.tied:  # otherwise added to the gradient of the output weights
             grads["W_embed"][:] = 0
         grads["W_embed"][packed.tokens] += dx

@@ -1,10 +1,9 @@
-"""The decoder of `CaptioningRNN`, prepared for many steps.
+"""Optimized decoder of `CaptioningRNN`.
 
-It gives what `CaptioningRNN.step` gives. What a token puts into the cell, `x Wx + b`, depends on
-the token alone, so it is computed once, when the token first comes; and the weights are laid out
-gate by gate, as in training.
+It computes the same as `CaptioningRNN.step`. The contribution of a token to the cell, `x Wx + b`,
+is computed when the token first occurs; the weights are stored gate by gate, as in training.
 
-Shapes: N images, R rows (captions or beams), V vocabulary, D features, H hidden, m gates.
+Shapes: N images, R rows (captions or prefixes), V vocabulary, D features, H hidden, m gates.
 """
 
 import numpy as np
@@ -73,7 +72,7 @@ class RecurrentDecoder:
 
 
 def _spaced(Wh: Float[Array, "m H H"]) -> Float[Array, "m H H"]:
-    """A copy with rows a little further apart, see `spaced`."""
+    """A copy with padded rows, see `spaced`."""
     m, H, _ = Wh.shape
     copy = spaced((m, H, H), Workspace(Wh.dtype.type), "Wh")
     copy[:] = Wh

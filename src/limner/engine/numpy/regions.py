@@ -1,4 +1,4 @@
-"""The regions of every image in `AttentionRNN`: projected before the first token, and back.
+"""Projections of the regions in `AttentionRNN`, forward and backward.
 
 Shapes: N captions of M images, P packed rows, L regions, D features, E projected region,
 A attention, H hidden.
@@ -15,7 +15,7 @@ from limner.typing import Array, Float, Int
 
 @dataclass(frozen=True)
 class Projected:
-    """Of every image: the regions' values and keys, the mean over regions, the first states."""
+    """Values and keys of the regions, their mean, and the initial states of each image."""
 
     features: Float[Array, "M L D"]
     mask: Float[Array, "M E"] | None
@@ -43,7 +43,7 @@ class RegionsPass:
     def forward(
         self, features: Float[Array, "M L D"], mask: Float[Array, "M E"] | None
     ) -> Projected:
-        """The regions of every image, and the states that they give."""
+        """Project the regions, and compute the initial states."""
         p, ws = self._params, self._workspace
         M, L, D = features.shape
         E, A = p["W_key"].shape
@@ -66,7 +66,7 @@ class RegionsPass:
         dcontext: Float[Array, "P E"],
         num_images: int,
     ) -> Float[Array, "M L E"]:
-        """dvalues by the contexts: for every image one product."""
+        """dvalues from the contexts: one product per image."""
         by_image = np.argsort(image, kind="stable")
         ends = np.cumsum(np.bincount(image, minlength=num_images)).tolist()
         attention, dcontext = attention[by_image], dcontext[by_image]

@@ -1,7 +1,7 @@
-"""From what the next word is read from to the loss, and back, in chunks that memory can hold.
+"""The output layer and the softmax loss, forward and backward, in chunks of bounded memory.
 
-Shapes: P packed rows, N captions, R what a row reads the next word from, V vocabulary, K tokens
-of a soft target.
+Shapes: P packed rows, N captions, R input of the output layer, V vocabulary, K tokens of a soft
+target.
 """
 
 from typing import NamedTuple
@@ -15,19 +15,19 @@ from limner.models import Batch
 from limner.typing import Array, Float, Int
 
 LOGITS = 4_000_000
-"""Scores kept at a time: rows are scored in chunks, so that memory does not grow with N T V."""
+"""Logits per chunk of rows, so that memory does not grow with N T V."""
 
 CACHED = 65536
-"""Numbers that stay in the cache while the softmax passes over them."""
+"""Logits per block, which fits into the cache."""
 
 
 class Targets(NamedTuple):
-    """What is expected of packed rows.
+    """The targets of packed rows.
 
     Attributes:
-        tokens: (P,) the right tokens.
-        weights: (P,) of each row in the loss; 0 for none.
-        num_captions: N, which the loss is divided by.
+        tokens: (P,) target tokens.
+        weights: (P,) weight of each row in the loss.
+        num_captions: N, the divisor of the loss.
         label_smoothing: see `limner.layers.temporal_softmax_loss`.
         soft: (P, K) probabilities of other tokens, or None.
     """
@@ -39,7 +39,7 @@ class Targets(NamedTuple):
     soft: SoftTargets | None = None
 
     def rows(self, rows: slice) -> "Targets":
-        """Of some of the rows."""
+        """The targets of some of the rows."""
         soft = self.soft and SoftTargets(*(part[rows] for part in self.soft))
         return self._replace(tokens=self.tokens[rows], weights=self.weights[rows], soft=soft)
 
@@ -47,7 +47,7 @@ class Targets(NamedTuple):
 def packed_targets(
     batch: Batch, packed: PackedCaptions, label_smoothing: float, dtype: type[np.floating]
 ) -> Targets:
-    """The targets of a batch in the order of its packed rows."""
+    """The targets of a batch, in the order of its packed rows."""
     caption, place = packed.caption, packed.place
     weights = packed.counted.astype(dtype)
     if batch.weights is not None:
@@ -60,7 +60,7 @@ def packed_targets(
 
 
 class Output(NamedTuple):
-    """Where the gradients of scores go: dh (P, R), dW (R, V), db (V,)."""
+    """Arrays for the gradients: dh (P, R), dW (R, V), db (V,)."""
 
     dh: Array
     dW: Array  # noqa: N815 - the field's name
@@ -75,14 +75,14 @@ def score(
     grads: Output,
     workspace: Workspace,
 ) -> float:
-    """The loss of scores `h W + b`; the gradients are filled.
+    """The loss of logits `h W + b`; fills the gradients.
 
     Args:
-        h: a row for every target.
-        W, b: of the vocabulary; W and dW may be the transposes of a word embedding's.
-        targets: what is expected.
-        grads: where the gradients go.
-        workspace: for the scores.
+        h: one row per target.
+        W, b: weights and biases; W and dW may be transposes of the word vectors'.
+        targets: the targets.
+        grads: arrays for the gradients.
+        workspace: for the logits.
     """
     dh, dW, db = grads
     P, V = len(h), W.shape[1]
@@ -109,7 +109,7 @@ def score(
 
 
 def _product(h: Array, dlogits: Array, dW: Array) -> None:
-    """`dW = h^T dlogits`, written along the rows of whatever dW is a view of."""
+    """`dW = h^T dlogits`, written along the rows of the array that dW is a view of."""
     if _flipped(dW):
         np.matmul(dlogits.T, h, out=dW.T)
     else:
@@ -121,7 +121,7 @@ def _flipped(W: Array) -> bool:
 
 
 def softmax_loss_backward(logits: Float[Array, "P V"], targets: Targets) -> float:
-    """The loss of `limner.layers.temporal_softmax_loss`; logits become their gradient, in place.
+    """The loss of `limner.layers.temporal_softmax_loss`; overwrites logits with their gradient.
 
     >>> logits = np.zeros((1, 4))
     >>> targets = Targets(np.array([1]), np.array([1.0]), num_captions=1)

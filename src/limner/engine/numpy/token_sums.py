@@ -1,8 +1,7 @@
-"""Gradients of rows, summed by the token that the rows share: the gradient of a lookup.
+"""Sums of row gradients by token: the gradient of the embedding lookup.
 
-Few tokens stand in a batch of captions often, most of them once or twice, so the two are treated
-apart. `np.add.at` and `np.add.reduceat` take several times as long, and so does a product with a
-0-1 matrix.
+Few tokens are frequent in a batch, most occur once or twice; the two are handled separately.
+`np.add.at`, `np.add.reduceat` and a product with a 0-1 matrix take several times as long.
 
 Shapes: m gates, P rows, U distinct tokens, H hidden.
 """
@@ -12,13 +11,13 @@ import numpy as np
 from limner.typing import Array, Float, Int
 
 OFTEN = 4
-"""A token that stands more often than this is summed by itself."""
+"""Tokens with more occurrences are summed separately."""
 
 
 def sum_by_token(
     rows: Float[Array, "m P H"], lookup: Int[Array, " P"], out: Float[Array, "m U H"]
 ) -> None:
-    """`out[:, u]` becomes the sum of the rows where `lookup` is u; every u stands at least once.
+    """Set `out[:, u]` to the sum of the rows with `lookup` u; each u occurs at least once.
 
     >>> out = np.empty((1, 2, 1))
     >>> sum_by_token(np.array([[[1.0], [2.0], [4.0]]]), np.array([0, 1, 0]), out)
@@ -29,7 +28,7 @@ def sum_by_token(
     counts = np.bincount(lookup, minlength=out.shape[1])
     ends = np.cumsum(counts)
     starts = ends - counts
-    # each token's first row, then the second rows of the tokens that have one, and so on
+    # the first row of each token, then the second rows, and so on
     np.take(rows, by_token[starts], axis=1, out=out, mode="clip")
     for place in range(1, OFTEN):
         tokens = np.flatnonzero((counts > place) & (counts <= OFTEN))
@@ -40,7 +39,7 @@ def sum_by_token(
 
 
 def sum_rows(rows: Float[Array, "P K"], lookup: Int[Array, " P"], size: int) -> Array:
-    """(size, K): the sums of the rows where lookup is 0, 1, ..."""
+    """(size, K): sums of the rows with lookup 0, 1, ..."""
     order = np.argsort(lookup, kind="stable")
     counts = np.bincount(lookup, minlength=size)
     out = np.zeros((size, rows.shape[1]), rows.dtype)

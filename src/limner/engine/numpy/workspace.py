@@ -1,4 +1,4 @@
-"""Arrays that are allocated once and used again at every step."""
+"""Arrays that are allocated once and reused at every step."""
 
 import math
 
@@ -10,8 +10,8 @@ from limner.typing import Array
 class Workspace:
     """Named scratch arrays of one dtype.
 
-    Asking twice for a name gives the same memory, so a name belongs to one purpose. What an array
-    holds is arbitrary. A buffer grows to the largest shape that was asked for, and stays.
+    The same name gives the same memory, so each name has one purpose. The contents are arbitrary. A
+    buffer grows to the largest requested shape.
 
     >>> workspace = Workspace(np.float32)
     >>> h = workspace("h", 25, 512)
@@ -29,6 +29,6 @@ class Workspace:
         size = math.prod(shape)
         buffer = self._buffers.get(name)
         if buffer is None or buffer.size < size:
-            self._buffers.pop(name, None)  # let go of the smaller one first
+            self._buffers.pop(name, None)  # free the smaller one first
             buffer = self._buffers[name] = np.empty(size, self._dtype)
         return buffer[:size].reshape(shape)

@@ -1,4 +1,4 @@
-"""The fast recurrent cells, by their names in `limner.layers.cells`; not every cell has one."""
+"""Optimized recurrent cells, by their names in `limner.layers.cells`; optional for a cell."""
 
 from limner.engine.numpy.cells import cho_gru, gru, lstm, rnn
 from limner.engine.numpy.cells.base import FastCell, by_gate, recurrent_weights

@@ -1,10 +1,10 @@
-"""What the fast recurrent cells share.
+"""The interface and common functions of the optimized recurrent cells.
 
 The formulas are those of `limner.layers`. Three things differ:
 
-- A step's rows continue the first rows of the step before (see `limner.engine.numpy.packing`).
-- Gates are the first axis, not columns: each gate of a step is one piece of memory.
-- A gradient is written over a value that is no longer needed.
+- The rows of a step continue the first rows of the previous step (`limner.engine.numpy.packing`).
+- Gates are the first axis, not columns, so that each gate of a step is contiguous.
+- Gradients overwrite values that are no longer needed.
 
 docs/performance.md derives the order of the operations.
 
@@ -24,13 +24,13 @@ Cache = tuple[Array, ...]
 
 
 class PackedSequence(NamedTuple):
-    """What a cell reads of packed captions, over all time steps.
+    """The input of a cell: packed captions, over all time steps.
 
     Attributes:
         inputs: `x Wx + b`: (m, U, H) of the distinct tokens, or (m, P, H) of every row.
-        lookup: (P,) which of the inputs each row takes; None where every row has its own.
+        lookup: (P,) index of the input of each row; None if each row has its own.
         steps: of the packed rows.
-        prev_h: (P, H) with h_0 in the rows of step 0; `hand_on` fills in the others.
+        prev_h: (P, H) with h_0 in the rows of step 0; `carry` fills the others.
         Wh, WhT: (m, H, H), see `recurrent_weights`.
         workspace: of the layer.
     """
@@ -44,7 +44,7 @@ class PackedSequence(NamedTuple):
     workspace: Workspace
 
     def add_inputs(self, a: Float[Array, "m n H"], rows: slice) -> None:
-        """Add these rows' inputs, without a new array."""
+        """Add the inputs of these rows, without a new array."""
         if self.lookup is None:
             a += self.inputs[:, rows]
             return
@@ -53,12 +53,12 @@ class PackedSequence(NamedTuple):
         a += np.take(self.inputs, self.lookup[rows], axis=1, out=found, mode="clip")
 
     def before(self, packed: Float[Array, "P H"], t: int) -> Float[Array, "n H"]:
-        """What the rows of step t had at the step before: the first rows of that step."""
+        """The values of the rows of step t at the previous step: its first rows."""
         start, n = self.steps[t - 1].start, self.steps[t].stop - self.steps[t].start
         return packed[start : start + n]
 
-    def hand_on(self, h: Float[Array, "P H"], t: int) -> None:
-        """Copy the states of the captions that continue to where the next step reads them."""
+    def carry(self, h: Float[Array, "P H"], t: int) -> None:
+        """Copy the states of captions that continue into `prev_h` of the next step."""
         if t + 1 < len(self.steps):
             self.prev_h[self.steps[t + 1]] = self.before(h, t + 1)
 
@@ -69,9 +69,9 @@ class FastCell(NamedTuple):
     Attributes:
         forward: `(sequence) -> (h (P, H), cache)`.
         backward: `(dh, cache, sequence, dWh) -> (da (m, P, H) by the inputs, dh_0)`: fills dWh; dh
-            and the cache are used up.
+            and the cache are overwritten.
         decode: `(inputs (m, R, H), state, Wh) -> next_state`: one step of rows that are not packed;
-            inputs may be used up, the state is not.
+            inputs may be overwritten, the state is not.
     """
 
     forward: Callable[[PackedSequence], tuple[Array, Cache]]
@@ -85,10 +85,10 @@ def by_gate(W: Float[Array, "R mH"], m: int) -> Float[Array, "m R H"]:
 
 
 def spaced(shape: tuple[int, int, int], workspace: Workspace, name: str) -> Array:
-    """Room for (m, H, H) weights whose rows are 64 bytes further apart than H numbers.
+    """An array for (m, H, H) weights whose rows are padded by 64 bytes.
 
-    Where H is a power of two, rows right under each other fall into the same few sets of a cache,
-    and copying down the columns takes four times as long.
+    If H is a power of two, unpadded rows map to the same few cache sets, and copying along the
+    columns takes four times as long.
     """
     m, R, H = shape
     gap = 64 // workspace.itemsize

@@ -1,4 +1,4 @@
-"""The cell of `limner.layers.cho_gru`, whose reset gate stands before the recurrent product.
+"""The cell of `limner.layers.cho_gru`, with the reset gate before the recurrent product.
 
     r, z = sigmoid(inputs_rz + h_{t-1} Wh_rz)
     n    = tanh(inputs_n + (r * h_{t-1}) Wh_n)
@@ -33,20 +33,20 @@ def forward(sequence: PackedSequence) -> tuple[Float[Array, "P H"], Cache]:
         np.subtract(prev_h[rows], n, out=kept[rows])
         np.multiply(z, kept[rows], out=h[rows])
         h[rows] += n
-        sequence.hand_on(h, t)
+        sequence.carry(h, t)
     return h, (reset, kept, gates)
 
 
 def backward(
     dh: Float[Array, "P H"], cache: Cache, sequence: PackedSequence, dWh: Float[Array, "m H H"]
 ) -> tuple[Float[Array, "3 P H"], Float[Array, "N H"]]:
-    """Backpropagation through time; da stands in the place of the gates."""
+    """Backpropagation through time; da overwrites the gates."""
     reset, kept, gates = cache  # kept = prev_h - n
     steps, prev_h, WhT = sequence.steps, sequence.prev_h, sequence.WhT
     workspace = sequence.workspace
     N, H = steps[0].stop, reset.shape[1]
     dprev_h = workspace("dprev_h", N, H)
-    later = 0  # rows that the step after this one has
+    later = 0  # rows that continue in the next step
     for rows in reversed(steps):
         r, z, n = gates[:, rows]
         dh_t, kept_t = dh[rows], kept[rows]

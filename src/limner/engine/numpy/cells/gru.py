@@ -1,4 +1,4 @@
-"""The cell of `limner.layers.gru`, whose reset gate stands after the recurrent product.
+"""The cell of `limner.layers.gru`, with the reset gate after the recurrent product.
 
     r, z = sigmoid(inputs_rz + h_{t-1} Wh_rz)
     n    = tanh(inputs_n + r * (h_{t-1} Wh_n))
@@ -34,24 +34,23 @@ def forward(sequence: PackedSequence) -> tuple[Float[Array, "P H"], Cache]:
         np.subtract(prev_h[rows], n, out=kept[rows])
         np.multiply(z, kept[rows], out=h[rows])
         h[rows] += n
-        sequence.hand_on(h, t)
+        sequence.carry(h, t)
     return h, (recalled, kept, gates)
 
 
 def backward(
     dh: Float[Array, "P H"], cache: Cache, sequence: PackedSequence, dWh: Float[Array, "m H H"]
 ) -> tuple[Float[Array, "3 P H"], Float[Array, "N H"]]:
-    """Backpropagation through time; da stands in the place of the gates.
+    """Backpropagation through time; da overwrites the gates.
 
-    The gradients by the inputs and by `prev_h Wh` differ in the third block: the reset gate stands
-    between.
+    The gradients of the inputs and of `prev_h Wh` differ in the third block, by the reset gate.
     """
     recalled, kept, gates = cache  # kept = prev_h - n
     steps, WhT, workspace = sequence.steps, sequence.WhT, sequence.workspace
     N, H = steps[0].stop, recalled.shape[1]
     from_h = workspace("da by h", *gates.shape)
     dprev_h = workspace("dprev_h", N, H)
-    later = 0  # rows that the step after this one has
+    later = 0  # rows that continue in the next step
     for rows in reversed(steps):
         r, z, n = da = gates[:, rows]
         dh_t, kept_t, recalled_t = dh[rows], kept[rows], recalled[rows]

@@ -1,7 +1,7 @@
 """The cell of `limner.layers.lstm`. Shapes: see `base`.
 
-`activate` and `backpropagate` are one step, elementwise, once `a` is known: what `forward` and
-`backward` here share with attention models, whose `a` has one more input.
+`activate` and `backpropagate` are the elementwise part of a step, given `a`; attention models,
+whose `a` has one more term, use them, too.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ def activate(
     tanh_c: Float[Array, "R H"],
     h: Float[Array, "R H"],
 ) -> None:
-    """From a, which becomes the gates, and c_{t-1} (None for 0): fills c, tanh(c) and h."""
+    """Overwrite a with the gates, and fill c, tanh(c) and h; c_{t-1} is None for 0."""
     # i, f, o = sigmoid(a) = tanh(a / 2) / 2 + 1/2;  g = tanh(a)
     ifo = a[:3]
     ifo *= 0.5
@@ -44,9 +44,9 @@ def backpropagate(
     tanh_c: Float[Array, "R H"],
     workspace: Workspace,
 ) -> None:
-    """Gradients of `activate`: da in the place of the gates, dprev_c in that of dc.
+    """Gradients of `activate`: da overwrites the gates, dprev_c overwrites dc.
 
-    h and tanh_c are used up.
+    h and tanh_c are overwritten, too.
     """
     da, dtanh_c = gates, tanh_c
     i, f, o, g = da
@@ -69,7 +69,7 @@ def backpropagate(
     ig *= dc
     fc *= dc
     h *= dh
-    dc *= f  # the next dc
+    dc *= f  # dc of the next iteration
     np.subtract(1, da[:3], out=da[:3])
     i *= ig
     f *= fc
@@ -88,20 +88,20 @@ def forward(sequence: PackedSequence) -> tuple[Float[Array, "P H"], Cache]:
         sequence.add_inputs(a, rows)
         prev_c = sequence.before(c, t) if t else None
         activate(a, prev_c, c[rows], tanh_c[rows], h[rows])
-        sequence.hand_on(h, t)
+        sequence.carry(h, t)
     return h, (h, c, tanh_c, gates)
 
 
 def backward(
     dh: Float[Array, "P H"], cache: Cache, sequence: PackedSequence, dWh: Float[Array, "m H H"]
 ) -> tuple[Float[Array, "4 P H"], Float[Array, "N H"]]:
-    """Backpropagation through time; da stands in the place of the gates."""
+    """Backpropagation through time; da overwrites the gates."""
     h, c, tanh_c, gates = cache
     steps, workspace = sequence.steps, sequence.workspace
     N, H = steps[0].stop, h.shape[1]
     dprev_h, dc = workspace("dprev_h", N, H), workspace("dc", N, H)
     dc[:] = 0
-    later = 0  # rows that the step after this one has
+    later = 0  # rows that continue in the next step
     for t in reversed(range(len(steps))):
         rows = steps[t]
         n = rows.stop - rows.start
@@ -131,7 +131,7 @@ def decode(
 def activated(
     a: Float[Array, "4 R H"], prev_c: Float[Array, "R H"]
 ) -> tuple[Float[Array, "R H"], Float[Array, "R H"]]:
-    """`activate` into new arrays: h and c."""
+    """`activate` with new arrays h and c."""
     h, c, tanh_c = (np.empty_like(prev_c) for _ in range(3))
     activate(a, prev_c, c, tanh_c, h)
     return h, c

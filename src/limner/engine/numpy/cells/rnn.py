@@ -15,17 +15,17 @@ def forward(sequence: PackedSequence) -> tuple[Float[Array, "P H"], Cache]:
         np.matmul(prev_h[rows], Wh, out=a[:, rows])
         sequence.add_inputs(a[:, rows], rows)
         np.tanh(h[rows], out=h[rows])
-        sequence.hand_on(h, t)
+        sequence.carry(h, t)
     return h, (h,)
 
 
 def backward(
     dh: Float[Array, "P H"], cache: Cache, sequence: PackedSequence, dWh: Float[Array, "m H H"]
 ) -> tuple[Float[Array, "1 P H"], Float[Array, "N H"]]:
-    """Backpropagation through time; da stands in the place of dh."""
+    """Backpropagation through time; da overwrites dh."""
     (h,), steps, WhT = cache, sequence.steps, sequence.WhT
     dprev_h = sequence.workspace("dprev_h", steps[0].stop, h.shape[1])
-    later = 0  # rows that the step after this one has
+    later = 0  # rows that continue in the next step
     for rows in reversed(steps):
         da, h_t = dh[rows], h[rows]
         da[:later] += dprev_h[:later]
