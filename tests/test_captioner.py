@@ -70,7 +70,7 @@ def test_a_model_of_a_network_of_pytorch_says_what_to_name(name):
     other = msgspec.structs.replace(checkpoint.backbone, name=name, sha256="f" * 64)
     checkpoint.info = msgspec.structs.replace(checkpoint.info, backbone=other)
     with pytest.raises(
-        InputError, match=rf"give --backbone {name} and --weights FILE, or --weights download"
+        InputError, match=rf"give `backbone` {name} and `weights` FILE, or `weights` download"
     ):
         Captioner(checkpoint)
 

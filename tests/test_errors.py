@@ -194,9 +194,9 @@ REFUSED = {
         checkpoint(OTHER_BACKBONE, *CAPTION),
         "trained on features of vgg16",
     ),
-    "a run that is there already": (
+    "a run that exists already": (
         lambda place: (["train", place / "dataset", "--out", place / "run"], place / "run"),
-        "holds a run already",
+        "contains a run already",
     ),
     "an unknown setting": (
         lambda place: (
@@ -272,7 +272,7 @@ REFUSED |= {
     ),
     "merged into one of them": (
         to_dataset("merge", "{place}/dataset", "{place}/dataset", "--out", "{place}/dataset"),
-        "holds a dataset already",
+        "contains a dataset already",
     ),
     "merged into a file": (
         to_dataset(
@@ -304,7 +304,7 @@ REFUSED |= {
     ),
     "cut to a vocabulary without words": (
         to_dataset("subset", "{place}/dataset", *NEW, "--min-count", 999, names="999"),
-        "lower --min-count",
+        "lower `min_count`",
     ),
     "exported over a file": (
         to_dataset(
@@ -316,7 +316,7 @@ REFUSED |= {
             "{place}/captions.csv",
             names="{place}/captions.csv",
         ),
-        "is there already",
+        "exists already",
     ),
     "exported to an unknown format": (
         to_dataset("export", "{place}/dataset", "--format", "xml", *NEW, names="xml"),

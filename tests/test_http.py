@@ -94,7 +94,7 @@ def test_this_machine_in_any_spelling_is_refused_unless_allowed(host):
         with pytest.raises(InputError, match=";") as caught:
             fetch_bytes(url)
         assert str(caught.value).startswith(f"{url}: ")
-        assert "--allow-private" in str(caught.value) or "cannot be reached" in str(caught.value)
+        assert "`allow_private`" in str(caught.value) or "cannot be reached" in str(caught.value)
         assert server.asked == []
         if host not in ("localhost", "127.0.0.1."):  # which may be ::1 first, or no name at all
             assert fetch_bytes(url, limits=PRIVATE) == IMAGE
@@ -107,7 +107,7 @@ def test_ipv6(monkeypatch):
         pytest.skip("no IPv6 here")
     with serving("::1") as server:
         url = f"http://[::1]:{server.server_port}/a.ppm"
-        with pytest.raises(InputError, match=r"a\.ppm: a private address; --allow-private"):
+        with pytest.raises(InputError, match=r"a\.ppm: a private address; `allow_private`"):
             fetch_bytes(url)
         assert fetch_bytes(url, limits=PRIVATE) == IMAGE
 
@@ -174,7 +174,7 @@ def test_a_redirect_to_a_private_address_is_refused(monkeypatch, host):
     lookups(monkeypatch, {"rebound.example": [["127.0.0.1"]]})
     with serving("127.0.0.2") as public, serving() as private:
         start = f"http://127.0.0.2:{public.server_port}/to?"
-        with pytest.raises(InputError, match="a private address; --allow-private"):
+        with pytest.raises(InputError, match="a private address; `allow_private`"):
             fetch_bytes(f"{start}http://{host}:{private.server_port}/secret")
         assert (len(public.asked), private.asked) == (1, [])
         assert fetch_bytes(f"{start}/a") == IMAGE  # to where it came from

@@ -187,7 +187,7 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
         info = msgspec.convert(facts, CheckpointInfo)
     except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
         raise InputError(
-            f"{path}: the checkpoint does not hold together ({error}); train again"
+            f"{path}: the checkpoint is inconsistent ({error}); train again"
         ) from None
     return Checkpoint(model, info, tensors, projection)
 

@@ -79,7 +79,7 @@ def test_kept_and_read_again(features, tmp_path):
 
 
 def test_more_components_than_numbers(features):
-    with pytest.raises(InputError, match="--pca 25: features of 24 numbers have no more"):
+    with pytest.raises(InputError, match="`pca` 25: features of 24 numbers have no more"):
         fit(lambda: blocks(features), dim=25)
 
 

@@ -156,7 +156,7 @@ def refused(name="vgg16-fc7", weights=None):
 
 
 def test_weights_are_never_random_and_never_fetched_unasked():
-    assert refused().startswith("vgg16-fc7: its weights are missing; give --weights FILE (.pth")
+    assert refused().startswith("vgg16-fc7: its weights are missing; give `weights` FILE (.pth")
 
 
 def test_files_that_are_no_weights(tmp_path):
@@ -190,7 +190,7 @@ def test_weights_of_another_network(vgg, tmp_path):
 
 
 def test_names_and_weights_that_do_not_go_together(vgg, tmp_path):
-    assert refused("net.pth").startswith("net.pth: weights, without the network that they are of")
+    assert refused("net.pth").startswith("net.pth: weights without a network")
     assert "the backbone that ships has its own" in refused(None, "net.pth")
     assert "net.onnx has its own" in refused("net.onnx", "net.pth")
 

@@ -19,7 +19,7 @@ def test_check_then_prepare(mine, tmp_path, capsys):
     assert main(["check", str(mine)]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0] == (
-        f"{mine}: taken for captions.csv and the images of {mine}/images/ (--format table)"
+        f"{mine}: read as captions.csv and the images of {mine}/images/ (--format table)"
     )
     assert out[1].startswith("train: 20 images, 100 captions")
     assert out[-1].startswith("preparing takes 123 kB of features on disk, and ")

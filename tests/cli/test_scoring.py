@@ -287,7 +287,7 @@ def test_compare_refuses_different_images(
     run("train", data, "--out", tmp_path / "run", "--epochs", 1, "--hidden-dim", 8)
     status, _, err = run("compare", tiny_run, tmp_path / "run")
     assert status == 2
-    assert "cannot be compared; give one dataset with --data" in err
+    assert "cannot be compared; give one with --data" in err
     assert run("compare", tiny_run, other_run, "--data", tmp_path / "dataset")[0] == 0
 
 

@@ -79,7 +79,7 @@ def test_numbers_that_make_no_sense(tiny_dataset, wrong):
 
 
 def test_no_grid(tiny_dataset):
-    with pytest.raises(InputError, match="has no grid; prepare it with --features grid"):
+    with pytest.raises(InputError, match="has no region features; prepare it with `features` grid"):
         Minibatches(tiny_dataset, grid=True)
 
 

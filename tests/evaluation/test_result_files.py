@@ -55,7 +55,7 @@ def test_references_in_coco_s_annotations(write):
         ('{"1": 5}', "expected captions of 1 as text, got 5"),
         ('{"1": ["a", null]}', "expected captions of 1 as text"),
         ('[{"image_id": 1, "caption": null}]', "expected captions of 1 as text, got null"),
-        ("image,text\n1,a\n", "no column image and no column caption"),
+        ("thing,text\n1,a\n", "no column image and no column caption"),
         ("image,caption\nb.jpg,a\na.jpg,a dog, a cat\n", "line 3: 3 columns, expected 2"),
     ],
 )

@@ -114,7 +114,7 @@ def test_standardised_features(rng):
 def test_forget_bias_and_tied_sizes():
     biased = CaptioningRNN(WORDS, 4, 5, 3, "lstm", forget_bias=1.0)
     assert biased.params["b"].tolist() == [0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0]
-    with pytest.raises(ValueError, match="wordvec_dim 5 must be hidden_dim 3"):
+    with pytest.raises(ValueError, match="expected `wordvec_dim` 5 to equal `hidden_dim` 3"):
         CaptioningRNN(WORDS, 4, 5, 3, tied=True)
     with pytest.raises(ValueError, match="num_layers 0"):
         CaptioningRNN(WORDS, num_layers=0)
@@ -232,7 +232,7 @@ def test_captions_that_are_no_words():
 
 
 def test_unknown_cell_type_and_missing_words():
-    with pytest.raises(ValueError, match="cell_type gnu: expected one of rnn, gru"):
+    with pytest.raises(ValueError, match="`cell_type` gnu: expected one of rnn, gru"):
         RNNConfig(cell_type="gnu")
     with pytest.raises(ValueError, match="dtype float16: expected float32 or float64"):
         CaptioningRNN(WORDS, dtype=np.float16)

@@ -369,7 +369,7 @@ def test_self_critical_training_needs_references(dataset, tmp_path):
 
 
 def test_features_that_a_model_cannot_read(dataset, grid_dataset, tmp_path):
-    with pytest.raises(InputError, match=r"one vector an image, .* --features grid, into another"):
+    with pytest.raises(InputError, match=r"one vector an image, .* `features` grid, into another"):
         TrainingRun(dataset, tmp_path / "a", CONFIG.changed(model=AttentionConfig())).train()
     with pytest.raises(InputError, match=r"a grid of features, .* --features pooled"):
         TrainingRun(grid_dataset, tmp_path / "b", CONFIG).train()
@@ -448,12 +448,12 @@ def test_a_loss_that_explodes_stops_the_training(dataset, tmp_path):
     with pytest.raises(LimnerError, match=r"the loss became .* parameter \w+ the largest") as told:
         start(dataset, tmp_path / "run", config)
     line = str(told.value)
-    assert re.search(r"at step \d+; .* in last.safetensors: .* a lower --learning-rate", line)
+    assert re.search(r"at step \d+; .* in last.safetensors: .* a lower `learning_rate`", line)
     load_checkpoint(tmp_path / "run" / "last.safetensors")
 
 
 def test_a_dataset_is_no_place_for_a_run(dataset):
-    with pytest.raises(InputError, match="holds a dataset; choose another --out"):
+    with pytest.raises(InputError, match="contains a dataset; choose another `out`"):
         TrainingRun(dataset, dataset.path, CONFIG).train()
 
 
@@ -489,7 +489,7 @@ def without(path, key=None, tensor=None):
 @pytest.mark.parametrize(
     ("lost", "message"),
     [
-        ({"key": "training"}, r"does not hold together \(no 'iteration'\)"),
+        ({"key": "training"}, r"the training state is inconsistent \(no 'iteration'\)"),
         ({"key": "dataset"}, "trained on an unknown dataset, not on"),
         ({"tensor": "optimizer/Wx/m"}, "no Wx/m in the state of the update rule"),
     ],
@@ -504,7 +504,7 @@ def test_half_a_state_is_refused(undisturbed, dataset, tmp_path, lost, message):
 def test_a_folder_that_holds_a_run_is_refused(undisturbed, dataset):
     folder, _, _ = undisturbed
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    with pytest.raises(InputError, match="holds a run already; go on with it by --resume"):
+    with pytest.raises(InputError, match="contains a run already; continue it with `resume`"):
         TrainingRun(dataset, folder, CONFIG).train()
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
@@ -571,7 +571,7 @@ def test_parameters_that_are_no_numbers_are_not_kept(dataset, tmp_path):
         ("learning_rate = inf", "learning_rate inf: expected a number above 0"),
         (
             'cell_type = "gnu"',
-            "cell_type gnu: expected one of rnn, gru",
+            "`cell_type` gnu: expected one of rnn, gru",
         ),
         ('model = "attention"\ncell_type = "gru"', "cell_type has no effect with model attention"),
         ("place_dim = 5", "place_dim has no effect with model rnn"),
@@ -580,7 +580,7 @@ def test_parameters_that_are_no_numbers_are_not_kept(dataset, tmp_path):
         ("warmup = 0.1", "warmup has no effect with schedule epochs: leave it out"),
         ("critical_bleu = 2.0", "critical_bleu has no effect with critical_epochs 0"),
         ("average = 1", "average 1: expected 0, or from 2 to the 10 of the training"),
-        ('teachers = ["a"]\nscheduled_sampling = 0.5', "does not go with teachers"),
+        ('teachers = ["a"]\nscheduled_sampling = 0.5', "cannot be combined"),
         ("hidden_dim = ", "settings.toml: "),
         ("# \udce9", "settings.toml: "),
     ],

@@ -22,7 +22,7 @@ def open_dataset(path: Path | str) -> Dataset:
     """Open the folder that `prepare` wrote.
 
     Raises:
-        InputError: if it is not one, is half-written, damaged, or does not hold together.
+        InputError: if it is not one, is incomplete, damaged or inconsistent.
 
     >>> open_dataset(Path("nowhere"))
     Traceback (most recent call last):

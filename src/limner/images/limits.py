@@ -108,7 +108,7 @@ def refuse_size(size: tuple[int, int], limit: int) -> None:
         >>> refuse_size((20_000, 10_000), MAX_PIXELS)
         Traceback (most recent call last):
         limner.errors.InputError: 20,000 x 10,000 pixels, more than the 108,000,000 that are
-        read of such a file; make it smaller, or allow more with --max-pixels
+        read of such a file; make it smaller, or allow more with `max_pixels`
     """
     if size[0] * size[1] > limit:
         raise InputError(

@@ -170,7 +170,7 @@ def test_features_stand_in_for_images_that_never_were(data, tmp_path):
 @pytest.mark.parametrize("write", [export_coco, export_jsonl, export_webdataset])
 def test_nothing_is_overwritten(data, tmp_path, write):
     (tmp_path / "there").write_text("mine")
-    with pytest.raises(InputError, match="there: is there already"):
+    with pytest.raises(InputError, match="there: exists already"):
         write(data, tmp_path / "there")
     assert (tmp_path / "there").read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["there"]

@@ -112,7 +112,7 @@ def test_a_list_of_images(tiny_dataset, tmp_path):
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ({"split": {"train": 21}}, "--split train=21: .* has 20 such images in train"),
+        ({"split": {"train": 21}}, "`split` train=21: .* has 20 such images in train"),
         ({"split": {"train": 0}}, "no image to train on would be left"),
         ({"split": {"fold": 1}}, "no split fold; it has train, dev, test"),
         ({"images": Path("list.txt")}, "no image to train on would be left"),
@@ -130,12 +130,12 @@ def test_what_cannot_be_cut(tiny_dataset, tmp_path, monkeypatch, how, message):
 def test_another_dataset_is_not_overwritten(tiny_dataset, tmp_path):
     data = open_captioned(tiny_dataset)
     first = subset(data, tmp_path / "cut", same_tokens(data), FIVE)
-    with pytest.raises(InputError, match="holds a dataset already"):
+    with pytest.raises(InputError, match="contains a dataset already"):
         subset(data, tmp_path / "cut", same_tokens(data), FIVE)
     kept = json.loads((tmp_path / "cut" / "dataset.json").read_text())
     assert kept["fingerprint"] == first.fingerprint == open_dataset(first.path).fingerprint
 
 
 def test_a_seed_without_a_draw():
-    with pytest.raises(ValueError, match="seed has no effect with split unset"):
+    with pytest.raises(ValueError, match="`seed` has no effect with `split` unset"):
         SubsetConfig(seed=1)

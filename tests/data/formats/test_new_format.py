@@ -81,7 +81,7 @@ def test_features_take_its_captions(folder):
 
 def test_it_is_checked_and_prepared(folder, tmp_path, capsys):
     assert main(["check", str(folder), "--min-count", "1"]) == 0
-    assert f"{folder}: taken for the XML file mine.xml" in capsys.readouterr().out
+    assert f"{folder}: read as the XML file mine.xml" in capsys.readouterr().out
     options = ["--format", "xml", "--out", str(tmp_path / "out"), "--min-count", "1"]
     assert main(["prepare", str(folder), *options]) == 0
     dataset = open_dataset(tmp_path / "out")

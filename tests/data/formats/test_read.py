@@ -191,7 +191,7 @@ def test_a_folder_that_fits_two_formats_says_so(tmp_path):
     text(tmp_path / "captions.csv", csv_text())
     source = read_source(tmp_path)
     assert source.format == "table"
-    assert "--format text" in source.problems[0]
+    assert "`format` text" in source.problems[0]
     assert read_source(tmp_path, format="text").format == "text"
 
 

@@ -36,7 +36,7 @@ def test_the_whole_of_it(flickr, flickr8k):
     assert inside.captions == flickr.captions
     assert inside.image_files == flickr.image_files
     assert inside.splits == flickr.splits
-    assert "--format features" in inside.problems[0]
+    assert "`format` features" in inside.problems[0]
 
 
 def test_its_features(flickr, flickr8k):

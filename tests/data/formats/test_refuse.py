@@ -117,10 +117,10 @@ REFUSED = {
     no_ids: "no ids of its 3 rows",
     classes: "folders of images (cats, dogs) and no captions; the name of a class is not a sent",
     no_captions: "1 image and no captions; write captions.csv",
-    no_images: "no images in it for captions.csv; name their folder by --images",
+    no_images: "no images for captions.csv in it; give their folder with `images`",
     nothing: "an empty folder",
     only_words: "no images in it (",
-    two_tables: "2 files could be meant, captions.csv or more.csv; name one by --captions",
+    two_tables: "2 files could be meant, captions.csv or more.csv; name one with `captions`",
     unknown_columns: "labels.csv, line 1: no column caption",
     names_of_others: "none of its images, such as 'a 1.jpg', is among the 1 of",
     cut_json: "dataset_mine.json: not JSON",
@@ -145,7 +145,7 @@ def test_what_is_refused_and_why(tmp_path, make):
 
 def test_a_format_that_is_not_there(tmp_path):
     csv(tmp_path)
-    with pytest.raises(InputError, match=r"nothing of --format webdataset in it: WebDataset's tar"):
+    with pytest.raises(InputError, match=r"nothing in it has `format` webdataset: WebDataset's tar"):
         read_source(tmp_path, format="webdataset")
     with pytest.raises(InputError, match=r"--format course: expected one of webdataset, features"):
         read_source(tmp_path, format="course")
@@ -160,7 +160,7 @@ def test_captions_that_are_of_another_kind(tmp_path):
     shard = tar(tmp_path / "0.tar", {"1.jpg": JPEG})
     with pytest.raises(InputError, match=r"0\.tar: expected a file of captions, and not WebDatas"):
         read_source(tmp_path, captions=shard)
-    with pytest.raises(InputError, match=r"2 files could be meant, .*; name one in the place of"):
+    with pytest.raises(InputError, match=r"2 files could be meant, .*; name one instead of"):
         two_features(tmp_path)
     (tmp_path / "c.csv.gz").touch()
     with pytest.raises(InputError, match="unpack it with gunzip first"):

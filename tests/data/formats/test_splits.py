@@ -34,7 +34,7 @@ def test_an_image_in_two_splits(write):
 
 
 def test_splits_need_training_images(write):
-    with pytest.raises(InputError, match="no split named train"):
+    with pytest.raises(InputError, match="no split train"):
         read_split_files({"dev": write("a.jpg\n", "dev.txt")})
 
 
@@ -70,7 +70,7 @@ def test_split_by_ratio_leaves_out_empty_splits():
 
 
 def test_too_few_images_to_split():
-    with pytest.raises(InputError, match="2 images are too few to be split"):
+    with pytest.raises(InputError, match="2 images are too few for a split"):
         split_by_ratio(NAMES[:2], {"train": 8, "dev": 1, "test": 1}, seed=0)
 
 

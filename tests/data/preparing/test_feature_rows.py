@@ -93,11 +93,11 @@ def test_components_of_a_grid(folder, rng):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"features": "grid"}, "has 6 numbers an image; say --features pooled"),
+        ({"features": "grid"}, "has 6 numbers an image; use `features` pooled"),
         ({"views": 1, "size": 224}, "leave --views and --size out"),
         ({"images": Path()}, "--images has no effect with the features of features.npy"),
         ({"max_pixels": 9}, "leave --max-pixels out"),
-        ({"pca": 7}, "--pca 7: features of 6 numbers have no more"),
+        ({"pca": 7}, "`pca` 7: features of 6 numbers have no more"),
     ],
 )
 def test_what_they_cannot_be(folder, change, message):
@@ -151,7 +151,7 @@ def test_a_grown_folder_costs_its_new_images_alone(drawn, tmp_path, network):
     earlier = prepare(first, lambda line: None)
     for name in new:
         shutil.copy(drawn / "images" / name, images)
-    with pytest.raises(InputError, match=r"holds a dataset with other images, .* --reuse"):
+    with pytest.raises(InputError, match=r"holds a dataset with other images, .* `reuse`"):
         prepare(first, lambda line: None)
     network.clear()
     grown = first.changed(out=tmp_path / "grown", reuse=(first.out,))

@@ -353,14 +353,14 @@ def test_out_inside_the_source(troubled, tmp_path):
 
 def test_out_is_the_source(job):
     before = sorted(job.source.iterdir())
-    with pytest.raises(InputError, match="images: holds the images; name another folder by --out"):
+    with pytest.raises(InputError, match="images: contains the images; choose another `out`"):
         prepare(job.changed(out=job.source / "."), lambda line: None)
     assert sorted(job.source.iterdir()) == before
 
 
 def test_out_is_a_file(job):
     job.out.write_text("mine")
-    with pytest.raises(InputError, match="dataset: a file; --out takes a folder"):
+    with pytest.raises(InputError, match="dataset: a file; `out` takes a folder"):
         prepare(job, lambda line: None)
     assert job.out.read_text() == "mine"
 
@@ -368,7 +368,7 @@ def test_out_is_a_file(job):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"min_count": 10_000}, "no word occurs 10000 times.*lower --min-count"),
+        ({"min_count": 10_000}, "no word occurs 10000 times.*lower `min_count`"),
         ({"source": "nowhere"}, "nowhere: no such f"),
         ({"source": "elsewhere"}, "elsewhere"),
     ],

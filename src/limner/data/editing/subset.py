@@ -33,7 +33,7 @@ class SubsetConfig(Config, frozen=True, kw_only=True):
 
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
         """As in `Config`."""
-        yield not any(self.split.values()), ("seed",), "split unset"
+        yield not any(self.split.values()), ("seed",), "`split` unset"
 
 
 def subset(

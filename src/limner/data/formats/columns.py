@@ -18,7 +18,7 @@ class Columns:
 
     image: tuple[str, ...] = (
         *("image", "file_name", "filename", "image_name", "image_file", "image_filename"),
-        *("image_path", "filepath", "file", "path", "img", "img_name", "img_path", "image"),
+        *("image_path", "filepath", "file", "path", "img", "img_name", "img_path", "picture"),
         *("photo", "image_id", "img_id", "id", "name", "key"),
     )
     caption: tuple[str, ...] = (
