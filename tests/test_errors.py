@@ -304,7 +304,7 @@ REFUSED |= {
     ),
     "cut to a vocabulary without words": (
         to_dataset("subset", "{place}/dataset", *NEW, "--min-count", 999, names="999"),
-        "lower `min_count`",
+        "lower --min-count",
     ),
     "exported over a file": (
         to_dataset(

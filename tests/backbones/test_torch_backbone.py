@@ -191,7 +191,7 @@ def test_weights_of_another_network(vgg, tmp_path):
 
 def test_names_and_weights_that_do_not_go_together(vgg, tmp_path):
     assert refused("net.pth").startswith("net.pth: weights without a network")
-    assert "the backbone that ships has its own" in refused(None, "net.pth")
+    assert "the bundled backbone has its own" in refused(None, "net.pth")
     assert "net.onnx has its own" in refused("net.onnx", "net.pth")
 
 

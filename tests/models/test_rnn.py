@@ -116,7 +116,7 @@ def test_forget_bias_and_tied_sizes():
     assert biased.params["b"].tolist() == [0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0]
     with pytest.raises(ValueError, match="expected `wordvec_dim` 5 to equal `hidden_dim` 3"):
         CaptioningRNN(WORDS, 4, 5, 3, tied=True)
-    with pytest.raises(ValueError, match="num_layers 0"):
+    with pytest.raises(ValueError, match="`num_layers` 0"):
         CaptioningRNN(WORDS, num_layers=0)
 
 

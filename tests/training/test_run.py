@@ -371,7 +371,7 @@ def test_self_critical_training_needs_references(dataset, tmp_path):
 def test_features_that_a_model_cannot_read(dataset, grid_dataset, tmp_path):
     with pytest.raises(InputError, match=r"one vector an image, .* `features` grid, into another"):
         TrainingRun(dataset, tmp_path / "a", CONFIG.changed(model=AttentionConfig())).train()
-    with pytest.raises(InputError, match=r"a grid of features, .* --features pooled"):
+    with pytest.raises(InputError, match=r"a grid of features, .* `features` pooled"):
         TrainingRun(grid_dataset, tmp_path / "b", CONFIG).train()
     with pytest.raises(ValueError, match="wordvec_dim 6 must be hidden_dim 8"):
         CONFIG.changed(model=RNNConfig(wordvec_dim=6, hidden_dim=8, tied=True))
@@ -571,7 +571,7 @@ def test_parameters_that_are_no_numbers_are_not_kept(dataset, tmp_path):
         ("learning_rate = inf", "learning_rate inf: expected a number above 0"),
         (
             'cell_type = "gnu"',
-            "`cell_type` gnu: expected one of rnn, gru",
+            "cell_type gnu: expected one of rnn, gru",
         ),
         ('model = "attention"\ncell_type = "gru"', "cell_type has no effect with model attention"),
         ("place_dim = 5", "place_dim has no effect with model rnn"),

@@ -38,7 +38,7 @@ class TorchBackbone(Backbone):
         ...     TorchBackbone("vgg16-fc7")
         ... except InputError as error:
         ...     print(str(error)[:52])
-        vgg16-fc7: its weights are missing; give `weights` FI
+        vgg16-fc7: its weights are missing; give `weights` F
     """
 
     def __init__(

@@ -99,7 +99,7 @@ def test_it_is_named_with_the_others(folder):
     assert source.format == "table"
     (problem,) = read_source(folder).problems
     assert problem == (
-        f"{folder}: captions.csv is there too; --format table takes it for {FORMATS['table'].title}"
+        f"{folder}: captions.csv is there too; `format` table reads it as {FORMATS['table'].title}"
     )
     (folder / "mine.xml").write_text("<captions></captions>")
     with pytest.raises(InputError, match="not a single caption in it; expected <image> elem"):

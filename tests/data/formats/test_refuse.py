@@ -147,7 +147,7 @@ def test_a_format_that_is_not_there(tmp_path):
     csv(tmp_path)
     with pytest.raises(InputError, match=r"nothing in it has `format` webdataset: WebDataset's tar"):
         read_source(tmp_path, format="webdataset")
-    with pytest.raises(InputError, match=r"--format course: expected one of webdataset, features"):
+    with pytest.raises(InputError, match=r"`format` course: expected one of webdataset, features"):
         read_source(tmp_path, format="course")
     with pytest.raises(InputError, match=r"\*\*x\.tar: no file of such a name"):
         read_source(tmp_path / "**x.tar")
