@@ -186,9 +186,7 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
         projection = Projection.from_tensors(parts) if parts else None
         info = msgspec.convert(facts, CheckpointInfo)
     except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
-        raise InputError(
-            f"{path}: the checkpoint is inconsistent ({error}); train again"
-        ) from None
+        raise InputError(f"{path}: the checkpoint is inconsistent ({error}); train again") from None
     return Checkpoint(model, info, tensors, projection)
 
 

@@ -29,10 +29,10 @@ def test_the_probabilities_are_the_captions(kind, rng):
         assert choice.word not in dict(choice.others)
         assert sum(shares) + choice.probability <= 1 + 1e-6
         if kind == "attention":
-            assert choice.look.shape == (9,)
-            assert choice.look.sum() == pytest.approx(1)
+            assert choice.attention.shape == (9,)
+            assert choice.attention.sum() == pytest.approx(1)
         else:
-            assert choice.look is None
+            assert choice.attention is None
 
 
 def test_a_word_that_the_model_does_not_know(rng):

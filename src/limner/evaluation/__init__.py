@@ -1,1 +1,1 @@
-"""Captions that are scored: with baselines, intervals, and explanations."""
+"""Evaluation: scores with baselines and confidence intervals; explanations of captions."""

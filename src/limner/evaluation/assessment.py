@@ -1,9 +1,9 @@
-"""Does a captioner look at the image? Its scores beside those of who does not, and of people.
+"""Scores of a captioner, with baselines, confidence intervals and provenance.
 
 the model              its captions
-images shuffled      its captions, each given to another image: what is left of a score is
-                       what the most usual phrases are worth
-nearest neighbours     the caption that similar training images agree on: no learning
+images shuffled        its captions, each assigned to another image: the remaining score is due to
+                       frequent phrases
+nearest neighbours     a caption of the most similar training images, without learning
 a person               one reference of each image, scored against the others
 """
 
@@ -39,19 +39,19 @@ SCALE = "0-100 (CIDEr and CIDEr-D can be more)"
 TOKENIZER = "Penn Treebank, as CoreNLP 3.4.1; punctuation dropped, as COCO does"
 
 NO_SHAPE = ("kind", "forget_bias")
-"""Options of a model that its parameters show, or that were spent when it was made."""
+"""Options that do not identify a model: they show in its parameters."""
 
 MODEL, SHUFFLED, NEAREST, HUMAN = "the model", "images shuffled", "nearest neighbours", "a person"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One way to caption the images.
+    """The results of the model or a baseline.
 
     Attributes:
         scores: of the set, from 0 to 100.
-        intervals: the 95 % bootstrap interval of each.
-        diversity: of its captions.
+        intervals: 95 % bootstrap interval of each score.
+        diversity: of the captions.
     """
 
     scores: dict[str, float]
@@ -61,15 +61,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Assessment:
-    """A model's captions of a split, with all that helps to judge them.
+    """The evaluation of a model's captions of a split.
 
     Attributes:
         split: its name.
         evaluation: captions, references and scores by image.
-        rows: by name: the model first, then what it is to be compared with.
-        provenance: what must agree before two such results may be compared, and who made this one.
-        java: METEOR and SPICE of the model's captions, where they were asked for and can be had.
-        problems: why they cannot, a line each.
+        rows: by name, the model first, then the baselines.
+        provenance: the model, and what must be equal in results to be compared.
+        java: METEOR and SPICE of the model's captions, if requested and available.
+        problems: why METEOR or SPICE is missing, one line each.
     """
 
     split: str
@@ -81,7 +81,7 @@ class Assessment:
 
     @property
     def scores(self) -> dict[str, float]:
-        """The model's scores, from 0 to 100."""
+        """The scores of the model, from 0 to 100."""
         return self.rows[MODEL].scores
 
     def __repr__(self) -> str:
@@ -90,12 +90,12 @@ class Assessment:
 
     @property
     def title(self) -> str:
-        """What was captioned."""
+        """The name of the split, with the number of images."""
         split = f"{self.split}, " if self.split else ""
         return f"{split}{len(self.evaluation.captions):,} images"
 
     def result(self) -> dict[str, Any]:
-        """Scores, by set and by image, with the captions: what `limner score --json` writes."""
+        """Scores of the set and the images, with captions, as `limner score --json` writes them."""
         columns = dict(self.evaluation.table.per_image)
         columns |= {name: one.per_image for name, one in self.java.items()}
         return {
@@ -109,7 +109,7 @@ class Assessment:
         }
 
     def as_dict(self) -> dict[str, Any]:
-        """The same with the baselines: what `limner evaluate --json` writes."""
+        """The same with the baselines, as `limner evaluate --json` writes them."""
         baselines = {name: asdict(row) for name, row in self.rows.items() if name != MODEL}
         return self.result() | {"split": self.split, "baselines": baselines}
 
@@ -122,16 +122,16 @@ def assess(
     seed: int = 0,
     java: bool = False,
 ) -> Assessment:
-    """Caption a split, score the captions, and put the baselines beside them.
+    """Caption a split, and score the captions and the baselines.
 
     Args:
         model: see `limner.evaluation.evaluate.evaluate`.
-        dataset: with raw references; those of the split `train` give CIDEr-D its document
-            frequencies, and tell which captions were seen in training.
-        split: None takes the validation split, see `Dataset.split`.
-        how: the captions are chosen.
-        seed: of the shuffling, of the reference that stands for a person, and of the bootstrap.
-        java: whether to try METEOR and SPICE.
+        dataset: with raw references; those of the split `train` are used for CIDEr-D and for the
+            share of captions that occur in training.
+        split: its name; None takes the validation split, see `Dataset.split`.
+        how: decoding options.
+        seed: for the shuffling, the choice of the reference for "a person", and the bootstrap.
+        java: whether to compute METEOR and SPICE, if available.
     """
     name, _ = dataset.split(split)
     known = training_tokens(dataset)
@@ -176,14 +176,14 @@ def assess_captions(
     seed: int = 0,
     java: bool = False,
 ) -> Assessment:
-    """Captions whose model is not known, with intervals and provenance, without baselines.
+    """Scores of captions without a model, with intervals and provenance.
 
     Args:
         evaluation: the captions and their scores.
-        provenance: what the numbers depend on besides the references.
-        seen: tokens of the training set's captions.
-        seed: of the bootstrap.
-        java: whether to try METEOR and SPICE.
+        provenance: what the scores depend on besides the references.
+        seen: tokenized captions of the training set.
+        seed: for the bootstrap.
+        java: whether to compute METEOR and SPICE, if available.
     """
     captions, references = evaluation.candidate_tokens, evaluation.reference_tokens
     extra, problems = java_scores(captions, references, seed) if java else ({}, [])
@@ -195,7 +195,7 @@ def assess_captions(
 
 
 def score_provenance(references: Mapping[str, list[str]]) -> dict[str, str]:
-    """What numbers from these references depend on, whoever wrote the captions.
+    """The provenance of scores against these references.
 
     >>> score_provenance({"a.jpg": ["A dog.", "Dogs."]})["references"]
     '2 an image, 6ca286a7a6fe'
@@ -212,12 +212,12 @@ def score_provenance(references: Mapping[str, list[str]]) -> dict[str, str]:
 
 
 def text_fingerprint(captions: Mapping[str, str] | Mapping[str, list[str]]) -> str:
-    """Twelve digits that tell two sets of captions apart, whatever the order of the images."""
+    """A hash of captions, in twelve digits, independent of the order of the images."""
     return _short(json.dumps(captions, sort_keys=True, ensure_ascii=False).encode())
 
 
 def fingerprint(model: WordModel) -> str:
-    """Twelve digits that tell two models apart; of an ensemble, its members'."""
+    """A hash of a model in twelve digits; of each member of an ensemble."""
     if isinstance(model, Ensemble):
         return " with ".join(fingerprint(member) for member in model.members)
     assert isinstance(model, CaptioningModel)
@@ -230,7 +230,7 @@ def fingerprint(model: WordModel) -> str:
 
 
 def _elsewhere(N: int, rng: np.random.Generator) -> list[int]:
-    """A random order in which nothing stays at its place: around a ring of all, one step on."""
+    """A random permutation without fixed points: a shift by one along a random cycle."""
     ring = rng.permutation(N)
     other = np.empty(N, dtype=int)
     other[ring] = np.roll(ring, 1)
@@ -238,7 +238,7 @@ def _elsewhere(N: int, rng: np.random.Generator) -> list[int]:
 
 
 def _pooled(features: Array) -> Array:
-    """(N, D): the mean over places, where there are any."""
+    """Pooled features (N, D): the mean over regions, if there are any."""
     return features if features.ndim == 2 else features.mean(axis=1, dtype=np.float32)
 
 

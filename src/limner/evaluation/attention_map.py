@@ -1,7 +1,6 @@
-"""An image of where a model looked before every word.
+"""Attention maps: an image whose brightness shows the attention weights of each word.
 
-The look's weights are drawn as light: a place that got the whole look is bright, one that got
-nothing is dark. Source: figure 3 of K. Xu et al., "Show, attend and tell", ICML 2015.
+Source: figure 3 of K. Xu et al., "Show, attend and tell", ICML 2015.
 """
 
 from collections.abc import Sequence
@@ -12,40 +11,43 @@ from PIL import Image, ImageDraw, ImageFont
 from limner.evaluation.explanation import Choice
 
 SIZE = 224
-"""Pixels of a side of each small image."""
+"""Side of each panel in pixels."""
 
 COLUMNS = 6
 LABEL = 30
 DARK = 0.25
-"""How bright a place is that gets no look."""
+"""Brightness of a region with attention weight 0."""
 
 
 def attention_map(image: Image.Image, choices: Sequence[Choice]) -> Image.Image:
-    """The image once as it is, and once for every word, lit where the model looked.
+    """Draw an image, and a copy for each word with the attention weights as brightness.
 
     Args:
-        image: any size, RGB; it is squashed to a square, as the backbone sees it.
-        choices: of `explain`, of a model with attention whose grid is a square.
+        image: RGB, of any size; it is resized to a square, as for the backbone.
+        choices: of `explain`, for a model with attention over a square grid.
+
+    Returns:
+        The panels in rows of six, each word with its probability.
     """
     small = image.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BICUBIC)
     panels = [(small, "")]
-    panels += [(_lit(small, one), f"{one.word} {one.probability:.0%}") for one in choices]
+    panels += [(_panel(small, one), f"{one.word} {one.probability:.0%}") for one in choices]
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     sheet = Image.new("RGB", (columns * SIZE, rows * (SIZE + LABEL)), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=18)
-    for place, (panel, label) in enumerate(panels):
-        x, y = place % columns * SIZE, place // columns * (SIZE + LABEL)
+    for i, (panel, label) in enumerate(panels):
+        x, y = i % columns * SIZE, i // columns * (SIZE + LABEL)
         sheet.paste(panel, (x, y))
         draw.text((x + 6, y + SIZE + 3), label, fill="black", font=font)
     return sheet
 
 
-def _lit(image: Image.Image, choice: Choice) -> Image.Image:
-    assert choice.look is not None
-    side = round(len(choice.look) ** 0.5)
-    light = choice.look.reshape(side, side) / choice.look.max()
-    mask = Image.fromarray((255 * light).astype(np.uint8)).resize(
+def _panel(image: Image.Image, choice: Choice) -> Image.Image:
+    assert choice.attention is not None
+    side = round(len(choice.attention) ** 0.5)
+    weights = choice.attention.reshape(side, side) / choice.attention.max()
+    mask = Image.fromarray((255 * weights).astype(np.uint8)).resize(
         (SIZE, SIZE), Image.Resampling.BICUBIC
     )
     brightness = DARK + (1 - DARK) * np.asarray(mask, np.float32)[:, :, None] / 255

@@ -1,4 +1,4 @@
-"""Whether one model's captions score higher than another's, on the same images."""
+"""Comparison of two models or sets of captions on the same images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,10 +19,10 @@ class Comparison:
     """Two evaluations on the same images.
 
     Attributes:
-        names: of the two.
+        names: names of the two.
         evaluations: captions and scores of each.
-        differences: of every score, the second's less the first's, by the paired bootstrap.
-        provenance: what the numbers depend on.
+        differences: second minus first, for each score, with the paired bootstrap.
+        provenance: what the scores depend on.
     """
 
     names: tuple[str, str]
@@ -31,7 +31,7 @@ class Comparison:
     provenance: dict[str, str] = field(repr=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """What `limner compare --json` writes."""
+        """The values that `limner compare --json` writes."""
         first, second = (
             {"path": name, "scores": one.scores}
             for name, one in zip(self.names, self.evaluations, strict=True)
@@ -55,9 +55,9 @@ def compare_models(
     """Compare the captions of two models.
 
     Args:
-        models: two.
+        models: the two models.
         dataset, split, how: see `limner.evaluation.evaluate.evaluate`.
-        names: of the models.
+        names: their names.
 
     Raises:
         InputError: as `evaluate`.
@@ -79,10 +79,14 @@ def compare_captions(
     references: dict[str, list[str]],
     names: tuple[str, str] = ("first", "second"),
 ) -> Comparison:
-    """Compare two sets of captions, {image id: caption}, against {image id: references}.
+    """Compare two sets of captions with the same references.
+
+    Args:
+        first, second: {image id: caption}.
+        references: {image id: references}.
 
     Raises:
-        InputError: if they are of different images.
+        InputError: if they have different images.
     """
     if first.keys() != second.keys():
         raise InputError(

@@ -20,14 +20,14 @@ Tokens = list[str]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Captions of images, and their scores.
+    """Captions and their scores.
 
     Attributes:
         captions: {image id: caption}.
         references: {image id: raw captions}; the same images.
         candidate_tokens: the captions' tokens, in the same order.
         reference_tokens: the references' tokens, in the same order.
-        table: scores by image, in the same order, and what the set's scores are computed from.
+        table: scores of each image, in the same order, from which those of the set are computed.
     """
 
     captions: dict[str, str]
@@ -52,7 +52,7 @@ def score(
     Args:
         captions: {image id: caption}.
         references: {image id: raw captions}; may have more ids.
-        training: the training set's document frequencies, for CIDEr-D.
+        training: document frequencies of the training set, for CIDEr-D.
 
     >>> references = {"a.jpg": ["A red dog.", "A dog."], "b.jpg": ["Two cats."]}
     >>> result = score({"a.jpg": "a red dog", "b.jpg": "two cats"}, references)
@@ -72,7 +72,7 @@ def tokenize_all(captions: Iterable[str]) -> list[Tokens]:
 
 
 def training_tokens(dataset: Dataset) -> list[list[Tokens]]:
-    """The tokens of all references of the split `train`, image by image; may be none."""
+    """The tokens of the references of the split `train`, by image; empty without references."""
     references = dataset.references.get("train", {})
     images = dataset.splits["train"].image_ids if references else ()
     return [tokenize_all(references[image]) for image in images]
@@ -86,19 +86,19 @@ def evaluate(
     training: DocumentFrequency | None = None,
     decoder: Decoder | None = None,
 ) -> Evaluation:
-    """Caption every image of a split, each word after the model's own, and score the captions.
+    """Caption every image of a split, and score the captions.
 
     Args:
-        model: its `input_dim` must be the dataset's.
+        model: for the features of the dataset.
         dataset: with raw references.
-        split: None takes the validation split, see `Dataset.split`.
-        how: the captions are chosen.
-        training: the training set's document frequencies, for CIDEr-D.
-        decoder: of the model; None takes its fast one.
+        split: its name; None takes the validation split, see `Dataset.split`.
+        how: decoding options.
+        training: document frequencies of the training set, for CIDEr-D.
+        decoder: of the model; None creates one.
 
     Raises:
-        InputError: if the features do not fit the model, there are no references, or no caption has
-            all that was asked for.
+        InputError: if the features do not fit the model, there are no references, or no caption
+            meets the constraints.
     """
     if how.n_best > 1:
         raise InputError(f"n_best {how.n_best} has no effect on scores: leave it out")
@@ -139,7 +139,7 @@ def caption_features(
     how: DecodingConfig = GREEDY,
     batch_size: int = 256,
 ) -> list[str]:
-    """Captions in plain words of the images with these features, (N, D) or (N, L, D)."""
+    """Captions as text for features (N, D) or (N, L, D)."""
     vocabulary = Vocabulary.from_mapping(word_to_idx)
     rng = how.new_rng()
     captions = []

@@ -1,6 +1,6 @@
-"""Why a caption says what it says: every word's probability, its runners-up, and the look.
+"""The probability of each word of a caption, its alternatives, and the attention weights.
 
-Shapes: L places.
+Shapes: L regions, D features.
 """
 
 from dataclasses import dataclass
@@ -15,21 +15,20 @@ from limner.vocabulary import END, NULL, START, Vocabulary
 
 @dataclass(frozen=True)
 class Choice:
-    """One word of a caption.
+    """One token of a caption.
 
     Attributes:
-        word: what was said; `<END>` at the end.
-        probability: that the model gave it, after the words before, among all that it knows; a
-            caption's score is about those that it might say.
-        others: what it would have said instead, the likeliest first, with their probabilities.
-        look: (L,) how much of the look before this word went to each place; None where the model
-            does not attend.
+        word: the token; `<END>` at the end.
+        probability: given the preceding words, over the whole vocabulary. (The score of a caption
+            is renormalized to the words allowed by the constraints.)
+        others: the most likely other words, with their probabilities.
+        attention: (L,) attention weights; None for a model without attention.
     """
 
     word: str
     probability: float
     others: tuple[tuple[str, float], ...]
-    look: Float[Array, " L"] | None = None
+    attention: Float[Array, " L"] | None = None
 
 
 def explain(
@@ -37,19 +36,22 @@ def explain(
     features: Float[Array, "*_ D"],
     text: str,
     ended: bool = True,
-    runners_up: int = 3,
+    others: int = 3,
 ) -> list[Choice]:
-    """The choices behind a caption of an image.
+    """Compute the probabilities of the words of a caption.
 
     Args:
-        model: that said it.
+        model: the model.
         features: of the image, (D,) or (L, D).
-        text: the caption, words that the model knows.
-        ended: whether the model said `<END>` after it, and was not cut short.
-        runners_up: how many other words.
+        text: the caption.
+        ended: whether `<END>` follows, or the caption was cut off at the maximum length.
+        others: number of alternatives per word.
+
+    Returns:
+        One `Choice` per token.
 
     Raises:
-        ValueError: if the model does not know a word.
+        ValueError: for a word that is not in the vocabulary.
 
     >>> from limner.models import CaptioningRNN
     >>> words = {"<NULL>": 0, "<START>": 1, "<END>": 2, "cat": 3}
@@ -65,18 +67,18 @@ def explain(
     state = model.start(features[None])
     before, choices = np.array([ids[START]]), []
     for word in words:
-        attention = model.attention_weights(state)
+        weights = model.attention_weights(state)
         scores, state = model.step(before, state)
         scores[:, [ids[NULL], ids[START]]] = -np.inf
         shares = np.exp(log_softmax(scores))[0]
         order = np.argsort(-shares, kind="stable")
-        others = [int(i) for i in order if i != ids[word]][:runners_up]
+        rest = [int(i) for i in order if i != ids[word]][:others]
         choices.append(
             Choice(
                 word,
                 float(shares[ids[word]]),
-                tuple((model.idx_to_word[i], float(shares[i])) for i in others),
-                None if attention is None else attention[0],
+                tuple((model.idx_to_word[i], float(shares[i])) for i in rest),
+                None if weights is None else weights[0],
             )
         )
         before = np.array([ids[word]])

@@ -1,13 +1,14 @@
-"""Captions by looking up similar images: what can be had without learning.
+"""Nearest-neighbor captions, a baseline without learning.
 
-Of the images that are known, take the k whose features are most similar (cosine), and of all
-their captions the one that the others agree with most: the highest sum of similarities, each the
-cosine of two captions' n-grams, weighted by how rare they are, as CIDEr does it.
+The caption of an image is one of the captions of the k known images with the most similar features
+(cosine): the one with the highest sum of similarities to the others, where the similarity is the
+cosine of tf-idf weighted n-grams, as in CIDEr.
 
 Source: J. Devlin et al., "Exploring nearest neighbor approaches for image captioning", 2015
 (arXiv:1505.04467).
 
-Shapes: N images to caption, M known ones, D features, S captions of the known, P rows of n-grams.
+Shapes: N images to caption, M known ones, D features, S captions of the known images, P rows of
+n-grams.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from limner.metrics.ngrams import Ngrams, Tokens, count_ngrams
 from limner.typing import Array, Float, Int
 
 NEIGHBOURS = 90
-"""As many as the paper found best."""
+"""The best value in the paper."""
 
 SIMILARITIES = 16_000_000
 """Similarities of two images in memory at once."""
@@ -31,13 +32,16 @@ def consensus_captions(
     captions: Sequence[Sequence[Tokens]],
     k: int = NEIGHBOURS,
 ) -> list[Tokens]:
-    """A caption of the known images for each other one.
+    """Caption images with captions of known images.
 
     Args:
         features: of the images to caption.
         known: features of the known images.
-        captions: tokenised, several of each known image.
-        k: how many neighbours are asked; fewer known images are all asked.
+        captions: tokenized captions of each known image.
+        k: number of neighbors.
+
+    Returns:
+        A tokenized caption for each image.
 
     >>> known = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]])
     >>> captions = [[["a", "dog"], ["a", "puppy"]], [["a", "dog", "runs"]], [["two", "cats"]]]
@@ -56,7 +60,7 @@ def consensus_captions(
 
 
 class _Weighted:
-    """The n-grams of one length in S sentences, as vectors of length 1 in rows P."""
+    """The n-grams of one length in S sentences, as unit vectors."""
 
     def __init__(self, ngrams: Ngrams, S: int) -> None:
         often = np.bincount(ngrams.gram, minlength=len(ngrams.texts))
@@ -67,7 +71,7 @@ class _Weighted:
         self._starts = np.searchsorted(ngrams.sentence, np.arange(S + 1))
 
     def agreement(self, pool: Int[Array, " S"]) -> Float[Array, " S"]:
-        """Of each sentence in a pool, the sum of its cosines with all of them."""
+        """The sum of the cosines of each sentence in a pool with all others."""
         starts, lengths = self._starts[pool], np.diff(self._starts)[pool]
         sentence = np.repeat(np.arange(len(pool)), lengths)
         rows = np.arange(lengths.sum()) + np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
@@ -80,7 +84,7 @@ class _Weighted:
 def nearest_neighbours(
     features: Float[Array, "N D"], known: Float[Array, "M D"], k: int
 ) -> Int[Array, "N k"]:
-    """The rows of `known` with the highest cosine similarity to each row, in no order.
+    """Indices of the k rows of `known` with the highest cosine similarity, unordered.
 
     >>> nearest_neighbours(np.array([[1.0, 0.1]]), np.array([[0.0, 9.0], [5.0, 0.0]]), k=1)
     array([[1]])

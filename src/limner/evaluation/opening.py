@@ -1,4 +1,4 @@
-"""Models to be evaluated, and the dataset to evaluate them on."""
+"""Loading of models for evaluation, with their dataset."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +14,11 @@ from limner.errors import InputError
 def open_for(
     models: Sequence[Path], data: Path | Dataset | None
 ) -> tuple[list[Checkpoint], Dataset]:
-    """Load models, and open the dataset given or the one they were trained on.
+    """Load models, and open the given dataset or that of their training.
 
     Raises:
-        InputError: if no dataset is known, they were trained on different ones, or its features are
-            another backbone's.
+        InputError: if no dataset is known, they were trained on different ones, or its features
+            are of another backbone.
     """
     paths = [checkpoint_path(model) for model in models]
     checkpoints = [load_checkpoint(path) for path in paths]

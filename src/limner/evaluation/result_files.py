@@ -1,11 +1,11 @@
-"""Files of captions to be scored, and of references to score them against, as people have them.
+"""Files of captions and of references, in common formats.
 
     COCO's results         [{"image_id": 1, "caption": "..."}, ...]
     COCO's annotations     {"annotations": [{"image_id": 1, "caption": "..."}, ...], ...}
     by id                  {"1": "..."} or {"1": ["...", "..."]}
-    limner's results       what `limner evaluate --json` wrote
-    JSON lines             one object a line, as in COCO's results; `limner caption --json` too
-    CSV, TSV, token file   what `limner prepare` reads, see `limner.data.formats`
+    limner's results       as `limner evaluate --json` writes them
+    JSON lines             one object per line, as in COCO's results, or of `limner caption --json`
+    CSV, TSV, token file   as for `limner prepare`, see `limner.data.formats`
 
 Ids are text: 1 and "1" are the same image.
 """
@@ -19,14 +19,14 @@ from limner.errors import InputError
 Captions = dict[str, list[str]]
 
 COLUMNS = Columns(image=("image", "image_id", "id"), caption=("caption", "captions"), split=())
-"""What is read here: an id comes before the name of a file."""
+"""Column names; an id is preferred to a file name."""
 
 
 def read_candidates(path: Path) -> dict[str, str]:
-    """One caption of each image, {id: caption}; a caption may be empty.
+    """Read one caption per image, {id: caption}; captions may be empty.
 
     Raises:
-        InputError: if the file is missing, none of the formats, or has two captions of an image.
+        InputError: if the file cannot be read, or has two captions of an image.
     """
     captions = read_references(path)
     for image, several in captions.items():
@@ -38,10 +38,10 @@ def read_candidates(path: Path) -> dict[str, str]:
 
 
 def read_references(path: Path) -> Captions:
-    """All captions of each image, {id: captions}.
+    """Read all captions of each image, {id: captions}.
 
     Raises:
-        InputError: if the file is missing, or none of the formats.
+        InputError: if the file cannot be read.
     """
     found = read_captions(path, raw=True, columns=COLUMNS)
     if found.problems:
@@ -54,15 +54,18 @@ def joined(
     references: Path | Mapping[str, list[str]],
     warn: Callable[[str], None] = lambda line: None,
 ) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """The captions that have references, and all references.
+    """Match captions and references by image id.
 
     Args:
         candidates: a file of captions, or {image id: caption}.
         references: a file of references, or {image id: references}.
-        warn: takes a line about ids that only one of them has.
+        warn: called with a message about ids that only one of them has.
+
+    Returns:
+        The captions that have references, and all references.
 
     Raises:
-        InputError: as `read_references`; or if they have no id in common.
+        InputError: as `read_references`; or without a common id.
     """
     said = read_candidates(candidates) if isinstance(candidates, Path) else dict(candidates)
     wanted = read_references(references) if isinstance(references, Path) else dict(references)

@@ -1,4 +1,4 @@
-"""Scores of captions against references: the numbers of COCO's evaluation, in Python alone."""
+"""Scores of captions against references, equal to those of COCO's evaluation, in Python."""
 
 from limner.metrics.bootstrap import Difference, compare, intervals
 from limner.metrics.cider import DocumentFrequency

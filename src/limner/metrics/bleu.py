@@ -1,11 +1,12 @@
-"""BLEU, of an image and of a whole set, as COCO's evaluation computes it.
+"""BLEU of images and of a set, as in COCO's evaluation.
 
     BLEU-n = brevity * (p_1 * ... * p_n)^(1/n)
 
-p_k is the share of the candidates' k-grams that a reference has too, each k-gram counted at most
-as often as in the reference that has most of it. `brevity` is `exp(1 - r/c)` where the candidates'
-words c are fewer than r, the words of each image's reference that is closest in length. A set's
-BLEU is not the mean of its images': it is computed from counts that are summed over the images.
+p_k is the clipped precision: the share of k-grams of the candidates that occur in the references,
+each counted at most as often as in the reference with most of it. `brevity` is `exp(1 - r/c)` if
+the length c of the candidates is below r, the sum of the closest reference lengths, and 1
+otherwise. The
+BLEU of a set is not the mean over images: it is computed from counts summed over the images.
 
 Source: K. Papineni et al., "BLEU: a method for automatic evaluation of machine translation",
 ACL 2002; the small constants are those of COCO's evaluation code.
@@ -25,7 +26,10 @@ TINY, SMALL = 1e-15, 1e-9
 
 
 def bleu(counts: Float[Array, "*B 2*K+2"]) -> Float[Array, "*B K"]:
-    """BLEU-1 to BLEU-4, from 0 to 1, from counts that `bleu_counts` gave, or sums of them.
+    """BLEU-1 to BLEU-4, from 0 to 1.
+
+    Args:
+        counts: (..., 10), of `bleu_counts`, or sums of them.
 
     >>> three_of_four_words = np.array([3, 2, 1, 0, 4, 3, 2, 1, 4, 4])
     >>> bleu(three_of_four_words).round(3)
@@ -40,7 +44,7 @@ def bleu(counts: Float[Array, "*B 2*K+2"]) -> Float[Array, "*B K"]:
 
 
 def bleu_counts(corpus: Corpus) -> Float[Array, "N 2*K+2"]:
-    """What BLEU needs of every image: matched n-grams (K), n-grams (K), c and r."""
+    """The counts (N, 10) for BLEU: matched n-grams (K), n-grams (K), c and r of each image."""
     matched = [_matched(corpus, n) for n in range(MAX_N)]
     length = np.array([len(candidate) for candidate in corpus.candidates])
     total = [np.maximum(length - n, 0) for n in range(MAX_N)]
@@ -52,12 +56,12 @@ def bleu_counts(corpus: Corpus) -> Float[Array, "N 2*K+2"]:
 
 
 def closest_length(length: int, reference_lengths: Sequence[int]) -> int:
-    """The reference length closest to `length`; of two as close, the shorter."""
+    """The reference length closest to `length`, the shorter one of two equally close."""
     return min(reference_lengths, key=lambda r: (abs(r - length), r))
 
 
 def _matched(corpus: Corpus, n: int) -> Float[Array, " N"]:
-    """Of every image's candidate, the n-grams found in its references, clipped."""
+    """The clipped number of n-grams of each candidate that occur in its references."""
     candidate, reference = corpus.candidate_ngrams[n], corpus.reference_ngrams[n]
     wanted = reference.keys(corpus.image)
     order = np.argsort(wanted, kind="stable")

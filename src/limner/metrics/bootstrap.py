@@ -1,7 +1,7 @@
-"""How far a score would move with other images: the bootstrap.
+"""Bootstrap confidence intervals and significance.
 
-Sets of N images are drawn from the N, with repetition, and scored anew. CIDEr's document
-frequencies stay those of the whole set.
+Sets of N images are resampled with replacement and scored. The document frequencies of CIDEr remain
+those of the whole set.
 
 Source: P. Koehn, "Statistical significance tests for machine translation evaluation", EMNLP 2004.
 
@@ -29,10 +29,10 @@ class Difference:
     """The difference of two systems in one score, on the same images.
 
     Attributes:
-        value: the second's score less the first's.
-        interval: where the difference lies in 95 of 100 resampled sets.
-        p_value: how often chance alone would show such a difference: twice the share of resampled
-            sets in which the other one is ahead, counting one more, so that it is never 0.
+        value: second minus first.
+        interval: 95 % bootstrap interval of the difference.
+        p_value: two-sided: twice the share of resampled sets with a difference of the opposite
+            sign, with one added to the count, so that it is never 0.
     """
 
     value: float
@@ -41,13 +41,13 @@ class Difference:
 
     @property
     def real(self) -> bool:
-        """Whether the interval leaves out 0."""
+        """Whether the interval excludes 0."""
         low, high = self.interval
         return low > 0 or high < 0
 
 
 def intervals(scores: Scores, seed: int = 0) -> dict[str, Interval]:
-    """The 95 % bootstrap interval of every corpus score.
+    """The 95 % bootstrap interval of each score of the set.
 
     >>> from limner.metrics import score
     >>> captions = [["a", "dog"], ["a", "cat"], ["two", "dogs"]] * 30
@@ -62,7 +62,7 @@ def compare(first: Scores, second: Scores, seed: int = 0) -> dict[str, Differenc
     """The paired bootstrap: both systems are scored on the same resampled sets.
 
     Raises:
-        ValueError: if they are not scores of equally many images.
+        ValueError: if the numbers of images differ.
     """
     if len(first.bleu) != len(second.bleu):
         raise ValueError(f"scores of {len(first.bleu)} and of {len(second.bleu)} images")
@@ -87,7 +87,7 @@ def _resample(systems: list[Scores], seed: int) -> list[dict[str, Float[Array, "
 
 
 def weights(N: int, seed: int) -> Iterator[Float[Array, "B N"]]:
-    """How often each image is in each resampled set."""
+    """The number of times each image is in each resampled set."""
     rng = np.random.default_rng(seed)
     block = max(AT_A_TIME // N, 1)
     for start in range(0, RESAMPLES, block):
@@ -96,7 +96,7 @@ def weights(N: int, seed: int) -> Iterator[Float[Array, "B N"]]:
 
 
 def interval(drawn: Float[Array, " B"]) -> Interval:
-    """Where 95 of 100 values lie, as many of the others below as above."""
+    """The central 95 % interval of values."""
     tail = (100 - LEVEL) / 2
     low, high = np.percentile(drawn, [tail, 100 - tail])
     return float(low), float(high)

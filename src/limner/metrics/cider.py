@@ -1,21 +1,21 @@
-"""CIDEr of an image, as COCO's evaluation computes it, and CIDEr-D.
+"""CIDEr, as in COCO's evaluation, and CIDEr-D.
 
     CIDEr = 10 * mean over n of  mean over references of
             exp(-(l_c - l_r)^2 / (2 sigma^2)) * (min(g_c, g_r) . g_r) / (|g_c| |g_r|)
 
-g_c and g_r hold a weight for every n-gram of the candidate and the reference: how often it is
-there, times `log(documents / documents with it)`, where a document is all references of an image.
+g_c and g_r are the tf-idf vectors of the n-grams of the candidate and the reference: the count
+times `log(documents / documents with the n-gram)`, where a document is all references of an image.
 l_c and l_r are the numbers of bigrams, sigma = 6, n = 1 to 4.
 
-What COCO's tools print as CIDEr is this formula (the paper calls it CIDEr-D: clipped by the
-minimum, and with the Gaussian), with document frequencies from the very references that are scored
-against: so it depends on the set, and means little for a small one. Here CIDEr-D is the same
-formula with frequencies kept from a training set. A set's score is the mean over its images.
+COCO's tools call this formula CIDEr (the paper calls it CIDEr-D: clipped by the minimum, and with
+the Gaussian), with the document frequencies of the evaluated references, so that it depends on the
+set and is unreliable for a small one. Here, CIDEr-D is the same formula with the document
+frequencies of a training set. The score of a set is the mean over its images.
 
 Source: R. Vedantam, C. L. Zitnick and D. Parikh, "CIDEr: consensus-based image description
 evaluation", CVPR 2015.
 
-Shapes: N images, R references in all, S sentences, G distinct n-grams, M rows of `Ngrams`.
+Shapes: N images, R references, S sentences, G distinct n-grams, M rows of `Ngrams`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,11 +32,11 @@ SIGMA = 6.0
 
 @dataclass(frozen=True)
 class DocumentFrequency:
-    """In how many documents every n-gram is.
+    """Document frequencies of n-grams.
 
     Attributes:
-        documents: how many there are.
-        counts: by the n-gram's words, joined by spaces.
+        documents: number of documents.
+        counts: number of documents with each n-gram, by its words joined by spaces.
     """
 
     documents: int
@@ -44,7 +44,7 @@ class DocumentFrequency:
 
     @classmethod
     def of(cls, references: Sequence[Sequence[Tokens]]) -> "DocumentFrequency":
-        """Of tokenised references, all of an image's being one document.
+        """Count the n-grams of tokenized references; those of an image form a document.
 
         >>> frequency = DocumentFrequency.of([[["a", "dog"], ["a", "cat"]], [["a", "dog"]]])
         >>> frequency.counts["a"], frequency.counts["a dog"], frequency.counts["a cat"]
@@ -59,11 +59,11 @@ class DocumentFrequency:
 
 
 def cider(corpus: Corpus, frequency: DocumentFrequency | None = None) -> Float[Array, " N"]:
-    """CIDEr of every image, from 0 to 10.
+    """CIDEr of each image, from 0 to 10.
 
     Args:
         corpus: candidates and references.
-        frequency: None takes the references' own.
+        frequency: document frequencies; None takes those of the references.
 
     >>> corpus = Corpus.of([["a", "dog"], ["a", "cat"]], [[["a", "dog"]], [["one", "cat"]]])
     >>> cider(corpus).round(2)
@@ -87,7 +87,7 @@ def cider(corpus: Corpus, frequency: DocumentFrequency | None = None) -> Float[A
 
 
 def _similarity(corpus: Corpus, n: int, idf: Float[Array, " G"]) -> Float[Array, " R"]:
-    """Of every reference with its image's candidate: (min(g_c, g_r) . g_r) / (|g_c| |g_r|)."""
+    """(min(g_c, g_r) . g_r) / (|g_c| |g_r|) of each reference with its candidate."""
     candidate, reference = corpus.candidate_ngrams[n], corpus.reference_ngrams[n]
     N, R = len(corpus.candidates), len(corpus.image)
     candidate_weight = candidate.count * idf[candidate.gram]
@@ -103,7 +103,7 @@ def _similarity(corpus: Corpus, n: int, idf: Float[Array, " G"]) -> Float[Array,
 
 
 def _documents(corpus: Corpus, n: int) -> Int[Array, " G"]:
-    """In how many images' references each n-gram is."""
+    """The number of images whose references have each n-gram."""
     ngrams: Ngrams = corpus.reference_ngrams[n]
     G = len(ngrams.texts)
     pairs = np.sort(ngrams.keys(corpus.image))

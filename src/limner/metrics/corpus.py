@@ -1,6 +1,6 @@
-"""Candidates and references, counted once for all the scores that need their n-grams.
+"""Candidates and references with their n-grams, counted once for all scores.
 
-Shapes: N images, R references in all.
+Shapes: N images, R references.
 """
 
 from collections.abc import Sequence
@@ -12,20 +12,20 @@ from limner.metrics.ngrams import Ngrams, Tokens, count_ngrams
 from limner.typing import Array, Int
 
 MAX_N = 4
-"""The longest n-grams that COCO's scores count."""
+"""The maximum length of n-grams in COCO's scores."""
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Tokenised captions of N images with their tokenised references.
+    """Tokenized captions of N images, with their references.
 
     Attributes:
-        candidates: N captions. A token with a space in it (`5 1/2` is one in the Penn Treebank) is
-            two here: so COCO's BLEU and CIDEr read it, though not its ROUGE-L.
-        references: one or more of each image, in the same order.
-        image: (R,) the image of each reference, when all stand in a row.
-        candidate_ngrams: of lengths 1 to 4; the sentence is the image.
-        reference_ngrams: the same, with the same numbers for n-grams; the sentence is one of the R.
+        candidates: N captions. A token with a space (`5 1/2` in the Penn Treebank) is counted as
+            two, as in COCO's BLEU and CIDEr, but not its ROUGE-L.
+        references: at least one per image, in the same order.
+        image: (R,) index of the image of each reference.
+        candidate_ngrams: of lengths 1 to 4; sentences are images.
+        reference_ngrams: the same, with the same n-gram numbers; sentences are references.
     """
 
     candidates: Sequence[Tokens]
@@ -39,8 +39,8 @@ class Corpus:
         """Count the n-grams.
 
         Raises:
-            ValueError: if there are not as many candidates as sets of references, or none, or a
-                image has no reference.
+            ValueError: without candidates, for different numbers of images, or an image without
+                references.
 
         >>> corpus = Corpus.of([["a", "dog"]], [[["a", "cat"], ["the", "dog"]]])
         >>> corpus.image.tolist(), corpus.reference_ngrams[1].texts
@@ -66,7 +66,7 @@ def _cut_at_spaces(tokens: Tokens) -> Tokens:
 
 
 def _cut(ngrams: Ngrams, sentences: int) -> tuple[Ngrams, Ngrams]:
-    """Those of the first so many sentences, and those of the rest, numbered from 0 again."""
+    """Split n-grams at a sentence; the sentences of both parts are numbered from 0."""
     cut = int(np.searchsorted(ngrams.sentence, sentences))
     sentence, gram, count, texts = ngrams.sentence, ngrams.gram, ngrams.count, ngrams.texts
     return (

@@ -1,4 +1,4 @@
-"""What scores against references do not show: how varied captions are, and how new."""
+"""Diversity and novelty of captions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,13 @@ from limner.metrics.ngrams import Tokens
 
 @dataclass(frozen=True)
 class Diversity:
-    """How varied a set of captions is.
+    """Diversity of a set of captions.
 
     Attributes:
-        distinct: different captions, in per cent of the captions.
-        vocabulary: different words in them.
-        mean_length: words a caption.
-        seen: captions that are, word for word, in the training set, in per cent; None where no
-            training set is known.
+        distinct: percentage of different captions.
+        vocabulary: number of different words.
+        mean_length: mean number of words.
+        seen: percentage of captions that occur in the training set; None if it is unknown.
     """
 
     distinct: float
@@ -25,7 +24,7 @@ class Diversity:
 
 
 def measure_diversity(captions: Sequence[Tokens], training: Sequence[Tokens] = ()) -> Diversity:
-    """Measure tokenised captions, against those of the training set, where there are any.
+    """Measure the diversity of tokenized captions, and their share in the training set.
 
     Raises:
         ValueError: if there are no captions.

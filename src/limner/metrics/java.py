@@ -1,11 +1,9 @@
-"""METEOR and SPICE, where Java and pycocoevalcap are installed: COCO's own tools, run as they are.
-
-Neither is needed: all other scores are computed without them.
+"""METEOR and SPICE by COCO's tools, if Java and pycocoevalcap are installed.
 
 Sources: M. Denkowski and A. Lavie, "Meteor Universal", WMT 2014; P. Anderson et al., "SPICE:
 semantic propositional image caption evaluation", ECCV 2016.
 
-Shapes: N images, B resampled sets, K numbers that METEOR keeps of an image.
+Shapes: N images, B resampled sets, K statistics of METEOR per image.
 """
 
 import shutil
@@ -29,9 +27,9 @@ class JavaScore:
     """A score of N captions by a Java tool.
 
     Attributes:
-        value: of the set, from 0 to 100.
-        interval: its 95 % bootstrap interval.
-        per_image: (N,) of each image, from 0 to 100.
+        value: score of the set, from 0 to 100.
+        interval: 95 % bootstrap interval.
+        per_image: (N,) scores of the images, from 0 to 100.
     """
 
     value: float
@@ -40,21 +38,21 @@ class JavaScore:
 
 
 class JavaError(Exception):
-    """A Java tool is not there, or failed."""
+    """A Java tool is missing or failed."""
 
 
 def java_scores(
     candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]], seed: int = 0
 ) -> tuple[dict[str, JavaScore], list[str]]:
-    """METEOR and SPICE of tokenised captions, as far as they can be had.
+    """METEOR and SPICE of tokenized captions, if available.
 
     Args:
-        candidates: one caption an image.
-        references: one or more captions an image, in the same order.
-        seed: of the bootstrap.
+        candidates: one caption per image.
+        references: at least one caption per image, in the same order.
+        seed: for the bootstrap.
 
     Returns:
-        The scores by name, and a line for each that is missing: why.
+        The scores by name, and a line with the reason for each missing score.
 
     >>> from unittest import mock
     >>> with mock.patch("shutil.which", return_value=None):
@@ -87,7 +85,7 @@ def _meteor(
 
 
 class _Meteor:
-    """A running METEOR, by its protocol of a line and an answer."""
+    """A METEOR process, with its protocol of lines and answers."""
 
     def __enter__(self) -> "_Meteor":
         jar = _folder("meteor") / "meteor-1.5.jar"
@@ -103,16 +101,16 @@ class _Meteor:
         self._java.communicate()
 
     def statistics(self, candidate: Tokens, references: Sequence[Tokens]) -> Float[Array, " K"]:
-        """What METEOR needs of an image; a set's are the sum."""
+        """The statistics of an image; those of a set are their sum."""
         sentences = [_sentence(reference) for reference in references] + [_sentence(candidate)]
         [answer] = self._ask(f"SCORE ||| {' ||| '.join(sentences)}", 1)
         return np.array(answer.split(), dtype=float)
 
     def scores(self, statistics: Float[Array, "B K"]) -> Float[Array, " B"]:
-        """METEOR from 0 to 100, row by row."""
+        """METEOR, from 0 to 100, of each row of statistics."""
         rows = [" ".join(map(str, row)) for row in statistics.tolist()]
         answers = self._ask(f"EVAL ||| {' ||| '.join(rows)}", len(rows) + 1)
-        return 100 * np.array(answers[:-1], dtype=float)  # the last is of all rows together
+        return 100 * np.array(answers[:-1], dtype=float)  # the last one is of all rows
 
     def _ask(self, line: str, answers: int) -> list[str]:
         try:
@@ -121,7 +119,7 @@ class _Meteor:
             lines = [self._java.stdout.readline() for _ in range(answers)]
         except BrokenPipeError:
             lines = [""]
-        if "" in lines:  # it has ended
+        if "" in lines:  # the process has ended
             reasons = self._java.stderr.read().strip().splitlines()
             raise JavaError(reasons[-1] if reasons else "Java stopped")
         return lines
@@ -147,7 +145,7 @@ def _spice(
 
 
 def _folder(tool: str) -> Path:
-    """Where pycocoevalcap keeps a tool."""
+    """The folder of a tool of pycocoevalcap."""
     package = find_spec(f"pycocoevalcap.{tool}")
     if package is None or not package.submodule_search_locations:
         raise JavaError("pycocoevalcap is not whole; install it again")

@@ -1,10 +1,10 @@
-"""The n-grams of many sentences, as numbers: which, where, and how often.
+"""Counts of n-grams, represented by integers.
 
-All sentences are laid end to end. An n-gram is its first n-1 words and one word more, so its number
-comes from the number of the (n-1)-gram that begins at the same place and the word that follows:
-equal n-grams have equal numbers, whatever the length, and there is no n-gram across two sentences.
+The sentences are concatenated. The number of an n-gram follows from the number of the (n-1)-gram at
+the same position and the next word, so that equal n-grams have equal numbers; n-grams across two
+sentences are excluded.
 
-Shapes: S sentences, L tokens in all, G distinct n-grams, M pairs of a sentence and an n-gram in it.
+Shapes: S sentences, L tokens, G distinct n-grams, M pairs of a sentence and an n-gram in it.
 """
 
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ class Ngrams:
     """The n-grams of one length in a list of sentences.
 
     Attributes:
-        sentence: (M,) a sentence, ascending,
-        gram: (M,) an n-gram in it, ascending within the sentence,
-        count: (M,) and how often it is there.
-        texts: the G n-grams, their words joined by spaces.
+        sentence: (M,) index of the sentence, ascending.
+        gram: (M,) number of an n-gram in it, ascending within the sentence.
+        count: (M,) its count in the sentence.
+        texts: the G n-grams, with words joined by spaces.
     """
 
     sentence: Int[Array, " M"]
@@ -34,7 +34,7 @@ class Ngrams:
     texts: list[str]
 
     def keys(self, owner: Int[Array, " S"]) -> Int[Array, " M"]:
-        """A number for each pair of an n-gram and what owns its sentence, such as an image."""
+        """A number for each pair of an n-gram and the owner of its sentence, such as an image."""
         keys: Array = owner[self.sentence] * len(self.texts) + self.gram
         return keys
 
@@ -72,7 +72,7 @@ def count_ngrams(sentences: Sequence[Tokens], max_n: int = 4) -> list[Ngrams]:
 
 
 def _numbered(values: Int[Array, " K"]) -> tuple[Int[Array, " G"], Int[Array, " K"]]:
-    """Numbers 0 to G-1 for equal values: where each is first, and the number of every value."""
+    """Number equal values from 0 to G-1: first index of each number, and number of each value."""
     _, first, inverse = np.unique(values, return_index=True, return_inverse=True)
     order = np.argsort(first)
     rank = np.empty_like(order)
@@ -81,7 +81,7 @@ def _numbered(values: Int[Array, " K"]) -> tuple[Int[Array, " G"], Int[Array, " 
 
 
 def lookup(keys: Int[Array, " K"], table: Int[Array, " M"], values: Array) -> Array:
-    """The values (M,) at the keys, by an ascending table of keys; 0 where a key is not in it.
+    """Look up values by keys in a table with ascending keys; 0 for missing keys.
 
     >>> lookup(np.array([5, 6]), np.array([2, 5]), np.array([0.1, 0.2]))
     array([0.2, 0. ])

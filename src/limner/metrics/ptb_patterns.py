@@ -1,23 +1,23 @@
-r"""What tokens of the Penn Treebank look like, as named regular expressions.
+r"""Regular expressions for the tokens of the Penn Treebank.
 
-Case counts in a class such as `[A-Z]`, not in what stands in `any_case` or `(?i:...)`. Every
-pattern finds its longest match: where alternatives compete, the longer one stands first.
+Classes such as `[A-Z]` are case sensitive, except in `any_case` or `(?i:...)`. Every pattern finds
+its longest match: longer alternatives come first.
 
-Source: the behaviour of Stanford CoreNLP 3.4.1's PTBTokenizer, which COCO's evaluation runs. It is
-kept with its oddities; so `APOSTROPHE` takes two characters of Windows-1252 in Unicode's control
-range, and a dollar sign takes capitals before it.
+Source: the behavior of Stanford CoreNLP 3.4.1's PTBTokenizer, which COCO's evaluation runs,
+including its peculiarities: `APOSTROPHE` matches two characters of Windows-1252 in Unicode's
+control range, and capitals may precede a dollar sign.
 """
 
 from collections.abc import Callable, Iterable
 
 
 def any_case(pattern: str) -> str:
-    """The pattern, for capitals and small letters alike."""
+    """The pattern, case insensitive."""
     return f"(?i:{pattern})"
 
 
 def _ranges(codes: Iterable[int]) -> str:
-    """Ascending code points as the inside of a character class."""
+    """Ascending code points as the contents of a character class."""
     spans: list[list[int]] = []
     for code in codes:
         if spans and code == spans[-1][1] + 1:
@@ -28,18 +28,18 @@ def _ranges(codes: Iterable[int]) -> str:
 
 
 def _class(test: Callable[[str], bool]) -> str:
-    """The characters up to U+FFFF that pass a test, as the inside of a character class."""
+    """The characters up to U+FFFF that satisfy a test, as the contents of a character class."""
     return _ranges(code for code in range(0x10000) if test(chr(code)))
 
 
-# Insides of character classes.
+# Contents of character classes.
 LETTER = _class(str.isalpha)
 CAPITAL = _class(str.isupper)
 DIGIT = _class(str.isdecimal) + r"\u07c0-\u07c9"
 SOFT_HYPHEN = r"\u00ad"
 SPACE = r" \t\u00a0\u2000-\u200a\u3000"
 BLANK = SPACE + r"\n"
-# Accents and vowel signs that the tokeniser takes as parts of words, and no others.
+# The accents and vowel signs that the tokenizer treats as parts of words.
 MARK = (
     r"\u02c2-\u02c5\u02d2-\u02df\u02e5-\u02eb\u02ed\u02ef-\u036f\u0375\u0378-\u0379\u0384-\u0385"
     r"\u03f6\u0483-\u0487\u055a-\u055f\u0591-\u05bd\u05bf\u05c1-\u05c2\u05c4-\u05c5\u05c7"

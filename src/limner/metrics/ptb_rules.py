@@ -1,8 +1,8 @@
 r"""Splits a line into tokens of the Penn Treebank, by a table of rules.
 
-At every place of the line each rule may match a token and the context that must follow it. The
-rule that reaches furthest, context included, has it; of two that reach equally far, the upper one.
-Reading goes on behind the token, so what was context is read again.
+At each position, a rule matches a token and the context that must follow it. The rule with the
+longest match, including the context, is applied; of equally long ones, the first. Matching
+continues after the token, so that the context is matched again.
 """
 
 import re
@@ -12,7 +12,7 @@ from functools import cache
 from limner.metrics import ptb_patterns as ptb
 
 Rule = tuple[re.Pattern[str], Callable[[str], str]]
-"""A kind of token: what matches it as group 1, and its context; what is made of the token."""
+"""A kind of token: its pattern, with the token as group 1, and its transformation."""
 
 
 def _always(written: str) -> Callable[[str], str]:
@@ -74,7 +74,7 @@ def _rule(token: str, context: str = "", written: Callable[[str], str] = str) ->
 
 @cache
 def rules() -> tuple[Rule, ...]:
-    """All rules. They are compiled when the first caption comes, which takes 0.1 s."""
+    """All rules, compiled at the first call (0.1 s)."""
     return (
         *(
             _rule(ptb.any_case(first), ptb.any_case(second))
@@ -147,7 +147,7 @@ _BLANKS = re.compile(rf"\n|[ \t][{ptb.SPACE}]*")
 
 
 def split(line: str) -> Iterator[str]:
-    r"""Tokens of a line in small letters, punctuation too; what no rule knows is left out.
+    r"""Tokens of a lower-case line, including punctuation; unmatched characters are omitted.
 
     >>> list(split("He can't (or won't) pay $5."))
     ['he', 'ca', "n't", '-lrb-', 'or', 'wo', "n't", '-rrb-', 'pay', '$', '5', '.']

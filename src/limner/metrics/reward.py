@@ -1,10 +1,11 @@
-"""How good single captions are, to train on: CIDEr-D and a smoothed BLEU-4.
+"""The reward of self-critical training: CIDEr-D plus a smoothed BLEU-4.
 
-The end of a caption counts as a word of its own, in references too: otherwise a caption that breaks
-off after "a dog on a" would lose nothing.
+The end of a caption counts as a word, in references, too: otherwise incomplete captions such as "a
+dog on a" would not be penalized.
 
-Source of the smoothing, one added to every count of two words or more: C.-Y. Lin and F. J. Och,
-"ORANGE: a method for evaluating automatic evaluation metrics for machine translation", COLING 2004.
+Source of the smoothing, which adds one to the counts of n-grams with n > 1: C.-Y. Lin and F. J.
+Och, "ORANGE: a method for evaluating automatic evaluation metrics for machine translation", COLING
+2004.
 
 Shapes: N captions.
 """
@@ -26,8 +27,8 @@ class CaptionReward:
     """Rewards against a set of references.
 
     Args:
-        references: tokens of the references of every image.
-        bleu: what BLEU, from 0 to 1, counts beside CIDEr-D, from 0 to 10.
+        references: tokenized references of each image.
+        bleu: weight of BLEU (from 0 to 1), added to CIDEr-D (from 0 to 10).
 
     >>> reward = CaptionReward([[["a", "red", "dog"]], [["two", "cats"]]], bleu=0.5)
     >>> reward(np.array([0, 0, 1]), [["a", "red", "dog"], ["a", "dog"], ["a", "dog"]]).round(2)
@@ -40,7 +41,7 @@ class CaptionReward:
         self._bleu = bleu
 
     def __call__(self, images: Int[Array, " N"], captions: Sequence[Tokens]) -> Float[Array, " N"]:
-        """The reward of each caption, of these images."""
+        """The rewards (N,) of tokenized captions of these images."""
         corpus = Corpus.of(
             [[*caption, END] for caption in captions],
             [self._references[image] for image in images.tolist()],
@@ -52,7 +53,7 @@ class CaptionReward:
 
 
 def _smoothed_bleu(corpus: Corpus) -> Float[Array, " N"]:
-    """BLEU-4 of every caption; brevity by the references' mean length."""
+    """BLEU-4 of each caption; the brevity penalty uses the mean reference length."""
     counts = bleu_counts(corpus)
     matched, total = counts[:, :MAX_N], counts[:, MAX_N : 2 * MAX_N]
     matched[:, 1:] += 1

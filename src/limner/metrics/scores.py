@@ -1,4 +1,4 @@
-"""All scores of a set of captions, by image and together, from 0 to 100.
+"""All scores of images and sets, from 0 to 100.
 
 Shapes: N images, B resampled sets.
 """
@@ -23,9 +23,8 @@ class Scores:
     """Scores of N captions.
 
     Attributes:
-        per_image: {name: (N,) of each image}, from 0 to 100 (CIDEr has no upper end: a caption
-            that equals all references has some 1,000).
-        bleu: (N, 10) what BLEU sums over the images, see `bleu_counts`.
+        per_image: {name: (N,) scores}, from 0 to 100; CIDEr can be larger, up to 1,000.
+        bleu: (N, 10) counts for the BLEU of the set, see `bleu_counts`.
     """
 
     per_image: dict[str, Float[Array, " N"]]
@@ -33,12 +32,12 @@ class Scores:
 
     @property
     def corpus(self) -> dict[str, float]:
-        """The scores of the whole set."""
+        """The scores of the set."""
         once = np.ones((1, len(self.bleu)))
         return {name: float(values[0]) for name, values in self.resampled(once).items()}
 
     def resampled(self, weights: Float[Array, "B N"]) -> dict[str, Float[Array, " B"]]:
-        """The scores of other sets, in which each image is as often as its weight says."""
+        """The scores of resampled sets; weights are the multiplicities of the images."""
         mixed = weights / weights.sum(axis=1, keepdims=True)
         bleus = 100 * bleu(weights @ self.bleu)
         means = {name: mixed @ values for name, values in self.per_image.items()}
@@ -50,15 +49,15 @@ def score(
     references: Sequence[Sequence[Tokens]],
     training: DocumentFrequency | None = None,
 ) -> Scores:
-    """BLEU-1 to 4, ROUGE-L, CIDEr, and CIDEr-D where a training set's frequencies are given.
+    """BLEU-1 to 4, ROUGE-L, CIDEr and, given the training set's frequencies, CIDEr-D.
 
     Args:
-        candidates: one tokenised caption an image.
-        references: one or more tokenised captions an image, in the same order.
-        training: for CIDEr-D.
+        candidates: one tokenized caption per image.
+        references: at least one tokenized caption per image, in the same order.
+        training: document frequencies for CIDEr-D.
 
     Raises:
-        ValueError: if there are not as many candidates as sets of references, or none.
+        ValueError: without candidates, or for different numbers of images.
 
     >>> references = [[["a", "red", "dog"], ["a", "dog"]], [["one", "cat"]]]
     >>> result = score([["a", "red", "dog"], ["one", "dog"]], references)

@@ -1,4 +1,4 @@
-"""Raw captions to the tokens that are scored."""
+"""Tokenization of raw captions for scoring."""
 
 import re
 from functools import lru_cache
@@ -8,7 +8,7 @@ from limner.metrics.ptb_rules import split
 
 _LEFT_OUT = "'' ' `` ` -LRB- -RRB- -LCB- -RCB- . ? ! , : - -- ... ;"
 PUNCTUATION = frozenset(_LEFT_OUT.split())
-"""What COCO's evaluation leaves out. (A bracket's name is in small letters by then: it stays.)"""
+"""The tokens that COCO's evaluation removes. (Names of brackets are in lower case, and remain.)"""
 
 _LINE_ENDS = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
 # The end of a line as the rules see it: an empty line follows, and nothing else.
@@ -24,16 +24,15 @@ _NOT_PLAIN = {word.replace(" ", "") for word in SPLIT_WORDS}
 
 
 def tokenize(caption: str) -> list[str]:
-    """The tokens that COCO's evaluation compares.
+    """The tokens for scoring, as in COCO's evaluation.
 
     They are those of Stanford CoreNLP 3.4.1 (`PTBTokenizer -preserveLines -lowerCase`) without
-    `PUNCTUATION`. Contractions are split, hyphened words stay whole, line ends inside a caption
-    count as spaces. A token may hold a no-break space (U+00A0): `5 1/2` is one token.
+    `PUNCTUATION`. Contractions are split, hyphenated words are not, line ends count as spaces. A
+    token may contain a no-break space (U+00A0): `5 1/2` is one token.
 
-    Three things differ. Stanford looks past the end of a line, at the caption that happens to come
-    next (`No.` before a digit, `plan b.` before `The`, a quote left open in a tag); here nothing
-    comes next. Letters that Unicode has got since version 6.1, which Stanford drops, are letters
-    here. And pycocoevalcap strips an odd blank such as U+3000 from an address that ends a caption.
+    There are three differences. Stanford's tokens may depend on the following caption (`No.` before
+    a digit, `plan b.` before `The`, an open quote in a tag). It drops letters newer than Unicode
+    6.1. pycocoevalcap strips a blank such as U+3000 from an address at the end of a caption.
 
     >>> tokenize("The dog's T-shirt isn't grey (but red).")
     ['the', 'dog', "'s", 't-shirt', 'is', "n't", 'grey', '-lrb-', 'but', 'red', '-rrb-']

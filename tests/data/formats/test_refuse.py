@@ -145,7 +145,9 @@ def test_what_is_refused_and_why(tmp_path, make):
 
 def test_a_format_that_is_not_there(tmp_path):
     csv(tmp_path)
-    with pytest.raises(InputError, match=r"nothing in it has `format` webdataset: WebDataset's tar"):
+    with pytest.raises(
+        InputError, match=r"nothing in it has `format` webdataset: WebDataset's tar"
+    ):
         read_source(tmp_path, format="webdataset")
     with pytest.raises(InputError, match=r"`format` course: expected one of webdataset, features"):
         read_source(tmp_path, format="course")
