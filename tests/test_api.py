@@ -150,3 +150,24 @@ def test_explain_and_attention_map_are_the_commands(tmp_path, capsys):
 def test_attention_map_needs_attention(tiny_run):
     with pytest.raises(ValueError, match="`captioner`: expected one of a model with attention"):
         limner.attention_map(limner.load(tiny_run), np.zeros((8, 8, 3), np.uint8))
+
+
+def test_reprs_are_short(tiny_run, tiny_dataset):
+    data, run = limner.open_dataset(tiny_dataset), limner.Run(tiny_run)
+    captions = {"a": "a dog", "b": "two cats"}
+    references = {name: [caption] for name, caption in captions.items()}
+    for value in (
+        data,
+        data.splits["train"],
+        data.vocabulary,
+        run,
+        run.checkpoint,
+        run.checkpoint.model,
+        run.captioner(),
+        limner.check(data.info.source.images, captions=data.info.source.captions),
+        limner.score(captions, references),
+        limner.score(captions, references).evaluation,
+        limner.compare(captions, captions, references=references),
+    ):
+        assert 10 < len(repr(value)) < 300, repr(value)
+        assert repr(value).startswith(type(value).__name__)

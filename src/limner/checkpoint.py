@@ -78,13 +78,13 @@ class _Header(CheckpointInfo, frozen=True, kw_only=True):
 
 @dataclass
 class Checkpoint:
-    """A model and what is known about it.
+    """A model with its metadata.
 
     Attributes:
-        model: ready to caption.
-        info: where it comes from.
-        state: tensors that only training needs, with their prefixes.
-        projection: what the backbone's features go through before the model reads them.
+        model: the model.
+        info: metadata.
+        state: arrays of the training state, by name.
+        projection: principal components that the features are projected on, if any.
     """
 
     model: CaptioningModel
@@ -92,14 +92,17 @@ class Checkpoint:
     state: dict[str, Array] = field(default_factory=dict)
     projection: Projection | None = None
 
+    def __repr__(self) -> str:
+        return f"Checkpoint({self.model!r}, backbone {self.backbone and self.backbone.title})"
+
     @property
     def backbone(self) -> BackboneInfo | None:
-        """What the model's features come from; None where that is not known."""
+        """The backbone of the model's features; None if unknown."""
         return self.info.backbone
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The model's words."""
+        """The vocabulary of the model."""
         return Vocabulary.from_mapping(self.model.word_to_idx)
 
 

@@ -53,6 +53,10 @@ class Split:
     views: tuple[Float[Array, "N *_ D"], ...] = ()
     sha256s: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        features = f"features {self.features.shape} {self.features.dtype}"
+        return f"Split({len(self.image_ids):,} images, {len(self.captions):,} captions, {features})"
+
     @property
     def arrays(self) -> tuple[Float[Array, "N *_ D"], ...]:
         """Features of the images, and then of each of their views."""
@@ -123,6 +127,10 @@ class Dataset:
     references: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     info: DatasetInfo = field(default_factory=DatasetInfo)
     others: dict[str, Split] = field(default_factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        splits = ", ".join(f"{n}: {len(s.image_ids):,} images" for n, s in self.splits.items())
+        return f"Dataset({str(self.path)!r}, {splits}; {len(self.vocabulary):,} words)"
 
     @property
     def parts(self) -> dict[str, dict[str, Split]]:

@@ -30,6 +30,10 @@ class Comparison:
     differences: dict[str, Difference]
     provenance: dict[str, str] = field(repr=False)
 
+    def __repr__(self) -> str:
+        changes = ", ".join(f"{name} {one.value:+.1f}" for name, one in self.differences.items())
+        return f"Comparison({self.names[1]} minus {self.names[0]}: {changes})"
+
     def as_dict(self) -> dict[str, Any]:
         """The values that `limner compare --json` writes."""
         first, second = (

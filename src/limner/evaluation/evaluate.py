@@ -36,6 +36,10 @@ class Evaluation:
     reference_tokens: list[list[Tokens]]
     table: Scores
 
+    def __repr__(self) -> str:
+        scores = ", ".join(f"{name} {value:.1f}" for name, value in self.scores.items())
+        return f"Evaluation({len(self.captions):,} images: {scores})"
+
     @cached_property
     def scores(self) -> dict[str, float]:
         """The scores of the whole set: {"BLEU-1": ..., ..., "CIDEr": ...}, from 0 to 100."""

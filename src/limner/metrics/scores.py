@@ -3,7 +3,7 @@
 Shapes: N images, B resampled sets.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,9 @@ from limner.metrics.corpus import MAX_N, Corpus
 from limner.metrics.ngrams import Tokens
 from limner.metrics.rouge import rouge_l
 from limner.typing import Array, Float
+
+BY_CAPTION: dict[str, Callable[[Tokens, Sequence[Tokens]], float]] = {"ROUGE-L": rouge_l}
+"""Scores of a tokenized caption against its references, from 0 to 1; those of a set are means."""
 
 BLEU = tuple(f"BLEU-{n}" for n in range(1, MAX_N + 1))
 
@@ -66,9 +69,11 @@ def score(
     """
     corpus = Corpus.of(candidates, references)
     counts = bleu_counts(corpus)
-    rouge = [rouge_l(*pair) for pair in zip(candidates, references, strict=True)]
     per_image = dict(zip(BLEU, bleu(counts).T, strict=True))
-    per_image |= {"ROUGE-L": np.array(rouge), "CIDEr": cider(corpus)}
+    for name, of_caption in BY_CAPTION.items():
+        pairs = zip(candidates, references, strict=True)
+        per_image[name] = np.array([of_caption(*pair) for pair in pairs])
+    per_image["CIDEr"] = cider(corpus)
     if training:
         per_image["CIDEr-D"] = cider(corpus, training)
     return Scores({name: 100 * values for name, values in per_image.items()}, counts)

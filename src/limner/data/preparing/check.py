@@ -49,15 +49,15 @@ class Words:
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found.
+    """The result of a check.
 
     Attributes:
-        source: what was looked at.
-        splits: {split: ids of its images that have captions and can be read}.
-        seen: result of the scan for every captioned image; empty before it.
-        without_captions: images that no caption is about.
-        without_images: ids in captions or splits that no image is there for.
-        unreadable: {id: why it cannot be read}.
+        source: the images and captions.
+        splits: {split: ids of its readable images with captions}.
+        seen: result of the scan of every captioned image; empty before the scan.
+        without_captions: ids of images without a caption.
+        without_images: ids in captions or splits without an image.
+        unreadable: {id: why the image cannot be read}.
     """
 
     source: Source
@@ -66,6 +66,11 @@ class Findings:
     without_captions: list[str]
     without_images: list[str]
     unreadable: dict[str, str]
+
+    def __repr__(self) -> str:
+        splits = ", ".join(f"{name}: {len(ids):,} images" for name, ids in self.splits.items())
+        problems = self.without_captions, self.without_images, self.unreadable
+        return f"Findings({splits}; {sum(map(len, problems)):,} problems)"
 
     @property
     def references(self) -> dict[str, dict[str, list[str]]]:
