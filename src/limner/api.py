@@ -13,7 +13,7 @@ from limner.data.dataset import Dataset
 from limner.data.opening import open_dataset
 from limner.data.preparing.check import Findings
 from limner.data.preparing.config import CheckConfig, PrepareConfig
-from limner.data.preparing.prepare import look_before
+from limner.data.preparing.prepare import check_source
 from limner.data.preparing.prepare import prepare as prepare_dataset
 from limner.decoding import DecodingConfig
 from limner.errors import InputError
@@ -114,7 +114,7 @@ def check(source: str | Path, **options: Any) -> Findings:
     []
     """
     config = CheckConfig.from_values({"source": source, **options})
-    return look_before(config, lambda line: None)
+    return check_source(config, lambda line: None)
 
 
 def train(

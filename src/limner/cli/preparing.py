@@ -42,7 +42,7 @@ def check(
     if html:
         refuse_other_files(html)
     with staged_bar("images") as update:
-        findings = work.look_before(config, (lambda line: None) if as_json else print_line, update)
+        findings = work.check_source(config, (lambda line: None) if as_json else print_line, update)
     cost = None
     if "train" in findings.splits:
         rows = work.feature_rows(config, findings.source)

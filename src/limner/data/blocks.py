@@ -11,13 +11,13 @@ import numpy as np
 from limner.typing import Array, Float, Int
 
 BLOCK_BYTES = 32_000_000
-"""Size of the feature blocks that are held in memory."""
+"""Size of a block in memory."""
 
 
 def blocks(
     features: Float[Array, "N *_ D"], rows: Int[Array, " M"] | None = None
 ) -> Iterator[Float[Array, "B *_ D"]]:
-    """Copies of all rows, or of those that are named, in order.
+    """Yield copies of all rows, or of the given rows, in order.
 
     >>> [block.tolist() for block in blocks(np.eye(3), np.array([2, 0]))]
     [[[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]]
@@ -27,14 +27,13 @@ def blocks(
     for start in range(0, count, at_once):
         chosen = slice(start, start + at_once)
         yield np.array(features[chosen if rows is None else rows[chosen]])
-        let_go(features)
+        release(features)
 
 
-def let_go(features: Array) -> None:
+def release(features: Array) -> None:
     """Release the memory of a mapped file's pages; they are read again on access.
 
-    The kernel would also do it under memory pressure; until then they count as this
-    process's memory, and an hour of work looks like a leak.
+    The kernel would do so under memory pressure; until then they count as memory of this process.
     """
     owner: object = features
     while isinstance(owner, np.ndarray):

@@ -1,4 +1,4 @@
-"""The course's data: its dict of arrays, from its own files or from a dataset of limner's.
+"""The course's data as a dict of arrays, from the course's files or a dataset of limner.
 
 Shapes: N images, M captions, T words, D features.
 """
@@ -30,20 +30,20 @@ def load_coco_data(
     """The course's dict: captions, features and URLs of `train` and `val`, and the vocabulary.
 
     Args:
-        base_dir: the course's `coco_captioning` folder, or a dataset that `limner prepare` or
-            `limner demo` made. None looks for `cs682/datasets/coco_captioning` and
-            `limner-demo/dataset`, here and in the folders above.
+        base_dir: the course's `coco_captioning` folder, or a dataset of `limner prepare` or
+            `limner demo`. None searches for `cs682/datasets/coco_captioning` and
+            `limner-demo/dataset`, in the current folder and its parents.
         max_train: number of training captions, sampled with replacement from NumPy's global
             random state, as the course does.
-        pca_features: take the features reduced to 512 dimensions by principal components: the
-            course's `_pca` files, or computed here from a dataset of limner's.
+        pca_features: use features reduced to 512 principal components: the course's `_pca` files,
+            or computed here from a dataset of limner.
 
     Returns:
         {train,val}_captions (M, T) int32, {train,val}_image_idxs (M,) int32,
         {train,val}_features (N, D) float32, idx_to_word, word_to_idx, {train,val}_urls (N,).
 
     Raises:
-        InputError: if the files are missing or damaged; it says which.
+        InputError: if a file is missing or damaged.
     """
     folder = _find() if base_dir is None else Path(base_dir)
     if (folder / "dataset.json").exists() or (folder / "partial").exists():
@@ -66,7 +66,7 @@ def sample_coco_minibatch(
     """Random captions of a split, with replacement, from NumPy's global random state.
 
     Args:
-        data: what `load_coco_data` returned.
+        data: of `load_coco_data`.
         batch_size: B.
         split: "train" or "val".
 
@@ -90,8 +90,7 @@ def _find() -> Path:
 def _principal_components(splits: Mapping[str, Split]) -> dict[str, Split]:
     """Features (N, D) as (N, 512 or D) float32, on the principal components of `train`.
 
-    Pooled features are positive and much alike; with what they share taken away, the course's
-    learning rates train as they do on its own files.
+    Pooled features are positive and similar; centered, they suit the course's learning rates.
     """
     features = splits["train"].features
     projection = fit(lambda: blocks(features), min(PCA_DIM, features.shape[1]))
@@ -102,7 +101,7 @@ def _principal_components(splits: Mapping[str, Split]) -> dict[str, Split]:
 
 
 def _course_dict(dataset: Dataset) -> dict[str, Any]:
-    """The course's keys, in the course's order; its `val` is our validation split."""
+    """The dict with the course's keys; `val` is the validation split."""
     splits = {"train": dataset.splits["train"], "val": dataset.split()[1]}
     data: dict[str, Any] = {}
     for name, split in splits.items():
@@ -118,7 +117,7 @@ def _course_dict(dataset: Dataset) -> dict[str, Any]:
 
 
 def _address(dataset: Dataset, image_id: str) -> str:
-    """A URL as it is; an image on this disk by its path, if there was one."""
+    """The URL or path of an image."""
     if image_id.startswith(("http://", "https://")):
         return image_id
     try:

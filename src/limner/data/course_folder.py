@@ -3,9 +3,9 @@
     coco2014_captions.h5                {train,val}_captions, {train,val}_image_idxs
     coco2014_vocab.json                 idx_to_word, word_to_idx
     {train,val}2014_vgg16_fc7[_pca].h5  features
-    {train,val}2014_urls.txt            one URL a line
+    {train,val}2014_urls.txt            one URL per line
 
-It holds no raw references: models are trained on it, but not scored.
+It has no raw references, so that models can be trained on it, but not scored.
 """
 
 from pathlib import Path
@@ -32,9 +32,8 @@ def open_course_folder(folder: Path, pca_features: bool | None = None) -> Datase
     """The course's `coco_captioning` folder as a dataset (without raw references).
 
     Args:
-        folder: the course's.
-        pca_features: take the features reduced to 512 dimensions; None takes them if they are
-            there.
+        folder: the folder.
+        pca_features: use features reduced to 512 dimensions; None uses them if they exist.
 
     Raises:
         InputError: if files are missing or damaged.

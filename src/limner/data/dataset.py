@@ -1,15 +1,15 @@
-"""A dataset on disk: captions as word ids, one row of features an image, raw references.
+"""A dataset on disk: captions as token ids, one row of features per image, raw references.
 
-    dataset.json          schema version, splits and counts, backbone, where it came from
+    dataset.json          schema version, splits and counts, backbone, sources
     vocab.json            the words and their ids
     captions.h5           {split}_captions int32 (M, T), {split}_image_idxs int32 (M,)
-    {split}_features.h5   key "features", contiguous, so that it can be mapped: (N, D), or of every
-                          place (N, L, D), in float32 or float16
-    {split}_grid.h5       the places, where both are kept
-    train_view1.h5, ...   the same of altered views, if they were asked for (train_grid_view1.h5)
-    features_pca.safetensors   mean and principal components, where features were projected on them
-    {split}_images.txt    one image id a line
-    {split}_sha256.txt    the SHA-256 of each image's bytes; blank or missing if not known
+    {split}_features.h5   key "features", contiguous, so that it can be mapped: (N, D), or for
+                          regions (N, L, D), in float32 or float16
+    {split}_grid.h5       region features, if there are both kinds
+    train_view1.h5, ...   the same for augmented views, if any (train_grid_view1.h5)
+    features_pca.safetensors   mean and principal components, if features are projected on them
+    {split}_images.txt    one image id per line
+    {split}_sha256.txt    the SHA-256 of each image's bytes; blank or missing if unknown
     references.json       {split: {image id: [raw captions]}}
 
 Shapes: N images, M captions, T words, L regions, D features.
@@ -38,12 +38,12 @@ class Split:
     """One part of a dataset.
 
     Attributes:
-        captions: (M, T) word ids.
-        image_idxs: (M,) the row in `features` of each caption's image.
+        captions: (M, T) token ids.
+        image_idxs: (M,) index of the image of each caption.
         features: (N, D) or (N, L, D); may be a memory map.
-        image_ids: N names or URLs.
-        views: features of altered views of the images, each as `features`.
-        sha256s: of the images' bytes, in hexadecimal; "" where they are not known.
+        image_ids: N names or URLs of the images.
+        views: features of augmented views of the images, each as `features`.
+        sha256s: hashes of the image files, in hexadecimal; "" if unknown.
     """
 
     captions: Int[Array, "M T"]
@@ -59,12 +59,12 @@ class Split:
 
     @property
     def arrays(self) -> tuple[Float[Array, "N *_ D"], ...]:
-        """Features of the images, and then of each of their views."""
+        """Features of the images, and of each of their views."""
         return (self.features, *self.views)
 
     @classmethod
     def from_course(cls, data: Mapping[str, Any], name: str) -> "Split":
-        """The split `name` of the dict that the course's `load_coco_data` returns."""
+        """The split `name` of the dict of `load_coco_data`."""
         return cls(
             data[f"{name}_captions"],
             data[f"{name}_image_idxs"],
@@ -75,11 +75,15 @@ class Split:
     def minibatch(
         self, rows: Int[Array, " B"], rng: Random | None = None
     ) -> tuple[Float[Array, "M *_ D"], Int[Array, "B T"], Int[Array, " B"]]:
-        """Features, the captions of these rows, and the row of features of each caption.
+        """Features, captions, and the index of the features of each caption.
 
-        Pooled features are given for every caption, those of regions once an image: they are too
-        large to be projected for every caption anew. Where there are views, an image's features are
-        drawn among its own and those of its views; None draws from NumPy's global state.
+        Pooled features have one row per caption, region features one row per image, since they are
+        too large to be projected for every caption. Features of images with views are sampled from
+        the image and its views.
+
+        Args:
+            rows: indices of captions.
+            rng: for views; None is NumPy's global state.
         """
         if self.features.ndim == 3:
             return self.by_image(rows, rng)
@@ -89,14 +93,14 @@ class Split:
     def by_image(
         self, rows: Int[Array, " B"], rng: Random | None = None
     ) -> tuple[Float[Array, "M *_ D"], Int[Array, "B T"], Int[Array, " B"]]:
-        """As `minibatch`, with the features of M images once each."""
+        """As `minibatch`, with one row of features per image."""
         images, image_idxs = np.unique(self.image_idxs[rows], return_inverse=True)
         return self.features_of(images, rng), self.captions[rows], image_idxs
 
     def features_of(
         self, images: Int[Array, " M"], rng: Random | None = None
     ) -> Float[Array, "M *_ D"]:
-        """The features of these images, or of views of them; see `minibatch`."""
+        """The features of these images or of their views; see `minibatch`."""
         features: Array = self.features[images]
         if self.views:
             drawn = integers(rng, 1 + len(self.views), len(images))
@@ -112,13 +116,11 @@ class Dataset:
 
     Attributes:
         path: its folder.
-        vocabulary: the words.
-        splits: by name, e.g. "train" and "dev".
-        references: {split: {image id: [raw captions]}}; empty for the course's folder, which
-            does not hold them.
-        info: what dataset.json holds.
-        others: the same splits with the other kind of features, where both were kept: every place's
-            in the place of the whole image's.
+        vocabulary: the vocabulary.
+        splits: by name, for example "train" and "dev".
+        references: {split: {image id: [raw captions]}}; empty for the course's folder.
+        info: the contents of dataset.json.
+        others: the same splits with region features instead of pooled ones, if there are both.
     """
 
     path: Path
@@ -134,12 +136,12 @@ class Dataset:
 
     @property
     def parts(self) -> dict[str, dict[str, Split]]:
-        """The splits with each kind of features, by the name that files of it have."""
+        """The splits with each kind of features, by the prefix of its files."""
         return {"features": self.splits, **({"grid": self.others} if self.others else {})}
 
     @property
     def input_dim(self) -> int:
-        """D."""
+        """D, the size of a feature vector."""
         return int(self.splits["train"].features.shape[-1])
 
     @property
@@ -148,14 +150,14 @@ class Dataset:
         return self.splits["train"].features.ndim == 3
 
     def reading(self, grid: bool) -> "Dataset":
-        """Itself with the features that a model reads, of every place or not, if they were kept."""
+        """The dataset with region or pooled features, if it has them."""
         if self.has_grid == grid or not self.others:
             return self
         return replace(self, splits=self.others, others=self.splits)
 
     @cached_property
     def projection(self) -> Projection | None:
-        """What the backbone's features went through before they were kept."""
+        """The principal components that the features were projected on, if any."""
         part = "grid" if self.has_grid and self.others else "features"
         if not self.info.backbone or part not in self.info.backbone.pca:
             return None
@@ -167,7 +169,7 @@ class Dataset:
         return self.info.fingerprint or self.vocabulary.sha256
 
     def split(self, name: str | None = None) -> tuple[str, Split]:
-        """A split by name; None takes the one to validate on: `dev`, else `val`, else `test`."""
+        """A split by name; None takes the validation split: `dev`, else `val`, else `test`."""
         names = [name] if name else ["dev", "val", "test"]
         for candidate in names:
             if candidate in self.splits:
@@ -178,11 +180,11 @@ class Dataset:
 
     @cached_property
     def origins(self) -> Origins:
-        """Where its images came from."""
+        """The sources of the images."""
         return Origins(self.info, {name: split.image_ids for name, split in self.splits.items()})
 
     def texts(self, split: str, row: int) -> list[str]:
-        """Raw captions of an image; decoded from its token ids if they were not kept."""
+        """Raw captions of an image, or decoded ones if there are no raw ones."""
         part = self.splits[split]
         written = self.references.get(split, {}).get(part.image_ids[row])
         if written is not None:
@@ -190,10 +192,11 @@ class Dataset:
         return [self.vocabulary.decode(one) for one in part.captions[part.image_idxs == row]]
 
     def image_file(self, image_id: str) -> ImageFile:
-        """Where an image was when the dataset was prepared: a file, or a part of a tar file.
+        """The file of an image, or its member of a tar file, as it was when the dataset was
+        prepared.
 
         Raises:
-            InputError: if only features were given, or the tar file is gone.
+            InputError: if there are only features, or the tar file is missing.
         """
         return self.origins.find(image_id)
 

@@ -1,4 +1,4 @@
-"""What a dataset is, in numbers: the one source of what `limner info` says and JSON holds."""
+"""Facts about a dataset, for `limner info` and JSON."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from limner.vocabulary import NULL, UNK, Vocabulary
 
 
 def facts_of(dataset: Dataset) -> dict[str, Any]:
-    """Facts about a dataset that do not need its images; JSON-serialisable."""
+    """Facts about a dataset that do not need its images; JSON-serializable."""
     info, words = dataset.info, dataset.vocabulary
     train = dataset.splits["train"]
     return {
@@ -52,7 +52,7 @@ def shapes_of(dataset: Dataset) -> dict[str, tuple[int, ...]]:
 
 
 def features_title(dataset: Dataset) -> str:
-    """What its features are, in words: two datasets with one title can be put together."""
+    """A description of the features; datasets with the same one can be merged."""
     backbone, train = dataset.info.backbone, dataset.splits["train"]
     shapes = [" x ".join(map(str, shape)) for shape in shapes_of(dataset).values()]
     numbers = f"{' and '.join(shapes)} numbers as {train.features.dtype.name}"
@@ -64,13 +64,13 @@ def features_title(dataset: Dataset) -> str:
 
 
 def _lengths(captions: Int[Array, "M T"], words: Vocabulary) -> dict[str, Any]:
-    """In words, or characters, as they are kept: those that were too long are cut."""
+    """Lengths of the stored captions in tokens."""
     lengths = (captions != words.word_to_idx[NULL]).sum(axis=1) - 2  # <START> and <END>
     low, middle, high = np.percentile(lengths, [5, 50, 95]).astype(int).tolist()
     return {"middle": middle, "from": low, "to": high, "most": int(lengths.max())}
 
 
 def _unknown(captions: Int[Array, "M T"], words: Vocabulary) -> float:
-    """The share of `<UNK>` among all tokens."""
+    """The share of `<UNK>` among the tokens."""
     said = int((captions != words.word_to_idx[NULL]).sum()) - 2 * len(captions)
     return float((captions == words.word_to_idx[UNK]).sum() / max(said, 1))

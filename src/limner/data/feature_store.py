@@ -1,12 +1,12 @@
 """Store of image features, keyed by image content.
 
-    FOLDER/plan.json       the backbone, and the type of the numbers
+    FOLDER/plan.json       the backbone and the dtype
     FOLDER/features.f32    rows of fixed size (.f16 for float16)
-    FOLDER/keys.jsonl      the keys of these rows, a line for each batch
+    FOLDER/keys.jsonl      the keys of these rows, one line per batch
 
-A key is an image's content and view, not its name: when captions, splits or some images change
-between two runs, the rows of all others stand. Both files only grow, by a batch at a time, the keys
-last; what a crash leaves is cut to whole batches.
+A key identifies an image's content and view, not its name, so that rows remain valid when captions,
+splits or other images change. A batch is appended to both files, the keys last; after a crash, the
+files are truncated to whole batches.
 
     N: rows    D: length of a feature vector
 """
@@ -33,16 +33,16 @@ from limner.io import read_typed, write_atomically, writing
 from limner.typing import Array, Float
 
 Key = str
-"""Key of a row: `key_of` an image's content and view."""
+"""Key of a row, see `key_of`."""
 
 Source = dict[str, Rows]
-"""{"features" or "grid": arrays that have rows for some keys}."""
+"""{"features" or "grid": arrays with rows for some keys}."""
 
 NO_ROWS = np.zeros(0, np.int64)
 
 
 def key_of(sha256: str, view: int, name: str) -> Key:
-    """A crop depends on the image's name, too; see `limner.images.views`.
+    """The key of a view of an image; crops depend on its name, too (`limner.images.views`).
 
     >>> key_of("ab", 0, "a.jpg"), key_of("ab", 2, "a.jpg")
     ('ab:0', 'ab:2:a.jpg')
@@ -51,26 +51,26 @@ def key_of(sha256: str, view: int, name: str) -> Key:
 
 
 class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What plan.json holds: where the rows come from."""
+    """The contents of plan.json."""
 
     backbone: BackboneInfo
     dtype: str
-    rows: list[Key] = []  # written by limner 0.1 beforehand, in the place of keys.jsonl
+    rows: list[Key] = []  # of limner 0.1, instead of keys.jsonl
 
     def __str__(self) -> str:
         return f"{self.backbone.title} in {self.dtype}"
 
 
 class FeatureStore:
-    """Features of images, a row each, in a folder.
+    """Features of images in a folder, one row per view.
 
     Args:
-        folder: made if missing; may hold rows of an earlier run.
-        backbone: what the features come from.
-        dtype: of the numbers that are kept.
+        folder: created if missing; may contain rows of an earlier run.
+        backbone: the backbone of the features.
+        dtype: of the stored features.
 
     Raises:
-        InputError: if the folder holds something else, or rows of another backbone or dtype.
+        InputError: if the folder has other contents, or rows of another backbone or dtype.
     """
 
     def __init__(self, folder: Path, backbone: Backbone, dtype: np.dtype[Any]) -> None:
@@ -94,11 +94,11 @@ class FeatureStore:
         return key in self._places or key in self._earlier
 
     def unusable(self, key: Key) -> bool:
-        """Whether a row has numbers that are not finite in the stored dtype."""
+        """Whether a row has values that are not finite in the stored dtype."""
         return key in self._unusable
 
     def append(self, keys: Sequence[Key], features: Float[Array, "N *_ D"]) -> None:
-        """Keep a batch.
+        """Append a batch.
 
         Raises:
             LimnerError: if the disk is full.
@@ -123,7 +123,7 @@ class FeatureStore:
         """Add the rows of an earlier dataset, without a copy.
 
         Raises:
-            InputError: if its features are other ones, or it does not know its images by content.
+            InputError: if its features differ, or it has no hashes of its images.
         """
         parts = {part: dataset.reading(part == "grid") for part in self._shapes}
         shapes = {part: one.splits["train"].features.shape[1:] for part, one in parts.items()}
@@ -152,7 +152,7 @@ class FeatureStore:
                         self._earlier[key_of(sha256, view, file_name)] = source, row
 
     def pieces(self, keys: Iterable[Key]) -> dict[str, list[Rows]]:
-        """{"features" or "grid": the rows of these keys}, mapped from their files."""
+        """{"features" or "grid": the rows of these keys}, memory-mapped."""
         own = self._own()
         places = [self._earlier.get(key) or (own, self._places[key]) for key in keys]
         pieces: dict[str, list[Rows]] = {part: [] for part in self._shapes}
@@ -177,7 +177,7 @@ class FeatureStore:
         return np.memmap(self._file, self._dtype, "r", shape=(len(self._places), self._numbers))
 
     def _whole_batches(self) -> list[Key]:
-        """The keys of the batches that are there; what follows them in the files is cut off."""
+        """The keys of the complete batches; truncates the files after them."""
         written = self._written()
         row_bytes = self._numbers * self._dtype.itemsize
         size = self._file.stat().st_size if self._file.exists() else 0
@@ -193,7 +193,7 @@ class FeatureStore:
         return [key for keys in whole for key in keys]
 
     def _written(self) -> list[list[Key]]:
-        """The keys of each batch; raises where they are not this store's."""
+        """The keys of each batch; raises InputError for keys of another store."""
         file = self._folder / "plan.json"
         if not file.exists():
             if self._folder.exists() and not _is_ours(self._folder):
@@ -220,5 +220,5 @@ def _line(keys: Sequence[Key]) -> str:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether the folder holds only files of a run stopped before its plan was written."""
+    """Whether the folder has only files of a run that was stopped before writing plan.json."""
     return all(file.name == "lock" or "plan.json" in file.name for file in folder.iterdir())

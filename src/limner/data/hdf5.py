@@ -1,4 +1,4 @@
-"""HDF5 files: damage and full disks raise one-line errors.
+"""HDF5 files; damage and full disks raise one-line errors.
 
 Shapes: N images, L regions, D features.
 """
@@ -19,15 +19,15 @@ from limner.io import atomic_path, existing, writing
 from limner.typing import Array, Float
 
 UNPACKED = 4_000_000
-"""Bytes of compressed features that are unpacked at a time, or a row of chunks, if that is more."""
+"""Bytes of features that are decompressed at once, at least one row of chunks."""
 
 
 @contextmanager
 def h5_writer(path: Path) -> Iterator[h5py.File]:
-    """An HDF5 file that appears under its name when it is whole.
+    """Write an HDF5 file, which appears under its name when it is complete.
 
     Raises:
-        LimnerError: in one line, if it cannot be written.
+        LimnerError: if it cannot be written.
     """
     with atomic_path(path) as temporary, _KeepsErrors(temporary, "w+b") as raw:
         with h5py.File(raw, "w") as file:
@@ -39,8 +39,7 @@ def h5_writer(path: Path) -> Iterator[h5py.File]:
 class _KeepsErrors(io.FileIO):
     """A file that stores its first write error instead of raising it.
 
-    HDF5 does not survive a write that fails: it tries again while it closes, and once more while
-    the process ends, with a segmentation fault.
+    After a failed write, HDF5 would retry on closing, and crash at the end of the process.
     """
 
     error: OSError | None = None
@@ -64,7 +63,7 @@ class _KeepsErrors(io.FileIO):
 
 
 def read_arrays(path: Path, *keys: str) -> list[Array]:
-    """Whole arrays out of an HDF5 file."""
+    """Read arrays of an HDF5 file."""
     try:
         with _open_h5(path) as file:
             return [file[key][()] for key in keys]
@@ -73,14 +72,13 @@ def read_arrays(path: Path, *keys: str) -> list[Array]:
 
 
 def map_features(path: Path) -> Float[Array, "N *_ D"]:
-    """The array `features` of an HDF5 file, mapped: it costs no memory until its rows are used.
+    """Memory-map the array `features` of an HDF5 file.
 
-    Where it does not lie in one piece, chunked or compressed, it is first unpacked into a temporary
-    file, in the folder that TMPDIR names.
+    A chunked or compressed array is first decompressed into a temporary file, in the folder TMPDIR.
 
     Raises:
         InputError: if there is no such array, or the file is damaged.
-        LimnerError: if there is no room to unpack it.
+        LimnerError: if the disk is full.
     """
     with _open_h5(path) as file:
         features = file.get("features")
@@ -100,7 +98,7 @@ def map_features(path: Path) -> Float[Array, "N *_ D"]:
 
 
 def _unpacked(path: Path, features: h5py.Dataset) -> Float[Array, "N *_ D"]:
-    """A map of a copy without a name, which goes when the array does."""
+    """A memory map of an unnamed temporary copy, deleted with the array."""
     with writing(Path(tempfile.gettempdir())), tempfile.TemporaryFile() as file:
         for block in _chunks(path, features):
             file.write(block.data)
@@ -109,7 +107,7 @@ def _unpacked(path: Path, features: h5py.Dataset) -> Float[Array, "N *_ D"]:
 
 
 def _chunks(path: Path, features: h5py.Dataset) -> Iterator[Float[Array, "B *_ D"]]:
-    """All rows in turn, as many at a time as make up whole chunks: none is unpacked twice."""
+    """All rows in order, in multiples of whole chunks, so that none is decompressed twice."""
     row_bytes = math.prod(features.shape[1:]) * features.dtype.itemsize
     chunk = features.chunks[0] if features.chunks else 1
     rows = chunk * max(UNPACKED // (chunk * row_bytes), 1)
@@ -123,7 +121,7 @@ def _chunks(path: Path, features: h5py.Dataset) -> Iterator[Float[Array, "B *_ D
 
 @contextmanager
 def _open_h5(path: Path) -> Iterator[h5py.File]:
-    """A file to read, of which HDF5's errors are one line; some file systems have no locks."""
+    """Open a file for reading, without locks; errors of HDF5 become one line."""
     try:
         with h5py.File(existing(path), "r", locking=False) as file:
             yield file

@@ -1,9 +1,9 @@
-"""Minibatches of a split, in an order that depends on the seed and the epoch alone.
+"""Minibatches of a split, in an order that depends only on the seed and the epoch.
 
-With workers, processes of their own open the dataset and gather the features from its mapped files,
-so that a slow disk does not stop the one that trains.
+Worker processes can open the dataset and read the features, so that a slow disk does not delay the
+training process.
 
-    B: captions of a batch    T: words    D: length of a feature vector
+    B: captions per batch    T: tokens    D: length of a feature vector
 """
 
 import math
@@ -25,27 +25,27 @@ Minibatch = tuple[Int[Array, "B T"], Float[Array, "B *_ D"]]
 
 
 class Minibatches:
-    """Captions and features of one split, reshuffled in every epoch.
+    """Captions and features of a split, reshuffled in every epoch.
 
-    Iterating gives the batches of the epoch that is set, (captions, features) each; the last one
-    may be smaller. Views of images, where there are some, are drawn by the same seed. It can be
-    handed to another process, which opens the dataset itself: no features travel.
+    Iteration gives the batches (captions, features) of the current epoch; the last one may be
+    smaller. Views of images are sampled with the same seed. It can be pickled: another process
+    opens the dataset itself.
 
     Args:
         dataset: its folder.
-        split: of it.
+        split: name of the split.
         batch_size: B.
-        seed: of the order, and of the views.
-        workers: processes that gather batches ahead, spawned, so that a script needs its
-            `if __name__ == "__main__":`; 0 gathers them here. The batches are the same.
-        grid: give the features of every region, where a dataset has both.
+        seed: for the order and the views.
+        workers: number of processes that prepare batches, spawned, so that a script needs
+            `if __name__ == "__main__":`; 0 for none. The batches are the same.
+        grid: use region features, if the dataset has both kinds.
 
     Attributes:
-        epoch: whose order is given; count it up.
+        epoch: the current epoch; set it before each iteration.
 
     Raises:
-        InputError: if the dataset cannot be opened, or has no such split, or no grid.
-        LimnerError: while iterating, if a worker has ended.
+        InputError: if the dataset cannot be opened, or has no such split or features.
+        LimnerError: during iteration, if a worker has ended.
 
     Example:
         >>> batches = Minibatches("dataset", batch_size=50, seed=1)  # doctest: +SKIP
@@ -95,7 +95,7 @@ class Minibatches:
             yield from (self.batch(epoch, number) for number in range(len(self)))
             return
         workers = self._running or [_Worker(self) for _ in range(self._workers)]
-        self._running = []  # an epoch that is left half-way takes its workers along
+        self._running = []  # workers end with an unfinished epoch
         ahead = 2 * len(workers)
         for number in range(len(self) + ahead):
             if number < len(self):
@@ -105,7 +105,7 @@ class Minibatches:
         self._running = workers
 
     def batch(self, epoch: int, number: int) -> Minibatch:
-        """One batch by itself."""
+        """A single batch."""
         if self._order[0] != epoch:
             rng = np.random.default_rng([self._seed, epoch])
             self._order = epoch, rng.permutation(len(self._split.captions))
@@ -116,10 +116,9 @@ class Minibatches:
 
 
 class _Worker:
-    """A process that gathers batches, with a pipe of its own.
+    """A process that prepares batches, with its own pipe.
 
-    In a queue of many, one that is killed while it writes leaves half an answer, and the reader
-    waits for the other half for ever.
+    With a shared queue, the reader would wait forever if a worker is killed while writing.
     """
 
     def __init__(self, batches: Minibatches) -> None:

@@ -1,7 +1,7 @@
-"""Open a dataset and check all its files.
+"""Opening of a dataset, with validation of its files.
 
-Checked are sizes, ids of words and images, names, references and, except for the features,
-the SHA-256 that dataset.json has kept. Features are mapped, not read.
+Sizes, token and image ids, names, references and, except for features, the SHA-256 in dataset.json
+are checked. Features are memory-mapped, not read.
 """
 
 from dataclasses import replace
@@ -19,10 +19,16 @@ from limner.vocabulary import Vocabulary
 
 
 def open_dataset(path: Path | str) -> Dataset:
-    """Open the folder that `prepare` wrote.
+    """Open a dataset.
+
+    Args:
+        folder: written by `prepare`, or the course's `coco_captioning`.
+
+    Returns:
+        The dataset, with memory-mapped features.
 
     Raises:
-        InputError: if it is not one, is incomplete, damaged or inconsistent.
+        InputError: if it is not a dataset, incomplete, damaged or inconsistent.
 
     >>> open_dataset(Path("nowhere"))
     Traceback (most recent call last):
@@ -59,7 +65,7 @@ def _parts(info: DatasetInfo) -> list[str]:
 def _with_features(
     path: Path, splits: dict[str, Split], part: str, info: DatasetInfo
 ) -> dict[str, Split]:
-    """The splits with features of this part, each file of which has as many numbers an image."""
+    """The splits with the features of this part, whose shapes must agree."""
     found = {}
     shape: tuple[int, ...] | None = None
     for name, split in splits.items():
@@ -89,7 +95,7 @@ def _by(shape: tuple[int, ...]) -> str:
 
 
 def _read_info(path: Path) -> DatasetInfo:
-    """dataset.json, which is written last: without it the folder is not finished."""
+    """Read dataset.json, which is written last: without it the dataset is incomplete."""
     if not path.is_dir():
         raise InputError(f"{path}: no such folder; `limner prepare` makes a dataset")
     file = path / "dataset.json"
@@ -113,7 +119,7 @@ def _read_references(path: Path, splits: dict[str, Split]) -> dict[str, dict[str
 
 
 def _read_split(path: Path, name: str, count: int, vocabulary: Vocabulary) -> Split:
-    """A split, its features left out."""
+    """Read a split without its features."""
     captions, image_idxs = read_arrays(
         path / "captions.h5", f"{name}_captions", f"{name}_image_idxs"
     )
@@ -125,16 +131,16 @@ def _read_split(path: Path, name: str, count: int, vocabulary: Vocabulary) -> Sp
 
 
 def _read_lines(file: Path, count: int) -> tuple[str, ...]:
-    """A line for each image."""
+    """Read a file with one line per image."""
     text = existing(file).read_text("utf-8", errors="replace")
-    lines = tuple(text.removesuffix("\n").split("\n"))  # a name may hold U+2028 and the like
+    lines = tuple(text.removesuffix("\n").split("\n"))  # names may contain U+2028 and the like
     if len(lines) != count:
         raise InputError(f"{file}: {len(lines)} lines for {count} images; {AGAIN}")
     return lines
 
 
 def _check_files(path: Path, files: dict[str, FileInfo]) -> None:
-    """Every file is as long as when it was written; those that are read whole are the same."""
+    """Check the length of every file, and the hash of those that are read completely."""
     for name, facts in files.items():
         file = existing(path / name)
         size = file.stat().st_size

@@ -1,8 +1,7 @@
-"""Where a dataset's images came from, and where they are: below a folder, or in shards.
+"""The sources of a dataset's images, and their files: in a folder, or in shards.
 
-A dataset of one source has it under `source` in dataset.json. One that was merged has `sources`, in
-the order of its rows: of each how many images of a split it gave, and which of them are called
-otherwise here.
+A dataset with one source has it under `source` in dataset.json. A merged one has `sources`, in the
+order of its rows, each with its number of images per split, and its renamed images.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ class Origins:
     """All origins of a dataset, in the order of its rows.
 
     Args:
-        info: what dataset.json holds.
+        info: the contents of dataset.json.
         image_ids: {split: names of its images}.
 
     >>> info = DatasetInfo(source=SourceInfo(images="photos"))
@@ -37,19 +36,19 @@ class Origins:
 
     @property
     def have_images(self) -> bool:
-        """Whether any of them had images, and not features alone."""
+        """Whether any source has images, not only features."""
         return any(origin.source.format != "features" for origin in self.all)
 
     def place(self, image_id: str) -> tuple[SourceInfo, str]:
-        """The source that an image came from, and its name there."""
+        """The source of an image, and its name there."""
         origin = self._owner.get(image_id, self.all[0])
         return origin.source, origin.renamed.get(image_id, image_id)
 
     def find(self, image_id: str) -> ImageFile:
-        """Where an image was when the dataset was prepared.
+        """The file of an image, as it was when the dataset was prepared.
 
         Raises:
-            InputError: if it was never there, or its shard is gone.
+            InputError: if there was none, or its shard is missing.
         """
         source, name = self.place(image_id)
         if source.format == "webdataset":
@@ -62,7 +61,7 @@ class Origins:
         return Path(source.images or "") / name
 
     def _in_shards(self, path: str) -> Mapping[str, ImageFile]:
-        """What images are in shards, which are read once; none where they are gone."""
+        """The images of shards, which are read once; empty if they are missing."""
         if path not in self._shards:
             try:
                 self._shards[path] = read_source(Path(path), format="webdataset").image_files
@@ -72,7 +71,7 @@ class Origins:
 
     @cached_property
     def _owner(self) -> dict[str, Origin]:
-        """Whose an image is, where there are several."""
+        """The index of the source of an image."""
         owner: dict[str, Origin] = {}
         if len(self.all) > 1:
             for split, images in self._image_ids.items():
@@ -84,9 +83,9 @@ class Origins:
 
 
 def noted(places: Mapping[str, Sequence[tuple[str, SourceInfo, str]]]) -> DatasetInfo:
-    """What dataset.json says of images: {split: (name, source, name there)}, in order.
+    """The sources for dataset.json, from {split: (name, source, name there)}, in order.
 
-    Those of one source that follow each other are an origin; the splits share the list of them.
+    Consecutive images of one source form an `Origin`; the splits share the list of origins.
 
     >>> noted({"train": [("1.jpg", SourceInfo(path="a"), "1.jpg")]}).source.path
     'a'

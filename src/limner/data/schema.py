@@ -1,4 +1,4 @@
-"""What dataset.json holds, typed: keys that are not known here are passed over."""
+"""The contents of dataset.json, typed; unknown keys are ignored."""
 
 import json
 from pathlib import Path
@@ -18,39 +18,39 @@ Count = Annotated[int, Meta(ge=0, le=1_000_000_000_000_000)]
 
 
 class SplitInfo(msgspec.Struct, frozen=True):
-    """How many images and captions a split has."""
+    """Number of images and captions of a split."""
 
     images: Count
     captions: Count = 0
 
 
 class FileInfo(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A file's length, and its SHA-256 where it is read whole when the dataset is opened."""
+    """Length of a file, and its SHA-256 unless it is memory-mapped."""
 
     bytes: Count
     sha256: str | None = None
 
 
 class SourceInfo(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where images and captions were: what was named to `prepare`, its format, and in detail."""
+    """The source of images and captions: the path given to `prepare`, its format, and details."""
 
     path: str | None = None
     format: str | None = None
     images: str | None = None  # the folder of the images, or of the tar files that hold them
-    captions: str | None = None  # files, with commas between
+    captions: str | None = None  # comma-separated files
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """A source that images of a dataset came from, of several."""
+    """One of several sources of a dataset."""
 
     source: SourceInfo
-    # {split: how many images it gave to it}: rows that follow each other
+    # {split: number of its images}, which are consecutive rows
     image_counts: dict[str, Count] = msgspec.field(name="pictures")
     renamed: dict[str, str] = {}  # {name here: name there}
 
 
 class DatasetInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A dataset, as dataset.json describes it; what is not known is None."""
+    """The contents of dataset.json; None is unknown."""
 
     schema_version: int = SCHEMA_VERSION
     limner_version: str | None = None
@@ -60,17 +60,17 @@ class DatasetInfo(msgspec.Struct, frozen=True, kw_only=True):
     min_count: Count | None = None
     max_words: Count | None = None
     fingerprint: str | None = None  # hash of the dataset
-    made_of: dict[str, str] | None = None  # hashes of what it was prepared from, by their names
+    made_of: dict[str, str] | None = None  # hashes of its inputs and options
     backbone: BackboneInfo | None = None
     features: Literal["pooled", "grid", "both"] | None = None
     views: Count = 0
     source: SourceInfo = SourceInfo()
-    sources: list[Origin] | None = None  # where there are several, or images were renamed
-    skipped: dict[str, str] = {}  # {image id: why it was left out}
+    sources: list[Origin] | None = None  # if there are several, or renamed images
+    skipped: dict[str, str] = {}  # {image id: reason}
     files: dict[str, FileInfo] = {}
 
     def to_json(self) -> str:
-        """What dataset.json holds."""
+        """The contents of dataset.json."""
         known = {key: one for key, one in msgspec.to_builtins(self).items() if one is not None}
         return json.dumps(known, ensure_ascii=False, indent=2) + "\n"
 
@@ -83,7 +83,7 @@ def read_info(file: Path) -> DatasetInfo:
     """Read a dataset.json.
 
     Raises:
-        InputError: if it is damaged, of another version, or makes no sense; it names the field.
+        InputError: if it is damaged, invalid, or of another version.
     """
     version = read_typed(file, AGAIN, _Version).schema_version
     if version != SCHEMA_VERSION:

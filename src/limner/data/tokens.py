@@ -1,4 +1,4 @@
-"""How captions become token ids."""
+"""Options for the conversion of captions to token ids."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
@@ -35,7 +35,7 @@ class TokenConfig(Config, frozen=True, kw_only=True):
     tokens: Annotated[Literal["word", "char"], Meta(description="Kind of tokens.")] = "word"
 
     def tokenize(self, text: str) -> list[str]:
-        """A caption's words, or their characters."""
+        """The tokens of a caption: words or characters."""
         words = tokenize(text)
         return words if self.tokens == "word" else characters(words[: self.max_words])
 
@@ -57,7 +57,7 @@ class TokenConfig(Config, frozen=True, kw_only=True):
         return vocabulary
 
     def encode(self, references: References, vocabulary: Vocabulary) -> dict[str, Array]:
-        """Arrays of captions.h5; words are found anew, rather than kept for all captions."""
+        """The arrays of captions.h5."""
         longest = max(len(self.tokenize(text)) for text in _texts(references))
         length = (longest if self.tokens == "char" else min(longest, self.max_words)) + 2
         arrays: dict[str, Array] = {}
@@ -74,7 +74,7 @@ class TokenConfig(Config, frozen=True, kw_only=True):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """All of it as fingerprints of datasets hash it, which said `characters` for `tokens`."""
+        """The values for fingerprints of datasets, which have `characters` instead of `tokens`."""
         facts = {name: getattr(self, name) for name in TokenConfig.__struct_fields__}
         facts["characters"] = facts.pop("tokens") == "char"
         return facts

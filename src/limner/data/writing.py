@@ -1,9 +1,8 @@
-"""Writing a dataset's files; `limner.data.dataset` says what they hold.
+"""Writing of a dataset's files, which `limner.data.dataset` describes.
 
-Each appears under its name when it is whole, and dataset.json, without which the folder is not a
-dataset, last of all.
+Each appears under its name when it is complete; dataset.json is the last one.
 
-Shapes: N images, M captions, T words, L regions, D features, F numbers of a row.
+Shapes: N images, M captions, T words, L regions, D features, F values of a row.
 """
 
 import json
@@ -34,11 +33,11 @@ class Rows:
     """Features of some images: rows of an array, or a part of each row.
 
     Attributes:
-        features: (N, ...) of more images, usually mapped.
-        rows: which of them.
-        shape: of what is kept of a row, (D,) or (L, D).
-        start: the first number of a flat row that is kept.
-        projection: what the numbers go through.
+        features: (N, ...), usually memory-mapped.
+        rows: indices of the rows.
+        shape: of the result per row, (D,) or (L, D).
+        start: index of the first value of a flat row.
+        projection: principal components to project on, if any.
     """
 
     features: Float[Array, "N *_ F"]
@@ -48,7 +47,7 @@ class Rows:
     projection: Projection | None = None
 
     def blocks(self) -> Iterator[Float[Array, "B *_ D"]]:
-        """They themselves, in bounded memory."""
+        """The rows, in blocks of bounded memory."""
         end = self.start + math.prod(self.shape)
         for block in blocks(self.features, self.rows):
             part = block.reshape(len(block), -1)[:, self.start : end]
@@ -57,9 +56,9 @@ class Rows:
 
 
 Features = dict[str, dict[str, list[list[Rows]]]]
-"""{part: {split: for the images, and each of their views, rows that follow each other}}.
+"""{part: {split: rows of the images, and of each of their views}}.
 
-Parts are "features", and beside it "grid" where both are kept."""
+Parts are "features" and, if there are both kinds, "grid"."""
 
 
 def write_dataset(
@@ -75,22 +74,22 @@ def write_dataset(
     """Write all files of a dataset.
 
     Args:
-        out: its folder.
+        out: the folder.
         references: raw captions of every image; a split has at least one image.
-        how: captions become ids.
+        how: conversion of captions to ids.
         features: in the order of `references`.
         dtype: of the features on disk.
-        info: what else dataset.json says: backbone, sources, fingerprint and the like.
-        projections: {part: what its features went through}.
-        sha256s: {image id: SHA-256 of the image's bytes}, of those that are known.
+        info: further contents of dataset.json: backbone, sources, fingerprint and the like.
+        projections: {part: principal components of its features}.
+        sha256s: {image id: SHA-256 of the file}, if known.
 
     Raises:
-        InputError: if no vocabulary can be made of the captions.
+        InputError: if the vocabulary would be empty.
         LimnerError: if the disk is full.
     """
     vocabulary = how.vocabulary(references)
     arrays = how.encode(references, vocabulary)
-    (out / "dataset.json").unlink(missing_ok=True)  # of a damaged one: what follows replaces it
+    (out / "dataset.json").unlink(missing_ok=True)  # of a damaged dataset, which is replaced
     names = ["vocab.json", "references.json", "captions.h5"]
     write_atomically(out / "vocab.json", vocabulary.to_json())
     write_atomically(out / "references.json", json.dumps(references, ensure_ascii=False))
@@ -130,13 +129,13 @@ def write_dataset(
 
 
 def _info_of(file: Path) -> FileInfo:
-    """Its length, and the SHA-256 of what is read whole when a dataset is opened."""
+    """Length and, unless it is memory-mapped, SHA-256 of a file."""
     is_mapped = file.suffix == ".h5" and file.name != "captions.h5"
     return FileInfo(file.stat().st_size, None if is_mapped else sha256_of(file))
 
 
 def _write_features(path: Path, pieces: Sequence[Rows], dtype: np.dtype[Any]) -> None:
-    """In one piece, block by block."""
+    """Write features contiguously, by blocks."""
     count = sum(len(piece.rows) for piece in pieces)
     shape = pieces[0].shape
     if pieces[0].projection:
@@ -160,10 +159,10 @@ def _all_blocks(pieces: Sequence[Rows]) -> Iterator[Float[Array, "B *_ D"]]:
 
 
 def project(features: Features, dim: int) -> tuple[Features, dict[str, Projection]]:
-    """Features on `dim` principal components of the training images', each part on its own.
+    """Project features on `dim` principal components of the training images, each part separately.
 
     Raises:
-        InputError: if an image has fewer than `dim` numbers.
+        InputError: if features have fewer than `dim` dimensions.
     """
     projected: Features = {}
     projections = {}

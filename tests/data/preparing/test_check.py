@@ -9,7 +9,7 @@ from PIL import Image
 from limner.data.formats import read_source
 from limner.data.preparing.check import find, summary
 from limner.data.preparing.config import PrepareConfig
-from limner.data.preparing.prepare import look_before
+from limner.data.preparing.prepare import check_source
 
 CAPTIONS = {
     "a.jpg": ["a dog runs", "a dog and a cat"],
@@ -43,7 +43,7 @@ def folder(tmp_path):
 @pytest.fixture
 def findings(folder):
     split_files = {split: folder / f"{split}.txt" for split in ("train", "dev")}
-    return look_before(
+    return check_source(
         PrepareConfig(source=folder, out=folder / "out", split=split_files), lambda line: None
     )
 
@@ -120,7 +120,7 @@ def test_images_in_no_split_and_captions_without_words(folder):
     (folder / "captions.csv").write_text(
         "image,caption,split\na.jpg,a dog,train\nb.jpg,!!!,train\nc.jpg,a cat,\nalone.jpg,x,dev\n"
     )
-    found = look_before(PrepareConfig(source=folder, out=folder / "out"), lambda line: None)
+    found = check_source(PrepareConfig(source=folder, out=folder / "out"), lambda line: None)
     assert found.unsplit == ["c.jpg"]
     assert found.wordless == ["b.jpg"]
     told = summary(found)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from limner.data.preparing.config import CheckConfig
-from limner.data.preparing.prepare import look_before
+from limner.data.preparing.prepare import check_source
 from limner.errors import InputError
 
 HERE = Path("photos")
@@ -49,7 +49,7 @@ def test_what_shards_hold_themselves(tmp_path, name):
             tar.addfile(member, io.BytesIO(content))
     config = CheckConfig(source=tmp_path / "train.tar", **{name: tmp_path})
     with pytest.raises(InputError, match=f"--{name} has no effect with .*leave it out"):
-        look_before(config, print)
+        check_source(config, print)
 
 
 def test_a_grid_takes_half_the_room():

@@ -11,7 +11,7 @@ from limner.backbones.info import BackboneInfo
 from limner.config import sha256_of_json
 from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.contents import contents_of
-from limner.data.preparing.prepare import feature_rows, look_before
+from limner.data.preparing.prepare import check_source, feature_rows
 
 PLACES = {"source", "out", "reuse"}
 """Where things are: they change nothing in the dataset."""
@@ -66,7 +66,7 @@ def contents(folder, **options):
         "max_pixels": 10_000,
     }
     config = PrepareConfig(**(usual | options))
-    findings = look_before(config, lambda line: None)
+    findings = check_source(config, lambda line: None)
     return contents_of(config, findings, feature_rows(config, findings.source).info)
 
 
@@ -97,7 +97,7 @@ def test_a_new_option_is_not_forgotten(folder):
         sharpen: Annotated[int, Meta(ge=0, le=9)] = 0
 
     options = {"source": folder / "images", "captions": folder / "captions.csv", "out": folder}
-    findings = look_before(PrepareConfig(**options), lambda line: None)
+    findings = check_source(PrepareConfig(**options), lambda line: None)
     info = BackboneInfo(name="net", sha256="0")
     usual, unset, set_ = (
         contents_of(config, findings, info).hashes()
@@ -114,7 +114,7 @@ def test_the_fingerprint_of_the_first_version(tmp_path):
     lines = [f'p{number},"a dog, number {number}"\n' for number in range(10)]
     (tmp_path / "captions.csv").write_text("image,caption\n" + "".join(lines))
     config = PrepareConfig(source=tmp_path / "features.npy", out=tmp_path / "out", tokens="char")
-    findings = look_before(config, lambda line: None)
+    findings = check_source(config, lambda line: None)
     info = feature_rows(config, findings.source).info
     found = sha256_of_json(contents_of(config, findings, info).hashes())
     assert found == "2b90879a35c02c8b6fcef01f7ebba7ae3ec5a03fabaadb0af7463ccde9cd8aed"

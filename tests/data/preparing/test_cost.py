@@ -4,7 +4,7 @@ import pytest
 
 from limner.data.preparing.config import PrepareConfig
 from limner.data.preparing.cost import Cost
-from limner.data.preparing.prepare import feature_rows, look_before, prepare
+from limner.data.preparing.prepare import check_source, feature_rows, prepare
 from limner.errors import LimnerError
 
 
@@ -30,7 +30,7 @@ def test_bytes_are_those_that_are_written(drawn, tmp_path, change):
         source=drawn / "images", out=tmp_path / "out", captions=captions, size=64, min_count=2
     )
     job = job.changed(**change)
-    found = look_before(job, lambda line: None)
+    found = check_source(job, lambda line: None)
     cost = feature_rows(job, found.source).cost(found.splits)
     dataset = prepare(job, lambda line: None)
     headers = 2048 * len(list(dataset.path.glob("*.h5")))

@@ -1,4 +1,4 @@
-from limner.data.preparing.duplicates import NAMED, find_same, leaks, named, repeats, tell_same
+from limner.data.preparing.duplicates import NAMED, describe_same, find_same, leaks, named, repeats
 
 IMAGES = [
     ("train", "a", "1"),
@@ -13,13 +13,13 @@ def test_across_splits_and_within_one():
     same = find_same(IMAGES)
     assert leaks(same) == [{"train": ["b"], "dev": ["d"]}]
     assert repeats(same) == [["a", "c"]]
-    across, within = tell_same(same)
+    across, within = describe_same(same)
     assert across.endswith(": 1: b (train) = d (dev)")
     assert within == "the same image twice in a split: 1: a = c"
 
 
 def test_nothing_is_told_of_nothing():
-    assert tell_same(find_same(IMAGES[-1:])) == []
+    assert describe_same(find_same(IMAGES[-1:])) == []
     assert named("gone", []) == []
 
 

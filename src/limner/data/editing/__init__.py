@@ -1,1 +1,1 @@
-"""Datasets made of datasets: merged, cut, exported."""
+"""New datasets from existing ones: merge, subset, export."""

@@ -1,6 +1,6 @@
-"""A dataset in the formats that others read: COCO's JSON, JSON lines, WebDataset.
+"""Export of a dataset: COCO's JSON, JSON lines, WebDataset.
 
-The same dataset gives the same bytes.
+The files are reproducible byte for byte.
 """
 
 import io
@@ -23,7 +23,7 @@ from limner.io import atomic_folder, write_atomically
 
 
 class ExportConfig(Config, frozen=True, kw_only=True):
-    """What a dataset is exported to."""
+    """Options of the export."""
 
     format: Annotated[Literal["coco", "jsonl", "webdataset"], Meta(description="Output format.")]
     shard_size: Annotated[Positive, Meta(description="Number of images per WebDataset shard.")] = (
@@ -31,7 +31,7 @@ class ExportConfig(Config, frozen=True, kw_only=True):
     )
 
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
-        """As in `Config`."""
+        """See `Config.without_effect`."""
         yield self.format != "webdataset", ("shard_size",), f"format {self.format}"
 
 
@@ -39,13 +39,13 @@ _COCO_NAME = re.compile(r"(?:^|[_/])(\d{12})\.\w+$")
 
 
 def export_coco(dataset: Dataset, out: Path) -> list[Path]:
-    """Write `captions_{split}.json` as COCO's annotations are, into a folder.
+    """Write `captions_{split}.json` in the format of COCO's annotations.
 
-    Where all images have COCO's own names, they keep COCO's numbers; otherwise they are counted
-    from 1, through all splits.
+    If all images have COCO's names, they keep COCO's ids; otherwise the ids are 1, 2, ..., across
+    all splits.
 
     Raises:
-        InputError: if `out` is there already.
+        InputError: if `out` exists already.
         LimnerError: if it cannot be written.
     """
     _check_free(out)
@@ -82,10 +82,10 @@ def _numbers(references: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
 
 
 def export_jsonl(dataset: Dataset, out: Path) -> list[Path]:
-    """Write a file with an image a line: image, split, captions.
+    """Write a file with one image per line: image, split, captions.
 
     Raises:
-        InputError: if `out` is there already.
+        InputError: if `out` exists already.
         LimnerError: if it cannot be written.
     """
     _check_free(out)
@@ -101,16 +101,16 @@ def export_jsonl(dataset: Dataset, out: Path) -> list[Path]:
 def export_webdataset(
     dataset: Dataset, out: Path, shard_size: int = 1000
 ) -> tuple[list[Path], dict[str, str]]:
-    """Write `{split}-000000.tar` into a folder: images as they are, KEY.jpg, and KEY.json.
+    """Write shards `{split}-000000.tar`: KEY.jpg, the unchanged image, and KEY.json.
 
-    A key is the image's name without its ending; a dot inside, which would end it, becomes `_`.
-    Where only features were given, they stand in the images' place as KEY.npy.
+    A key is the image name without extension, with `_` for dots. Features without images are stored
+    as KEY.npy.
 
     Returns:
-        The shards, and {image id: why its image could not be read}; those are left out.
+        The shards, and {image id: why it could not be read} of omitted images.
 
     Raises:
-        InputError: if `out` is there already, or no image is.
+        InputError: if `out` exists already, or no image can be read.
         LimnerError: if it cannot be written.
     """
     _check_free(out)
@@ -148,7 +148,7 @@ def _samples(
 
 
 def _content(dataset: Dataset, split: str, row: int) -> list[tuple[str, bytes]]:
-    """Endings and bytes of an image's file; or of its features, where there was no image."""
+    """Extension and bytes of an image file, or of its features without an image."""
     image = dataset.splits[split].image_ids[row]
     if dataset.origins.have_images:
         image_file = dataset.image_file(image)
@@ -167,7 +167,7 @@ def _content(dataset: Dataset, split: str, row: int) -> list[tuple[str, bytes]]:
 
 
 def _keys(images: Sequence[str]) -> list[str]:
-    """Names without endings, without dots, each once.
+    """Unique names without extensions and dots.
 
     >>> _keys(["a/1.jpg", "a/1.png", "b.c.jpg"])
     ['a/1', 'a/1_png', 'b_c']

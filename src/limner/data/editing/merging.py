@@ -1,4 +1,4 @@
-"""Several datasets as one: their splits joined by name, their words counted together."""
+"""Merging of datasets: splits are joined by name, and the vocabulary is rebuilt."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -10,21 +10,21 @@ from limner.data.blocks import blocks
 from limner.data.dataset import Dataset
 from limner.data.editing.selection import Chosen, check_free, write_selection
 from limner.data.facts import features_title
-from limner.data.preparing.duplicates import find_same, named, tell_same
+from limner.data.preparing.duplicates import describe_same, find_same, named
 from limner.data.tokens import TokenConfig
 from limner.errors import InputError
 
 
 @dataclass
 class _Joined:
-    """What the merged dataset will be.
+    """The plan of the merged dataset.
 
     Attributes:
         selection: {split: {name: image}}.
-        owner: {name: its split and content}.
-        united: images that two datasets have.
-        moved: images that two datasets have in different splits.
-        renamed: other images of a name that is taken, as they are called now.
+        owner: {name: (split, content)}.
+        united: images in two datasets.
+        moved: images in different splits of two datasets.
+        renamed: new names of different images with the same name.
     """
 
     selection: dict[str, dict[str, Chosen]] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class _Joined:
     renamed: list[str] = field(default_factory=list)
 
     def add(self, one: Chosen, content: str) -> None:
-        """Add an image, or its captions where it is there under the same name."""
+        """Add an image, or its captions if it exists under the same name."""
         first, there = self.owner.get(one.id, ("", ""))
         if there == content:
             captions = self.selection[first][one.id].captions
@@ -50,7 +50,7 @@ class _Joined:
         self.selection.setdefault(one.split, {})[name] = one
 
     def _free(self, one: Chosen) -> str:
-        """A name that no other image has."""
+        """A unique name."""
         name, number = one.id, 1
         while name in self.owner:
             folder = one.dataset.path.resolve().name
@@ -65,19 +65,19 @@ def merge(
     words: TokenConfig,
     report: Callable[[str], None] = print,
 ) -> Dataset:
-    """Write several datasets as one.
+    """Merge datasets.
 
-    An image that two of them have under one name gets the captions of both. Where a name means
-    different images, the second is called after its dataset's folder too, FOLDER/NAME.
+    An image in two datasets has the captions of both. A different image with the same name is
+    renamed to FOLDER/NAME, with the folder of its dataset.
 
     Args:
-        datasets: with raw captions, and features of one kind.
+        datasets: with raw captions, and features of the same kind.
         out: the new folder.
-        words: how captions become ids.
-        report: takes a line for the user, e.g. names of images that are in several splits.
+        words: conversion of captions to ids.
+        report: called with messages, for example about images in several splits.
 
     Raises:
-        InputError: if their features are not of one kind.
+        InputError: if their features differ in kind.
         LimnerError: if the disk is full.
     """
     check_free(out)
@@ -94,7 +94,7 @@ def merge(
         *named("the same image in both, captions united", joined.united),
         *named("the same image in another split, left in the first", joined.moved),
         *named("another image of a name that is taken, renamed", joined.renamed),
-        *tell_same(same),
+        *describe_same(same),
     ):
         report(line)
     return write_selection(out, datasets, joined.selection, words)
@@ -110,9 +110,9 @@ def _check_features(first: Dataset, other: Dataset) -> None:
 
 
 def _contents(datasets: Sequence[Dataset]) -> list[Iterator[str]]:
-    """For each dataset, what tells its images apart, in bounded memory.
+    """A hash of each image of each dataset, in bounded memory.
 
-    That is the SHA-256 of their bytes; of their features where it is not known in all datasets.
+    It is that of the file or, if unknown in a dataset, of the features.
     """
     splits = [list(dataset.splits.values()) for dataset in datasets]
     if all(all(split.sha256s) for several in splits for split in several):

@@ -1,4 +1,4 @@
-"""Images of prepared datasets, written as a dataset of their own: no network runs.
+"""A new dataset from images of prepared datasets, without running the network.
 
 The vocabulary is rebuilt from the raw captions.
 """
@@ -22,7 +22,7 @@ from limner.errors import InputError
 
 
 class Chosen(NamedTuple):
-    """An image of a new dataset: a row of an earlier one."""
+    """An image of the new dataset: a row of an existing one."""
 
     dataset: Dataset
     split: str
@@ -31,19 +31,19 @@ class Chosen(NamedTuple):
 
     @property
     def id(self) -> str:
-        """Its name in the earlier dataset."""
+        """Its name in the existing dataset."""
         return self.dataset.splits[self.split].image_ids[self.row]
 
 
 Selection = Mapping[str, Mapping[str, Chosen]]
-"""{split: {name: image}}; those of one dataset follow each other."""
+"""{split: {name: image}}; those of one dataset are consecutive."""
 
 
 def open_captioned(path: Path) -> Dataset:
     """Open a dataset that has raw captions.
 
     Raises:
-        InputError: as `open_dataset` does; or if it is the course's folder, which has none.
+        InputError: as `open_dataset` does; or if it has none, as the course's folder.
     """
     dataset = open_dataset(path)
     if not dataset.references:
@@ -55,7 +55,7 @@ def open_captioned(path: Path) -> Dataset:
 
 
 def check_free(out: Path) -> None:
-    """Raise InputError where a dataset must not be written."""
+    """Raise InputError if a dataset cannot be written here."""
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: a file; `out` takes a folder")
     if (out / "dataset.json").exists() or (out / "partial").is_dir():
@@ -66,7 +66,7 @@ def check_free(out: Path) -> None:
 
 
 def same_tokens(dataset: Dataset) -> TokenConfig:
-    """How a dataset's captions became ids."""
+    """The conversion of a dataset's captions to ids."""
     usual = TokenConfig()
     return TokenConfig(
         min_count=dataset.info.min_count or usual.min_count,
@@ -81,13 +81,13 @@ def write_selection(
     """Write images of one or several datasets as a new one, in bounded memory.
 
     Args:
-        out: its folder.
-        datasets: that they are of; their features must be of one kind.
+        out: the new folder.
+        datasets: the datasets of the images, with features of the same kind.
         selection: the images.
-        words: how captions become ids.
+        words: conversion of captions to ids.
 
     Raises:
-        InputError: if no vocabulary can be made of the captions.
+        InputError: if the vocabulary would be empty.
         LimnerError: if the disk is full.
     """
     first, dtype = datasets[0], datasets[0].splits["train"].features.dtype
@@ -131,7 +131,7 @@ def write_selection(
 
 
 def _pieces(images: Iterable[Chosen], part: str) -> list[list[Rows]]:
-    """For images of a split, and each of their views: rows of one dataset after the other."""
+    """Rows of the images of a split, and of each of their views, dataset by dataset."""
     pieces = []
     for _, run in groupby(images, key=lambda one: id(one.dataset)):
         several = list(run)
@@ -144,7 +144,7 @@ def _pieces(images: Iterable[Chosen], part: str) -> list[list[Rows]]:
 def _fingerprint(
     datasets: Sequence[Dataset], selection: Selection, references: References, words: TokenConfig
 ) -> str:
-    """A hash of all that the new dataset depends on."""
+    """A hash of all inputs of the new dataset."""
     rows: dict[int, dict[str, list[int]]] = {id(dataset): {} for dataset in datasets}
     for split, images in selection.items():
         for one in images.values():

@@ -1,4 +1,4 @@
-"""Subset of a dataset: a random sample of each split, or the images that a list names."""
+"""Subset of a dataset: a random sample of each split, or the images of a list."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from limner.errors import InputError
 
 
 class SubsetConfig(Config, frozen=True, kw_only=True):
-    """Which images of a dataset are kept; splits that are not named stay as they are."""
+    """Options of a subset; splits that are not named are kept completely."""
 
     split: Annotated[
         dict[str, Annotated[int, Meta(ge=0, le=MANY)]],
@@ -32,7 +32,7 @@ class SubsetConfig(Config, frozen=True, kw_only=True):
     seed: Annotated[Seed, Meta(description="Random seed for --split.")] = 0
 
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
-        """As in `Config`."""
+        """See `Config.without_effect`."""
         yield not any(self.split.values()), ("seed",), "`split` unset"
 
 
@@ -43,17 +43,17 @@ def subset(
     config: SubsetConfig,
     report: Callable[[str], None] = print,
 ) -> Dataset:
-    """Write a part of a dataset, features, views and grid with it.
+    """Write a subset of a dataset, with its features.
 
     Args:
         dataset: with raw captions.
         out: the new folder.
-        words: how captions become ids.
-        config: what is kept.
-        report: takes a line for the user.
+        words: conversion of captions to ids.
+        config: the selection.
+        report: called with each message.
 
     Raises:
-        InputError: if a split has fewer images, or none to train on are left.
+        InputError: if a split has fewer images, or none are left for training.
     """
     check_free(out)
     rows = {name: np.arange(len(split.image_ids)) for name, split in dataset.splits.items()}

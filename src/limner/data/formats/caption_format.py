@@ -1,4 +1,4 @@
-"""Formats whose captions are in files of their own, and whose images are in a folder."""
+"""Formats with captions in separate files, and images in a folder."""
 
 import posixpath
 from abc import abstractmethod
@@ -14,10 +14,10 @@ from limner.errors import InputError
 
 
 class CaptionFormat(Format):
-    """Base of these formats: a subclass says how to detect a file, and how to read one.
+    """Base class of these formats; a subclass implements `detect` and `read_file`.
 
     Attributes:
-        label: what files of it are called, with {} for their names.
+        label: description of its files, with {} for their names.
     """
 
     needs_images = True
@@ -29,14 +29,14 @@ class CaptionFormat(Format):
         """Read the captions of one file, and splits if it has them.
 
         Raises:
-            InputError: if it cannot be read or has not a single caption.
+            InputError: if it cannot be read or has no caption.
         """
 
     def read_files(self, path: Path, files: Sequence[Path], images: Collection[str]) -> Source:
-        """Read one file; or several, a split each, as one, under names with a folder.
+        """Read one file, or one file per split.
 
         Args:
-            path: what was named on the command line.
+            path: the source.
             files: as `select` gives them.
             images: names of all images.
         """

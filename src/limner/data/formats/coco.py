@@ -1,4 +1,4 @@
-"""COCO's annotations: JSON with a table of images, and captions with the numbers of images."""
+"""COCO's annotations: JSON with a table of images, and captions with image ids."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from limner.data.formats.source import Source
 class Coco(CaptionFormat):
     """Captions of `captions_*.json`: `annotations` with the `image_id` of one of its `images`.
 
-    An image that is not listed goes by its number, which its file's name may hold.
+    An image that is not listed is matched by its id, which its file name may contain.
     """
 
     name = "coco"

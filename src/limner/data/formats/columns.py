@@ -1,4 +1,4 @@
-"""What the columns of a table of captions are called, and the keys of captions in JSON."""
+"""Names of columns of tables of captions, and of keys in JSON."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -11,9 +11,9 @@ class Columns:
     """Names that columns may have, in order of preference.
 
     Attributes:
-        image: a file's name comes before a number: `file_name` is taken where there is an `id` too.
-        caption: these, or with a number behind them: `caption_1`.
-        split: may be missing.
+        image: a file name is preferred to an id.
+        caption: also with a number appended: `caption_1`.
+        split: optional.
     """
 
     image: tuple[str, ...] = (
@@ -28,7 +28,7 @@ class Columns:
     split: tuple[str, ...] = ("split", "subset", "partition", "set")
 
     def keys_of(self, item: Any) -> tuple[str, str, str | None] | None:
-        """The keys of an object's image, caption and split; None if it is no row of captions."""
+        """The keys of image, caption and split of an object; None without image or caption."""
         if not isinstance(item, dict):
             return None
         image, caption = first_of(self.image, item), first_of(self.caption, item)
@@ -40,7 +40,7 @@ COLUMNS = Columns()
 
 @dataclass(frozen=True)
 class Header:
-    """Where in a row the image, its captions and perhaps its split stand."""
+    """Indices of the columns of image, captions and, if any, split."""
 
     width: int
     image: int
@@ -49,7 +49,7 @@ class Header:
 
 
 def find_columns(header: Sequence[str], columns: Columns = COLUMNS) -> Header | None:
-    """Which columns are meant, or None if there is no image or no caption among them.
+    """Find the columns by their names; None without image or caption.
 
     >>> find_columns(["Image", "caption_1", "caption_2", "by"])
     Header(width=4, image=0, captions=[1, 2], split=None)
@@ -66,7 +66,7 @@ def find_columns(header: Sequence[str], columns: Columns = COLUMNS) -> Header | 
 
 
 def first_of(wanted: Sequence[str], names: Collection[str]) -> str | None:
-    """The first that is there.
+    """The first candidate that exists.
 
     >>> first_of(COLUMNS.image, ["id", "file_name"])
     'file_name'

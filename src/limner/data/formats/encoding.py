@@ -15,14 +15,13 @@ _told: set[tuple[Path, str]] = set()
 
 
 def read_text(path: Path) -> str:
-    """Text of a file, or of standard input (`-`), with Unix line ends, less the last one.
+    """Read the text of a file, or of standard input (`-`), with Unix line ends.
 
-    It is UTF-8, or UTF-16 with its byte order mark, as Excel's "Unicode text" is. What is neither
-    is read in the encoding of `WINDOWS` that fits best, and a warning is logged, once for a folder
-    and an encoding.
+    UTF-8, and UTF-16 with a byte order mark, are detected. Other files are read in the best
+    matching encoding of `WINDOWS`, with a warning per folder and encoding.
 
     Raises:
-        InputError: if the file is missing, a folder, empty, not readable, damaged, or no text.
+        InputError: if the file is missing, a folder, empty, not readable, or no text.
     """
     content = sys.stdin.buffer.read() if str(path) == "-" else read_bytes(path)
     text = _decoded(path, content).replace("\r\n", "\n").replace("\r", "\n")
@@ -32,7 +31,7 @@ def read_text(path: Path) -> str:
 
 
 def read_bytes(path: Path, most: int = -1) -> bytes:
-    """The bytes of a file, or the first of them.
+    """Read the bytes of a file, or its first bytes.
 
     Raises:
         InputError: if the file is missing, a folder or not readable.
@@ -74,7 +73,7 @@ def _decoded(path: Path, content: bytes) -> str:
 
 
 def _guessed(content: bytes) -> str | None:
-    """The likeliest encoding; Windows-1252 where no other one is likelier."""
+    """The most likely encoding; Windows-1252 if undecided."""
     utf8 = content.decode(errors="replace")
     damaged = utf8.count("\ufffd")
     is_utf8 = sum(character > "\x7f" for character in utf8) >= 2 * damaged

@@ -46,16 +46,16 @@ class Features(Format):
 
 
 def read_features(path: Path) -> tuple[Float[Array, "N *_ D"], tuple[str, ...]]:
-    """Features, mapped from their file, and the id of each row.
+    """Memory-mapped features, and the id of each row.
 
-    The ids stand in the HDF5 file, or a line each in NAME.txt or ids.txt beside it.
+    The ids are in the HDF5 file, or one per line in NAME.txt or ids.txt beside it.
 
     Args:
-        path: HDF5 with `features`, (N, D) or of every place (N, L, D); or `.npy`.
+        path: HDF5 with `features`, (N, D) or (N, L, D) for regions; or `.npy`.
 
     Raises:
-        InputError: if the file is damaged, holds something else than finite floats, or has not an
-            id for every row.
+        InputError: if the file is damaged, has values that are not finite floats, or the number of
+            ids differs.
     """
     features, ids = _open(path)
     place = path
@@ -91,7 +91,7 @@ def _refuse_nan(path: Path, features: Array, ids: Sequence[str]) -> None:
 
 
 def _open(path: Path) -> tuple[Array, list[str] | None]:
-    """The features, and the ids that are in the same file."""
+    """The features, and the ids if they are in the same file."""
     try:
         if path.suffix.lower() == ".npy":
             features = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -112,7 +112,7 @@ def _open(path: Path) -> tuple[Array, list[str] | None]:
             values = None if key is None else np.atleast_1d(file[key][()]).tolist()
     except InputError:
         raise
-    except Exception as error:  # NumPy reads a header as Python's source, so it may be any
+    except Exception as error:  # any exception: NumPy evaluates the header as Python source
         why = " ".join(str(error).split())
         raise InputError(f"{path}: damaged, or not what its name says ({why})") from None
     try:

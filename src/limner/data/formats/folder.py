@@ -1,4 +1,4 @@
-"""What is in a folder and in the folders below: images, and files beside them."""
+"""Listing of a folder and its subfolders: images and other files."""
 
 import os
 import posixpath
@@ -16,13 +16,13 @@ _NOT_IMAGES = {"__macosx", "thumbs.db", "desktop.ini"}
 
 @dataclass
 class Folder:
-    """What is in a folder.
+    """The contents of a folder.
 
     Attributes:
         path: the folder.
         images: {path below `path`, with slashes: the file}, in order.
         others: the other files, in order.
-        problems: what cannot be used.
+        problems: files that cannot be used.
     """
 
     path: Path
@@ -31,7 +31,7 @@ class Folder:
     problems: Problems = field(default_factory=Problems)
 
     def below(self) -> "Folder":
-        """The folder that holds all the images: where they are all in `images/`, that one."""
+        """The innermost folder with all images, for example `images/`."""
         shared = posixpath.commonpath(
             [posixpath.dirname(name) for name in self.image_files] or [""]
         )
@@ -43,7 +43,7 @@ class Folder:
         return Folder(self.path / shared, image_files, others, self.problems)
 
     def beside(self, name: str) -> list[str]:
-        """The images that have the name of another file, but for its ending."""
+        """The images with the name of another file, apart from the extension."""
         return self._by_stem.get(posixpath.splitext(name)[0], [])
 
     @cached_property
@@ -55,10 +55,10 @@ class Folder:
 
 
 def list_folder(path: Path) -> Folder:
-    """List a folder, its links to folders followed; hidden files are passed over.
+    """List a folder, following links to folders; hidden files are ignored.
 
     Raises:
-        InputError: if it is missing, a file, or may not be read.
+        InputError: if it is missing, a file, or not readable.
     """
     if not path.is_dir():
         what = "a file, expected a folder" if path.exists() else "no such folder"
@@ -85,7 +85,7 @@ def _files(root: Path, problems: Problems) -> Iterator[str]:
             raise InputError(line) from None
         problems.add("folders that cannot be read", line)
 
-    seen = set()  # a link may lead back to where it is
+    seen = set()  # links may be cyclic
     for here, folders, files in os.walk(root, onerror=note, followlinks=True):
         status = Path(here).stat()
         if (status.st_dev, status.st_ino) in seen:
@@ -93,7 +93,7 @@ def _files(root: Path, problems: Problems) -> Iterator[str]:
             continue
         seen.add((status.st_dev, status.st_ino))
         folders[:] = [
-            name for name in folders if is_meant(name) and not _is_made_of_it(Path(here) / name)
+            name for name in folders if is_meant(name) and not _is_output(Path(here) / name)
         ]
         start = Path(here).relative_to(root).as_posix()
         for name in files:
@@ -101,24 +101,28 @@ def _files(root: Path, problems: Problems) -> Iterator[str]:
                 yield name if start == "." else f"{start}/{name}"
 
 
-def _is_made_of_it(folder: Path) -> bool:
-    """Whether limner has made it: a dataset, half of one, or a run, put into what it is made of."""
-    signs = ("vocab.json", "partial/lock", "history.jsonl")  # Karpathy has a dataset.json, too
+def _is_output(folder: Path) -> bool:
+    """Whether a subfolder is an output of limner: a dataset, complete or not, or a run."""
+    signs = (
+        "vocab.json",
+        "partial/lock",
+        "history.jsonl",
+    )  # not dataset.json, as Karpathy's
     return any((folder / sign).exists() for sign in signs)
 
 
 def is_meant(name: str) -> bool:
-    """Whether a file or folder name is not the operating system's own."""
+    """Whether a name is not that of a hidden file, or a file of the operating system."""
     return not name.startswith(".") and name.lower() not in _NOT_IMAGES
 
 
 def can_be_listed(name: str) -> bool:
-    """Whether the name fits into a list of names: UTF-8, one line each."""
+    """Whether a name can be written as a line of UTF-8."""
     return is_utf8(name) and "\n" not in name and "\r" not in name
 
 
 def is_utf8(text: str) -> bool:
-    """Whether a text can be written: one with half characters (surrogates) cannot.
+    """Whether a text can be encoded as UTF-8, without lone surrogates.
 
     >>> is_utf8("caf\\udce9")
     False

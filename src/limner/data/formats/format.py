@@ -1,4 +1,4 @@
-"""What a source format is: an object that detects its files and reads them as a `Source`."""
+"""The interface of source formats: detect files, and read them as a `Source`."""
 
 import codecs
 import re
@@ -21,12 +21,12 @@ _ENDS = 1 << 16
 
 @dataclass(frozen=True)
 class Candidate:
-    """A file that may be of a format; it is opened once, however many formats look at it.
+    """A file whose format is to be detected; it is opened once for all formats.
 
     Attributes:
         path: the file.
-        depth: how many folders are between it and the folder that was named.
-        images: the names of images that it is beside, which have its name but for the ending.
+        depth: number of folders between it and the source folder.
+        images: names of images beside it that have its name, apart from the extension.
     """
 
     path: Path
@@ -35,15 +35,15 @@ class Candidate:
 
     @property
     def suffix(self) -> str:
-        """The ending of its name, in lower case."""
+        """The extension, in lower case."""
         return self.path.suffix.lower()
 
     @cached_property
     def text(self) -> str:
-        """The first and the last of it, enough to know it by, however large it is.
+        """The beginning and the end of the file.
 
-        Empty where the name alone counts: beside images, deep in folders, and of COCO's files for
-        other tasks.
+        Empty for files that are detected by name only: those of single images, those deep in
+        folders, and COCO's files for other tasks.
 
         Raises:
             InputError: if it cannot be read.
@@ -61,27 +61,27 @@ class Candidate:
 
     @cached_property
     def keys(self) -> set[str]:
-        """The keys of the objects in it, where it is JSON; else none."""
+        """The keys in a JSON file; empty for other files."""
         is_json = self.text.startswith(("{", "["))
         return set(re.findall(r'"([A-Za-z_0-9]+)"\s*:', self.text)) if is_json else set()
 
 
 class Format(ABC):
-    """A form that images and captions are in.
+    """A format of images and captions.
 
-    A new format is a subclass with its name, title and two methods, and an entry in `FORMATS`.
+    A new format is a subclass with a name, a title, `detect` and `read`, and an entry in `FORMATS`.
 
     Attributes:
-        name: what `--format` takes.
-        title: what it is, in words.
-        suffixes: endings of the names of its files, in lower case.
-        needs_images: whether it is captions alone, and the images are files in a folder.
-        needs_captions: whether it has no captions, and those of another format belong to it.
-        keeps_duplicates: whether a caption that an image has twice counts twice, as in datasets
-            that are scored on all the captions that they have.
-        finds_splits: whether files beside the captions are looked for that have their splits.
-        one_file: whether a source has one file of it, and the files of a folder are alternatives.
-        ignored: options of `prepare` that have no effect with it.
+        name: the value of `format`.
+        title: a short description.
+        suffixes: extensions of its files, in lower case.
+        needs_images: whether it has only captions, and the images are files in a folder.
+        needs_captions: whether it has no captions, and needs those of another format.
+        keeps_duplicates: whether repeated captions of an image are kept, as in datasets for
+            scoring.
+        finds_splits: whether split files beside the captions are used.
+        one_file: whether a source has one file, so that several files are alternatives.
+        ignored: options of `prepare` without effect.
     """
 
     name: ClassVar[str]
@@ -96,26 +96,26 @@ class Format(ABC):
 
     @abstractmethod
     def detect(self, file: Candidate) -> bool:
-        """Whether a file is of this format; those before it in `FORMATS` have not detected it."""
+        """Whether a file has this format, if no earlier one in `FORMATS` has detected it."""
 
     @abstractmethod
     def read(self, path: Path, files: Sequence[Path], images: Folder) -> Source:
-        """Read files of this format: captions by the names that they have there.
+        """Read files of this format; the captions have the image names of the files.
 
         Args:
-            path: what was named on the command line.
+            path: the source.
             files: as `select` gives them.
-            images: the folder of the images; empty where the format needs none.
+            images: the folder of the images; empty if the format needs none.
 
         Raises:
             InputError: if they are damaged, or have no caption.
         """
 
     def select(self, files: Sequence[Path], folder: Path) -> Sequence[Path]:
-        """Of a folder's files of this format those to read; several captions are a split each.
+        """Select the files to read; several files of captions are one per split.
 
         Raises:
-            InputError: if it is open which of several is meant.
+            InputError: if the choice is ambiguous.
         """
         if self.one_file and len(files) > 1 and not (self.needs_images and by_split(files)):
             names = " or ".join(str(file.relative_to(folder)) for file in files[:4])

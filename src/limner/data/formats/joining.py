@@ -1,4 +1,4 @@
-"""Captions as they are written, and the images that were found: both together are a source."""
+"""Assignment of captions and splits to images."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,18 +12,17 @@ from limner.errors import InputError
 
 
 def join(source: Source, split_files: Mapping[str, Path], once: bool) -> None:
-    """Put captions and splits under the ids of their images.
+    """Replace the names in captions and splits by image ids, in place.
 
-    A name without an image is kept as it is written, and an image stays in the first split that
-    names it.
+    Names without an image are kept; an image is in the first split that names it.
 
     Args:
-        source: as a format has read it.
-        split_files: {split: file with a name a line}, in the place of the source's own splits.
-        once: leave out a caption that the image has already.
+        source: as read by a format.
+        split_files: {split: file with one name per line}, instead of the source's own splits.
+        once: remove repeated captions of an image.
 
     Raises:
-        InputError: if not one name is an image.
+        InputError: if no name matches an image.
     """
     path, problems, written = source.path, source.passed_over, source.captions
     images = source.image_files or dict.fromkeys(source.feature_ids)
@@ -88,7 +87,7 @@ def _set_splits(source: Source, splits: Mapping[str, Iterable[str]]) -> None:
 
 
 def split_files_beside(source: Source) -> dict[str, Path]:
-    """Files such as Flickr_8k.trainImages.txt, if what is in them are names of the captions."""
+    """Files such as Flickr_8k.trainImages.txt, if they contain names of the captions."""
     files: dict[str, Path] = {}
     captions = source.files[0]
     for file in sorted(captions.parent.glob("*.txt")):

@@ -1,4 +1,4 @@
-"""Captions in JSON: a list of objects, an object a line, or {name: captions}."""
+"""Captions in JSON: a list of objects, one object per line, or {name: captions}."""
 
 import json
 from collections.abc import Iterator
@@ -10,17 +10,17 @@ from limner.data.formats.encoding import read_text
 from limner.errors import InputError
 
 Row = tuple[str, list[str], str]
-"""An image's name, its captions, its split or nothing."""
+"""Image name, captions, and split or ""."""
 
 _AROUND = ("annotations", "captions", "images", "data", "rows", "items")
 """Keys under which a JSON object may hold the list of rows."""
 
 
 def parse_json(path: Path, text: str) -> Any:
-    """JSON, or JSON lines as a list; if not even the first line is one, the whole file's error.
+    """Parse JSON, or JSON lines as a list.
 
     Raises:
-        InputError: if it is neither, or nested too deep.
+        InputError: if it is neither, or nested too deeply.
     """
     try:
         return json.loads(text)
@@ -43,10 +43,10 @@ def _json_lines(path: Path, text: str, error: ValueError) -> list[Any]:
 
 
 def read_object(path: Path, key: str) -> dict[str, Any]:
-    """An object in JSON that has a list under a key.
+    """Read a JSON object that has a list under a key.
 
     Raises:
-        InputError: if the file cannot be read, or holds something else.
+        InputError: if the file cannot be read, or has other contents.
     """
     content = parse_json(path, read_text(path))
     if not isinstance(content, dict) or not isinstance(content.get(key), list):
@@ -55,7 +55,7 @@ def read_object(path: Path, key: str) -> dict[str, Any]:
 
 
 def json_rows(content: Any, columns: Columns = COLUMNS) -> Iterator[Row | str]:
-    """The rows in what JSON holds, and in the place of each that is none what is wrong with it.
+    """Yield the rows of a JSON value, or a message for an invalid one.
 
     >>> list(json_rows({"a.jpg": ["A dog", {"raw": "Dog"}], "b.jpg": 3}))
     [('a.jpg', ['A dog', 'Dog'], ''), 'expected captions of b.jpg as text, got 3']
@@ -88,7 +88,7 @@ def _row(name: Any, captions: Any, split: Any = "") -> Row | str:
 
 
 def caption_texts(captions: Any) -> list[str] | None:
-    """A caption or several, each as text or in an object; None if one of them is neither."""
+    """One or several captions, each a text or in an object; None if one is invalid."""
     texts = []
     for item in captions if isinstance(captions, list) else [captions]:
         key = first_of(("raw", *COLUMNS.caption), item) if isinstance(item, dict) else None

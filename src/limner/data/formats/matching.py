@@ -1,8 +1,8 @@
-"""Which image a name in a captions file means, however it is spelled.
+"""Matching of image names in caption files to image files.
 
-The exact path comes first. Then, as people's names go through other systems: Unicode in another
-form (macOS), backslashes, letter case, folders too many or too few, no ending, an id without its
-zeros. A name that could mean two images is not guessed.
+The exact path has priority. Otherwise, these may differ: the normal form of Unicode (macOS),
+backslashes, case, additional or missing folders, a missing extension, leading zeros of an id. An
+ambiguous name is not matched.
 """
 
 import re
@@ -18,11 +18,11 @@ _ZERO_PADDED = re.compile(r"(?:^|_)(0*\d+)$")
 
 @dataclass
 class Match:
-    """What names mean.
+    """The result of matching.
 
     Attributes:
         found: {name: image}.
-        unsure: {name: the images that it could mean}.
+        unsure: {name: possible images}, for ambiguous names.
     """
 
     found: dict[str, str] = field(default_factory=dict)
@@ -30,7 +30,11 @@ class Match:
 
 
 def match_names(names: Iterable[str], images: Iterable[str]) -> Match:
-    r"""Find each name's image among these paths, all of them with slashes.
+    r"""Match names to images.
+
+    Args:
+        names: as in a captions file.
+        images: paths with slashes.
 
     >>> images = ["a/1.jpg", "a/2.jpg", "b/2.jpg", "b/COCO_000000000003.png"]
     >>> match_names([r"images\a\2.jpg", "1.JPG", "3"], images).found
@@ -62,13 +66,13 @@ def match_names(names: Iterable[str], images: Iterable[str]) -> Match:
 
 
 def _parts(name: str) -> list[str]:
-    """The folders and the file of a path, in one spelling but for the letters' case."""
+    """The folders and the file name of a path, normalized except for case."""
     plain = unicodedata.normalize("NFC", name).replace("\\", "/")
     return [part for part in plain.split("/") if part not in ("", ".")] or [""]
 
 
 def _index(images: Iterable[str]) -> dict[str, list[str]]:
-    """Images by file name, by file name without its ending, by the number at its end."""
+    """Images by file name, by file name without extension, and by the number at its end."""
     index: dict[str, list[str]] = {}
     for image in images:
         file = _parts(image)[-1].casefold()
@@ -80,7 +84,7 @@ def _index(images: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _candidates(parts: list[str], index: dict[str, list[str]]) -> list[str]:
-    """Those of the file's name that agree in the most folders, and then in the letters' case."""
+    """The images with this file name that agree in most folders, then in case."""
     name = parts[-1].casefold()
     found = index.get(name, [])
     if not found and name.isascii() and name.isdigit():
@@ -93,7 +97,7 @@ def _candidates(parts: list[str], index: dict[str, list[str]]) -> list[str]:
 
 
 def _likeness(name: list[str], image: list[str]) -> tuple[int, int]:
-    """How many folders from the end are the same; how many and the file if the case counts."""
+    """The number of equal trailing folders; the same plus the file name, case sensitive."""
     pairs = list(zip(name[-2::-1], image[-2::-1], strict=False))
     folded = takewhile(lambda pair: pair[0].casefold() == pair[1].casefold(), pairs)
     exact = takewhile(lambda pair: pair[0] == pair[1], pairs)

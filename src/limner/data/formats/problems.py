@@ -1,9 +1,9 @@
-"""Skipped input, reported in a few lines even for many rows with the same fault."""
+"""Reports of skipped input, abbreviated for many problems of the same kind."""
 
 from dataclasses import dataclass, field
 
 SHOWN = 5
-"""Maximum number of lines reported of a kind; the others are counted."""
+"""Maximum number of lines per kind; the others are counted."""
 
 
 @dataclass
@@ -27,11 +27,11 @@ class Problems:
             self.shown.setdefault(kind, []).append(line)
 
     def followed_by(self, other: "Problems") -> "Problems":
-        """These, and those of another after them, whose kinds are others."""
+        """The problems of both, those of `other` after these."""
         return Problems(self.shown | other.shown, self.counts | other.counts)
 
     def lines(self) -> list[str]:
-        """All of it, kind after kind, in the order in which they were met."""
+        """The lines, grouped by kind, in the order of their occurrence."""
         told: list[str] = []
         for kind, shown in self.shown.items():
             more = self.counts[kind] - len(shown)

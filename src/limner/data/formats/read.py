@@ -24,7 +24,7 @@ from limner.data.formats.webdataset import WebDataset
 from limner.errors import InputError
 
 TABLE = Table()
-"""It is taken for what no format has detected: its reader says what is wrong."""
+"""The format of files that no format detects; its reader reports the problem."""
 
 FORMATS: dict[str, Format] = {
     format.name: format
@@ -39,9 +39,9 @@ FORMATS: dict[str, Format] = {
         Text(),
     )
 }
-"""All formats by name, in the order in which they are asked whether a file is theirs.
+"""All formats by name, in the order of detection.
 
-Those that open a file to detect it come after those that know it by its name.
+Formats that are detected by name precede those that read the file.
 """
 
 _TABLES = (".csv", ".tsv", ".jsonl", ".json")
@@ -57,18 +57,21 @@ def read_source(
     images: Path | None = None,
     split_files: Mapping[str, Path] | None = None,
 ) -> Source:
-    """Read what `path` holds, after finding out what it is.
+    """Detect the format of a source, and read it.
 
     Args:
-        path: a folder; or a file of captions, shards or features; or a pattern of shards such as
+        path: a folder; a file of captions, shards or features; or a pattern of shards such as
             `train-{000..004}.tar`.
-        format: one of `FORMATS`, if it is known.
+        format: a key of `FORMATS`; None detects it.
         captions: the file of captions, if it is elsewhere or one of several.
         images: the folder of images, if it is elsewhere.
-        split_files: {split: file with an image a line}, in the place of the source's own splits.
+        split_files: {split: file with one image per line}, instead of the source's own splits.
+
+    Returns:
+        Images, captions and splits.
 
     Raises:
-        InputError: if it is none of the formats, or what it seems to be is damaged.
+        InputError: if no format matches, or a file is damaged.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -143,7 +146,7 @@ def _choose_in_folder(
             return _Choice(format, format.select(files, path), folder, found)
     tables = [file for name, file in listing.others.items() if name.lower().endswith(_TABLES)]
     usual = named or TABLE
-    if len(tables) == 1 and isinstance(usual, CaptionFormat):  # its reader says what is wrong
+    if len(tables) == 1 and isinstance(usual, CaptionFormat):  # its reader reports the problem
         return _Choice(usual, tables, folder, found)
     if named is None:
         raise no_format(listing)
@@ -151,7 +154,7 @@ def _choose_in_folder(
 
 
 def _with_captions(features: Source, captions: Path | None) -> tuple[CaptionFormat, Source]:
-    """Features and the captions that are named, or in their folder; and how those were read."""
+    """Features with the given captions, or those in their folder."""
     format, files = _captions_beside(features.path, captions)
     written = format.read_captions(features.path, files, features.feature_ids)
     return format, replace(
@@ -165,7 +168,7 @@ def _with_captions(features: Source, captions: Path | None) -> tuple[CaptionForm
 
 
 def _format_of(file: Path, named: Format | None = None) -> Format:
-    """The format of a file that is not in a listing; as it is named, if it is."""
+    """The format of a single file."""
     refuse_file(file)
     if named:
         return named
@@ -174,7 +177,7 @@ def _format_of(file: Path, named: Format | None = None) -> Format:
 
 
 def _formats_in(folder: Folder, has_images: bool) -> dict[Format, list[Path]]:
-    """The formats in a folder with their files, the likeliest first."""
+    """The formats in a folder with their files, the most likely first."""
     found: dict[Format, list[Path]] = {}
     for name, path in folder.others.items():
         candidate = Candidate(path, name.count("/"), folder.beside(name))
@@ -183,8 +186,8 @@ def _formats_in(folder: Folder, has_images: bool) -> dict[Format, list[Path]]:
                 if candidate.suffix in format.suffixes and format.detect(candidate):
                     found.setdefault(format, []).append(path)
                     break
-    likeliest = sorted(FORMATS.values(), key=lambda format: format.needs_images != has_images)
-    return {format: found[format] for format in likeliest if format in found}
+    ranked = sorted(FORMATS.values(), key=lambda format: format.needs_images != has_images)
+    return {format: found[format] for format in ranked if format in found}
 
 
 def _caption_format(file: Path, named: Format | None = None) -> CaptionFormat:
@@ -196,7 +199,7 @@ def _caption_format(file: Path, named: Format | None = None) -> CaptionFormat:
 
 
 def _captions_beside(file: Path, captions: Path | None) -> tuple[CaptionFormat, Sequence[Path]]:
-    """The captions that were named, or that are in the folder of a file."""
+    """The given captions, or those in the folder of a file."""
     if captions:
         return _caption_format(captions), [captions]
     for format, files in _formats_in(list_folder(file.parent), has_images=True).items():

@@ -1,4 +1,4 @@
-"""What cannot be captioned from, and why: one line that says what to do instead."""
+"""Errors for sources that cannot be used, with advice."""
 
 from collections import Counter
 from pathlib import Path
@@ -11,7 +11,7 @@ _UNPACK = (".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".rar", ".7z", ".gz
 
 
 def refuse_file(path: Path) -> None:
-    """Refuse a file that is not of captions, shards or features, by its name.
+    """Refuse a file by its name that has no captions, shards or features.
 
     Raises:
         InputError: if it is an archive, an image, or a table that is not text.
@@ -27,10 +27,10 @@ def refuse_file(path: Path) -> None:
 
 
 def refuse_prepared(path: Path) -> None:
-    """Refuse what needs no preparing.
+    """Refuse a folder that needs no preparation.
 
     Raises:
-        InputError: if it is a dataset of limner's, whole or half, or the course's folder.
+        InputError: if it is a dataset, complete or not, or the course's folder.
     """
     if (path / "coco2014_captions.h5").exists():
         what = "the course's coco_captioning folder needs no preparing"
@@ -46,7 +46,7 @@ def refuse_prepared(path: Path) -> None:
 
 
 def no_format(folder: Folder) -> InputError:
-    """Why what is in a folder fits no format."""
+    """The error for a folder in which no format is detected."""
     count = len(folder.image_files)
     if not count and not folder.others:
         return InputError(f"{folder.path}: an empty folder; expected images and their captions")

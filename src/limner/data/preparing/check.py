@@ -15,11 +15,11 @@ from limner.data.formats import Source
 from limner.data.preparing.duplicates import (
     NAMED,
     Same,
+    describe_same,
     find_same,
     leaks,
     named,
     repeats,
-    tell_same,
 )
 from limner.data.preparing.scan import Progress, Seen, scan
 from limner.data.preparing.scripts import Mangled, mangled
@@ -129,7 +129,7 @@ class Findings:
 
     @cached_property
     def mangled(self) -> list[Mangled]:
-        """Scripts in which the tokenizer does not find the words."""
+        """Scripts that are not tokenized into words."""
         return mangled(text for split in self.splits for text in self._texts(split))
 
     def _texts(self, split: str) -> Iterable[str]:
@@ -139,7 +139,7 @@ class Findings:
         return (tokenize(text) for text in self._texts(split))
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, for machines."""
+        """The findings as a JSON-able dict."""
         source = self.source
         return {
             "source": str(source.path),
@@ -167,13 +167,16 @@ def find(
     progress: Progress,
     limits: ImageLimits = USUAL_LIMITS,
 ) -> Findings:
-    """Scan a source that is to be split so.
+    """Check a source, and scan its images.
 
     Args:
         source: images and captions.
-        splits: {split: image ids}; those without captions, or that cannot be read, are found.
-        progress: takes a stage's name, how many images are done, and of how many.
-        limits: images beyond them cannot be read.
+        splits: {split: image ids}.
+        progress: called with the name of the stage, the number of images done, and of all.
+        limits: limits on the images.
+
+    Returns:
+        The findings.
     """
     image_files = {
         image: source.image_files[image]
@@ -189,7 +192,7 @@ def find(
 def findings_of(
     source: Source, splits: Mapping[str, Sequence[str]], seen: Mapping[str, Seen]
 ) -> Findings:
-    """What is known of a source, with what was seen of its images so far."""
+    """The findings, given the results of a scan."""
     named = dict.fromkeys(image for images in splits.values() for image in images)
     there = source.image_files.keys() | set(source.feature_ids)
     unreadable = {i: seen[i].problem or "" for i in named if i in seen and seen[i].problem}
@@ -217,7 +220,7 @@ def _words(counts: Counter[str], elsewhere: Counter[str], min_count: int) -> Wor
 
 
 def summary(findings: Findings) -> list[str]:
-    """Lines for a person at the terminal: counts, what is wrong by name, and the words."""
+    """Lines for the terminal: counts, problems with names, and the vocabulary."""
     lines = [
         f"{split}: {count['images']:,} images, {count['captions']:,} captions"
         for split, count in findings.counts.items()
@@ -239,15 +242,15 @@ def summary(findings: Findings) -> list[str]:
 
 
 def trouble(findings: Findings) -> list[str]:
-    """Lines for a person on images that cannot be read, and on those that are the same."""
+    """Lines for the terminal about unreadable and duplicate images."""
     lines = [f"{reason} (left out)" for reason in list(findings.unreadable.values())[:NAMED]]
     if len(findings.unreadable) > NAMED:
         lines.append(f"and {len(findings.unreadable) - NAMED:,} more images that cannot be read")
-    return lines + tell_same(findings.same)
+    return lines + describe_same(findings.same)
 
 
 def _vocabulary(words: Sequence[Words]) -> list[str]:
-    """A small table, a line for each threshold."""
+    """A table with one line per minimum count."""
     others = words[0].unknown_elsewhere is not None
     head = f"{'--min-count':>11} {'words':>9} {'<UNK> in train':>15}"
     return [head + "  <UNK> elsewhere" * others] + [

@@ -1,4 +1,4 @@
-"""The options of `limner check` and `limner prepare`, declared once."""
+"""Options of `check` and `prepare`."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ Side = Annotated[int, Meta(ge=32, le=4096)]
 
 
 class CheckConfig(TokenConfig, frozen=True, kw_only=True):
-    """What `limner check` reads, and how it would be prepared.
+    """Options of `check`: the source, and how it would be prepared.
 
     >>> CheckConfig(source=Path("photos"), size=10**18)
     Traceback (most recent call last):
@@ -97,7 +97,7 @@ class CheckConfig(TokenConfig, frozen=True, kw_only=True):
     ] = None
 
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
-        """As in `Config`."""
+        """See `Config.without_effect`."""
         yield bool(self.split), ("ratio", "seed"), "`split`"
         yield self.backbone is None, ("weights",), "`backbone` unset"
         is_onnx = str(self.backbone).endswith(".onnx")
@@ -105,17 +105,17 @@ class CheckConfig(TokenConfig, frozen=True, kw_only=True):
 
     @property
     def numbers(self) -> np.dtype[Any]:
-        """The type of the features on disk."""
+        """The dtype of the features on disk."""
         return np.dtype(self.dtype or ("float32" if self.features == "pooled" else "float16"))
 
     @property
     def limits(self) -> ImageLimits:
-        """Images beyond them are left out."""
+        """The limits on images."""
         return ImageLimits(max_pixels=self.max_pixels)
 
 
 class PrepareConfig(CheckConfig, frozen=True, kw_only=True):
-    """What `limner prepare` makes a dataset from, and how."""
+    """Options of `prepare`."""
 
     out: Annotated[Path, Meta(description="Folder of the dataset, created if missing.")]
     reuse: Annotated[

@@ -1,4 +1,4 @@
-"""What a prepared dataset depends on, and the hashes that tell two of them apart."""
+"""The inputs of a prepared dataset, and their hashes."""
 
 from typing import Any
 
@@ -12,20 +12,20 @@ from limner.data.schema import SCHEMA_VERSION
 from limner.data.tokens import TokenConfig
 
 KNOWN = {
-    *("source", "format", "captions", "images", "max_pixels"),  # seen in images and captions
-    *("split", "ratio", "seed"),  # in the splits
-    *("backbone", "weights", "size"),  # in the backbone's hash and preprocessing
+    *("source", "format", "captions", "images", "max_pixels"),  # part of images and captions
+    *("split", "ratio", "seed"),  # part of the splits
+    *("backbone", "weights", "size"),  # part of the backbone
     *("features", "dtype", "views", "pca", *TokenConfig.__struct_fields__),
-    *("out", "reuse"),  # change nothing
+    *("out", "reuse"),  # without influence on the contents
 }
-"""Options that the parts of `Contents` speak of; any other is one of its `options` where set."""
+"""Options in other parts of `Contents`; all others are in its `options` if set."""
 
 
 class Contents(msgspec.Struct, frozen=True):
-    """All that a dataset depends on; images count by what they hold, not by their names alone.
+    """All inputs of a dataset; images are identified by name and content.
 
-    The parts have the names and the form that `made_of` has had in dataset.json since the first
-    version, so that its datasets are known again.
+    Names and values are those of `made_of` in dataset.json since the first version, so that its
+    datasets are recognized.
     """
 
     images: dict[str, list[tuple[str, str]]] = msgspec.field(name="pictures")
@@ -39,12 +39,12 @@ class Contents(msgspec.Struct, frozen=True):
     options: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
     def hashes(self) -> dict[str, str]:
-        """A hash of each part, by its name."""
+        """The hash of each part, by name."""
         return {name: sha256_of_json(part) for name, part in msgspec.to_builtins(self).items()}
 
 
 def contents_of(config: CheckConfig, findings: Findings, backbone: BackboneInfo) -> Contents:
-    """What a dataset made so would depend on."""
+    """The inputs of a dataset with these options and findings."""
     captions, seen, splits = findings.source.captions, findings.seen, findings.splits
     return Contents(
         images={

@@ -1,4 +1,4 @@
-"""What the work will take: bytes on the disk."""
+"""Estimate of the required disk space."""
 
 import math
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from limner.io import check_space
 
 @dataclass(frozen=True)
 class Cost:
-    """What is still to come.
+    """The disk space that is still required.
 
     Attributes:
-        bytes: of the features, as they are kept.
-        while_working: bytes more, that are given back at the end.
+        bytes: of the features.
+        while_working: additional bytes, freed at the end.
     """
 
     bytes: int
@@ -28,19 +28,19 @@ class Cost:
         )
 
     def check_room(self, folder: Path) -> None:
-        """Raise LimnerError, before an hour of work, where the disk has no room for it."""
+        """Raise LimnerError if the disk has too little free space."""
         check_space(folder, self.bytes + self.while_working)
 
 
 def cost_of(config: CheckConfig, backbone: Backbone, rows: int, known: int = 0) -> Cost:
-    """Cost of computing feature rows, given those already known."""
+    """The cost of the feature rows that are not known yet."""
     kept = sum(math.prod(s[:-1]) * (config.pca or s[-1]) for s in backbone.shapes.values())
     size = config.numbers.itemsize
     return Cost(rows * size * kept, max(rows - known, 0) * size * math.prod(backbone.shape))
 
 
 def _size(count: int) -> str:
-    """In the unit that fits.
+    """A size with a suitable unit.
 
     >>> _size(800), _size(123_456), _size(12_345_678_900)
     ('1 kB', '123 kB', '12.3 GB')

@@ -1,12 +1,12 @@
-"""Images of equal content, by whatever tells contents apart: bytes, or rows of features."""
+"""Images with equal contents: bytes, or rows of features."""
 
 from collections.abc import Hashable, Iterable, Sequence
 
 NAMED = 10
-"""Names that a line of the terminal gives of each kind."""
+"""Maximum number of names per line."""
 
 Same = dict[str, list[str]]
-"""{split: ids}, all of one image."""
+"""{split: ids} of equal images."""
 
 
 def find_same(images: Iterable[tuple[str, str, Hashable]]) -> list[Same]:
@@ -25,17 +25,17 @@ def find_same(images: Iterable[tuple[str, str, Hashable]]) -> list[Same]:
 
 
 def leaks(same: Iterable[Same]) -> list[Same]:
-    """Those in several splits: a model is scored on what it has seen."""
+    """Images in several splits, on which scores are too high."""
     return [ids for ids in same if len(ids) > 1]
 
 
 def repeats(same: Iterable[Same]) -> list[list[str]]:
-    """Those that one split has more than once."""
+    """Images that occur several times in one split."""
     return [images for ids in same for images in ids.values() if len(images) > 1]
 
 
-def tell_same(same: Sequence[Same]) -> list[str]:
-    """Both, in a line each for a person; none where there are none."""
+def describe_same(same: Sequence[Same]) -> list[str]:
+    """A line for each kind, if there are any."""
     across = [
         " = ".join(f"{image} ({split})" for split, images in ids.items() for image in images)
         for ids in leaks(same)
@@ -48,7 +48,7 @@ def tell_same(same: Sequence[Same]) -> list[str]:
 
 
 def named(what: str, names: Sequence[str]) -> list[str]:
-    """A line that counts names and gives the first of them; none where there are none.
+    """A line with the number of names and the first of them; none without names.
 
     >>> named("images without captions", ["a.jpg", "b.jpg"])
     ['images without captions: 2: a.jpg, b.jpg']

@@ -1,8 +1,8 @@
-"""Features of the images that a store lacks: each image is opened, hashed and decoded once.
+"""Extraction of missing features: each image is opened, hashed and decoded once.
 
-All cores open images. Those that the store does not know by content are put into batches, in the
-order of the source, and every core runs the network on a batch: a preparation that was stopped goes
-on with the same batches.
+All cores open images. Images that are not in the store by content are batched, in the order of the
+source, and each core runs the network on one batch; an interrupted preparation continues with the
+same batches.
 
     S: side of the network's input in pixels    D: length of a feature vector
 """
@@ -25,33 +25,32 @@ from limner.images.views import view_of
 from limner.typing import Array, Float
 
 VIEWS_AT_ONCE = 8
-"""Views that are made of an image while it is open: each is as large as the network's input."""
+"""Maximum number of views of an image in memory."""
 
 TELL_AFTER = 10
 """Seconds of work before the remaining time is reported."""
 
 
 class Wanted(NamedTuple):
-    """An image, and how many of its views are wanted: 1 is the image alone."""
+    """An image, and its number of views; 1 is only the image."""
 
     image_file: ImageFile
     views: int = 1
 
 
 Input = tuple[Key, Float[Array, "3 S S"]]
-"""A view of an image as the network takes it."""
+"""Key and preprocessed input of a view."""
 
 
 class Extraction:
     """Extends a store by the features of images.
 
     Args:
-        backbone: what the features come from.
-        store: what it makes is appended to it.
-        report: takes a line for the user: how much of the work was done before, how long the rest
-            takes.
-        progress: takes how many views are done, and of how many.
-        limits: images beyond them cannot be read.
+        backbone: computes the features.
+        store: receives the features.
+        report: called with messages: work done before, remaining time.
+        progress: called with the number of views done, and of all.
+        limits: limits on the images.
     """
 
     def __init__(
@@ -69,12 +68,12 @@ class Extraction:
         self._limits = limits
 
     def run(self, wanted: Mapping[str, Wanted]) -> dict[str, Seen]:
-        """Open images, {id: image}, and make the rows that the store lacks; say what they hold."""
+        """Open images, {id: image}, compute missing rows, and return the result of each image."""
         total = sum(one.views for one in wanted.values())
         seen: dict[str, Seen] = {}
         asked: set[Key] = set()
-        opened = done = 0  # views of images that were opened; those that the network has seen
-        skipped = 0  # views that came before the first for the network
+        opened = done = 0  # views of opened images; views after the network
+        skipped = 0  # views before the first one for the network
         started, is_told = time.monotonic(), False
 
         def missing() -> Iterator[Input]:
@@ -116,15 +115,17 @@ class Extraction:
         return seen
 
     def _open(self, image_file: ImageFile, views: Sequence[int]) -> tuple[Seen, list[Input]]:
-        """What an image holds, and those of its views that the store lacks."""
+        """The scan result of an image, and its views that are missing in the store."""
         try:
             with open_image_file(image_file) as file:
                 sha256 = sha256_of_open(file)
                 keys = {key_of(sha256, view, image_file.name): view for view in views}
                 missing = {key: view for key, view in keys.items() if key not in self._store}
-                if not missing and self._limits == USUAL_LIMITS:  # which it was within before
+                if (
+                    not missing and self._limits == USUAL_LIMITS
+                ):  # limits may be new
                     return Seen(sha256), []
-                # Twice the size: what a JPEG's fast decoding loses is then lost in the resizing.
+                # Twice the size, so that fast JPEG decoding does not change the resized image.
                 size = 2 * self._backbone.preprocessing.size if missing else 1
                 image = load_image(file, size_hint=size, limits=self._limits)
         except InputError as error:
@@ -140,7 +141,7 @@ class Extraction:
 
 
 def _duration(seconds: float) -> str:
-    """In words.
+    """A duration as text.
 
     >>> _duration(0.4), _duration(75), _duration(600), _duration(9000)
     ('about 1 second', 'about 75 seconds', 'about 10 minutes', 'about 2.5 hours')

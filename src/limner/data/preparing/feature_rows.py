@@ -1,6 +1,6 @@
-"""Where a dataset's features come from: a backbone that runs on images, or a file with them.
+"""The sources of features: a backbone that runs on images, or a file.
 
-L: places    D: length of a feature vector
+L: regions    D: length of a feature vector
 """
 
 from abc import ABC, abstractmethod
@@ -29,10 +29,10 @@ Splits = Mapping[str, Sequence[str]]
 
 
 class FeatureRows(ABC):
-    """Features of a source's images; those that are there need no work.
+    """Interface: features of images.
 
     Attributes:
-        info: of the backbone.
+        info: metadata of the backbone.
     """
 
     info: BackboneInfo
@@ -40,11 +40,11 @@ class FeatureRows(ABC):
     def make(
         self, splits: Splits, folder: Path, report: Report, progress: Progress
     ) -> dict[str, Seen]:
-        """Do the work for these images, into a folder of its own; say what they hold."""
+        """Compute the features of these images into a folder; returns their scan results."""
         return {}
 
     def unusable(self, splits: Splits) -> dict[str, str]:
-        """{image id: why it can be read, and has no features}."""
+        """{image id: why a readable image has no features}."""
         return {}
 
     @abstractmethod
@@ -53,7 +53,7 @@ class FeatureRows(ABC):
 
 
 class FromImages(FeatureRows):
-    """Features that a backbone gives of images; see `FeatureRows`."""
+    """Features of images by a backbone; see `FeatureRows`."""
 
     def __init__(self, config: CheckConfig, source: Source, backbone: Backbone) -> None:
         self._config = config
@@ -65,7 +65,7 @@ class FromImages(FeatureRows):
     def make(
         self, splits: Splits, folder: Path, report: Report, progress: Progress
     ) -> dict[str, Seen]:
-        """Extract what neither the folder nor an earlier dataset has."""
+        """Extract the features that are missing in the folder and earlier datasets."""
         config = self._config
         self._store = store = FeatureStore(folder, self._backbone, config.numbers)
         if store:
@@ -90,12 +90,12 @@ class FromImages(FeatureRows):
         return self._seen
 
     def cost(self, splits: Splits, known: int = 0) -> Cost:
-        """Cost of the work, given the number of known rows."""
+        """The disk space, given the number of known rows."""
         rows = sum(self._views(split) * len(images) for split, images in splits.items())
         return cost_of(self._config, self._backbone, rows, known)
 
     def unusable(self, splits: Splits) -> dict[str, str]:
-        """Those of which the backbone gives numbers that the dataset cannot hold."""
+        """Images with features beyond the range of the dtype."""
         return {
             image: f"{self._source.image_files[image]}: {self.info.name} gives numbers for it that "
             f"{self._config.numbers.name} does not hold; use `dtype` float32, or another backbone"
@@ -116,11 +116,11 @@ class FromImages(FeatureRows):
         return features
 
     def _views(self, split: str) -> int:
-        """How many views there are of an image, itself among them."""
+        """Number of views of an image, including itself."""
         return 1 + (self._config.views if split == "train" else 0)
 
     def _keys(self, split: str, image: str) -> list[str]:
-        """What its views are known by."""
+        """The keys of its views."""
         sha256, name = self._seen[image].sha256, self._source.image_files[image].name
         return [key_of(sha256, view, name) for view in range(self._views(split))]
 
@@ -129,7 +129,7 @@ class FromFile(FeatureRows):
     """Precomputed features; see `FeatureRows`.
 
     Raises:
-        InputError: if they are not those that are asked for.
+        InputError: if they do not match the options.
     """
 
     def __init__(self, config: CheckConfig, source: Source, backbone: Backbone | None) -> None:

@@ -1,7 +1,7 @@
 """Prepare a dataset: check the captions, then compute the features.
 
-The slow part is kept in `OUT/partial` (`limner.data.feature_store`), so that a run that was stopped
-goes on where it was. The dataset's files follow (`limner.data.writing`).
+Features are stored in `OUT/partial` (`limner.data.feature_store`), so that an interrupted run can
+be continued. The files of the dataset are written at the end (`limner.data.writing`).
 """
 
 import shutil
@@ -27,21 +27,24 @@ from limner.io import locked
 
 
 def nothing(stage: str, done: int, total: int) -> None:
-    """The progress that nobody sees."""
+    """Ignore progress."""
 
 
-def look_before(
+def check_source(
     config: CheckConfig, report: Report = print, progress: Progress = nothing
 ) -> Findings:
-    """What the source is, and everything that is wrong with it or odd.
+    """Read a source, and find its problems.
 
     Args:
-        config: what to look at, and how it is split.
-        report: takes a line for the user.
-        progress: takes a stage's name, how many images are done, and of how many.
+        config: the options.
+        report: called with each message.
+        progress: called with the name of the stage, the number of images done, and of all.
+
+    Returns:
+        The findings.
 
     Raises:
-        InputError: if no captions can be found in it.
+        InputError: if no captions are found.
     """
     source = _source_of(config, report)
     findings = find(source, _splits_of(config, source), progress, config.limits)
@@ -63,7 +66,7 @@ def _source_of(config: CheckConfig, report: Report) -> Source:
 
 
 def _splits_of(config: CheckConfig, source: Source) -> dict[str, list[str]]:
-    """The source's own splits, or those by ratio; `train` first."""
+    """The splits of the source, or by ratio; `train` first."""
     there = source.image_files.keys() | set(source.feature_ids)
     captioned = [image for image in source.captions if image in there]
     shares = dict(zip(("train", "dev", "test"), config.ratio, strict=True))
@@ -75,14 +78,17 @@ def prepare(config: PrepareConfig, report: Report = print, progress: Progress = 
     """Make a dataset, resume its preparation, or open it if it exists.
 
     Args:
-        config: what to do.
-        report: takes a line for the user, e.g. the name of an image that cannot be read.
-        progress: takes a stage's name, how many images are done, and of how many.
+        config: the options.
+        report: called with each message, for example about an unreadable image.
+        progress: called with the name of the stage, the number of images done, and of all.
+
+    Returns:
+        The dataset.
 
     Raises:
         InputError: if the source, the splits or the backbone cannot be used, no image can be
-            read, or `out` holds something else.
-        LimnerError: if the disk is full, or would be.
+            read, or `out` has other contents.
+        LimnerError: if the disk has too little space.
     """
     if config.out.exists() and not config.out.is_dir():
         raise InputError(f"{config.out}: a file; `out` takes a folder")
@@ -100,7 +106,7 @@ def prepare(config: PrepareConfig, report: Report = print, progress: Progress = 
     partial = config.out / "partial"
     if _is_done(config, before, features.info, report, progress):
         report(f"{config.out}: prepared already, nothing to do")
-        shutil.rmtree(partial, ignore_errors=True)  # of a run that was stopped at its very end
+        shutil.rmtree(partial, ignore_errors=True)  # of a run that was stopped at the end
     else:
         with locked(partial / "lock"):
             # by another process, meanwhile
@@ -116,7 +122,7 @@ def prepare(config: PrepareConfig, report: Report = print, progress: Progress = 
 
 
 def feature_rows(config: CheckConfig, source: Source) -> FeatureRows:
-    """What the features of a source come from."""
+    """The source of the features."""
     backbone = None
     if source.features is None or config.backbone:
         backbone = open_backbone(
@@ -128,7 +134,7 @@ def feature_rows(config: CheckConfig, source: Source) -> FeatureRows:
 
 
 def check_training(findings: Findings) -> None:
-    """Raise InputError where there is nothing to train on; say why."""
+    """Raise InputError if there is nothing to train on."""
     if "train" in findings.splits:
         return
     source = findings.source

@@ -1,7 +1,7 @@
-"""The scan of a source's images: what each holds, and whether it can be read at all.
+"""Scan of images: hash, and whether they can be read.
 
-It opens each file once and decodes it at the smallest size that its format gives, which for JPEG is
-an eighth: a small part of what the features will cost.
+Each file is opened once and decoded at the smallest size that its format allows, an eighth for
+JPEG, which takes a small part of the time of feature extraction.
 """
 
 import hashlib
@@ -21,19 +21,19 @@ from limner.images.images import load_image, open_file
 from limner.images.limits import USUAL_LIMITS, ImageLimits
 
 AT_ONCE = 512
-"""Images that are scanned between two signs of progress."""
+"""Number of images between two progress updates."""
 
 Progress = Callable[[str, int, int], None]
-"""Takes a stage's name, how many images are done, and of how many."""
+"""Called with the name of the stage, the number of images done, and of all."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What was found out about an image.
+    """The scan result of an image.
 
     Attributes:
-        sha256: of its bytes; empty where it cannot be read.
-        problem: why it cannot be read, in one line that names it; None where it can.
+        sha256: hash of the file; empty if it cannot be read.
+        problem: why it cannot be read, in one line; None if it can.
     """
 
     sha256: str
@@ -45,12 +45,15 @@ def scan(
     progress: Callable[[int, int], None] = lambda done, total: None,
     limits: ImageLimits = USUAL_LIMITS,
 ) -> dict[str, Seen]:
-    """Scan images, by their ids; in threads, in bounded memory.
+    """Scan images in threads, in bounded memory.
 
     Args:
-        images: {id: image}.
-        progress: takes how many are done, and of how many.
-        limits: images beyond them cannot be read.
+        image_files: {id: file}.
+        progress: called with the number of images done, and of all.
+        limits: limits on the images.
+
+    Returns:
+        {id: scan result}.
 
     >>> seen = scan({"absent": Path("absent.jpg")})
     >>> seen["absent"].problem
@@ -76,7 +79,7 @@ def _scan_one(image_file: ImageFile, limits: ImageLimits) -> Seen:
 
 
 def open_image(image_file: ImageFile, *, size_hint: int) -> Image.Image:
-    """An upright RGB image, wherever it is.
+    """Open an image file, or a member of a tar file, as upright RGB.
 
     Raises:
         InputError: as `load_image` does.
@@ -86,10 +89,10 @@ def open_image(image_file: ImageFile, *, size_hint: int) -> Image.Image:
 
 
 def open_image_file(image_file: ImageFile) -> BinaryIO:
-    """The open file of an image, or its bytes out of a tar file.
+    """Open the file of an image, or its member of a tar file.
 
     Raises:
-        InputError: if it is gone, or no ordinary file.
+        InputError: if it is missing, or not a regular file.
     """
     if isinstance(image_file, Path):
         return open_file(image_file)
@@ -102,7 +105,7 @@ def open_image_file(image_file: ImageFile) -> BinaryIO:
 
 
 def sha256_of_open(file: BinaryIO) -> str:
-    """The SHA-256 of an open file's bytes, in hexadecimal; the file is then at its start again."""
+    """The SHA-256 of an open file, in hexadecimal; the file is rewound."""
     try:
         digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
         file.seek(0)

@@ -1,4 +1,4 @@
-"""Writing systems without spaces, in which `limner.vocabulary.tokenize` does not find the words."""
+"""Scripts without spaces, which `limner.vocabulary.tokenize` does not split into words."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -14,16 +14,16 @@ WITHOUT_SPACES = {
     "MYANMAR": "Burmese",
     "TIBETAN": "Tibetan",
 }
-"""First words of characters' Unicode names, and the languages."""
+"""First words of Unicode character names, and the languages."""
 
 
 @dataclass(frozen=True)
 class Mangled:
-    """Captions in a script whose words are not found.
+    """Captions in a script that is not split into words.
 
     Attributes:
         script: the language.
-        captions: how many.
+        captions: number of captions.
         example: one of them.
     """
 
@@ -39,7 +39,7 @@ class Mangled:
 
 
 def mangled(captions: Iterable[str]) -> list[Mangled]:
-    """The scripts in which words are not found, the most frequent first.
+    """The scripts of captions that are not split into words, the most frequent first.
 
     >>> [one.script for one in mangled(["a dog", "一只狗在跑", "एक कुत्ता दौड़ रहा है"])]
     ['Chinese or Japanese']
