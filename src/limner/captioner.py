@@ -12,7 +12,7 @@ import numpy as np
 
 from limner.backbones.backbone import Backbone, Keep
 from limner.backbones.features import BATCH, Found, extract
-from limner.backbones.info import made_ready_otherwise, same_backbone
+from limner.backbones.info import preprocessing_differences, same_backbone
 from limner.backbones.open_backbone import open_backbone
 from limner.backbones.torch_networks import is_torch_name
 from limner.checkpoint import Checkpoint, load_checkpoint
@@ -339,7 +339,7 @@ def _check_backbone(checkpoint: Checkpoint, backbone: Backbone) -> None:
     torch = is_torch_name(name)
     option = f"`backbone` {name} and its `weights`" if torch else "`backbone` FILE.onnx"
     if wanted and not same_backbone(wanted, here):
-        keys = made_ready_otherwise(wanted, here)
+        keys = preprocessing_differences(wanted, here)
         other = f", with another {', '.join(keys)}" if keys else ""
         raise InputError(
             f"a model trained on features of {wanted.title}, and the backbone here is "

@@ -1,4 +1,4 @@
-"""Writing files so that one under its final name is always whole; reading JSON."""
+"""Atomic writing of files, locks, and reading of typed JSON."""
 
 import errno
 import glob
@@ -19,11 +19,11 @@ Kind = TypeVar("Kind")
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`; renamed to `path` when the block ends well, else removed.
+    """A temporary path beside `path`; renamed to `path` at the end of the block, removed on error.
 
     Raises:
-        LimnerError: in one line, if the disk is full or the folder cannot be written. What stood
-            under `path` before stays as it was.
+        LimnerError: if the disk is full or the folder cannot be written. An existing file is then
+            unchanged.
     """
     temporary = _beside(path)
     try:
@@ -41,10 +41,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path`; renamed to `path` when the block ends well, else removed.
+    """A temporary folder beside `path`; renamed to `path` at the end of the block, removed on
+    error.
 
     Raises:
-        LimnerError: in one line, if the disk is full, or `path` is there already.
+        LimnerError: if the disk is full, or `path` exists.
     """
     temporary = _beside(path)
     try:
@@ -57,20 +58,20 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write a whole file, or leave what was there before. Text is written as UTF-8."""
+    """Write a file atomically; text as UTF-8."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Nobody else is in this block for the same file; it ends with the process, however that ends.
+    """Hold a lock on a file during the block; it is released when the process ends, in any case.
 
-    Who has waited for it looks again at what is there: the file goes when the block ends. Where the
-    file system has no locks, as some network file systems, the block runs and a warning is logged.
+    The file is removed at the end. On a file system without locks, as some network file systems, a
+    warning is logged, and the block runs without a lock.
 
     Raises:
-        InputError: if another process is in it.
+        InputError: if another process holds the lock.
     """
     import logging  # noqa: PLC0415 (slow)
 
@@ -98,22 +99,22 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def existing(path: Path) -> Path:
-    """The path of a dataset's file; InputError where there is none."""
+    """The path of a dataset's file; InputError if it is missing."""
     if not path.is_file():
         raise InputError(f"{path}: missing; the dataset is incomplete, prepare it again")
     return path
 
 
 def read_typed(path: Path, remedy: str, kind: type[Kind]) -> Kind:
-    """JSON, or TOML by the file's name, of a form; keys that it does not forbid are passed over.
+    """Read JSON or, by the file name, TOML as a type.
 
     Args:
         path: the file.
-        remedy: what to do where it cannot be read.
-        kind: a struct, or another type that msgspec knows.
+        remedy: advice for the error message.
+        kind: a struct, or another type that msgspec supports.
 
     Raises:
-        InputError: if it is damaged, or not of that form; it names the file and the field.
+        InputError: if it is damaged or invalid; it names the file and the field.
 
     >>> _ = Path("counts.json").write_text('{"dogs": "two"}')
     >>> read_typed(Path("counts.json"), "count again", dict[str, int])
@@ -134,7 +135,7 @@ def read_typed(path: Path, remedy: str, kind: type[Kind]) -> Kind:
 
 
 def sha256_of(path: Path) -> str:
-    """Of a file's bytes, in hexadecimal; InputError where it cannot be read."""
+    """The SHA-256 of a file, in hexadecimal; InputError if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -143,14 +144,14 @@ def sha256_of(path: Path) -> str:
 
 
 def sweep(folder: Path, names: Iterable[str]) -> None:
-    """Remove what is left of files whose writing was killed half-way."""
+    """Remove temporary files of interrupted processes."""
     for name in names:
         for left in folder.glob(f".{glob.escape(name)}.????????"):
             left.unlink(missing_ok=True)
 
 
 def cannot_write(path: Path, error: OSError) -> LimnerError:
-    """The one line for a file that could not be written."""
+    """The error for a file that could not be written."""
     reason = error.strerror or str(error)
     return LimnerError(
         f"{path}: cannot be written ({reason}); what was there before is unharmed: "
@@ -160,7 +161,7 @@ def cannot_write(path: Path, error: OSError) -> LimnerError:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn what the disk says within the block into the one line of `cannot_write`.
+    """Convert an OSError in the block to `cannot_write`.
 
     Example:
         >>> with writing(Path("cats.txt")):

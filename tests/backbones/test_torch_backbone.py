@@ -81,7 +81,7 @@ def noise(size, seed=0):
 def test_vgg16_fc7_is_the_courses_network(vgg):
     tensors, path = vgg
     backbone = open_backbone("vgg16-fc7", weights=path, keep="both")
-    assert (backbone.name, backbone.dim, backbone.places) == ("vgg16-fc7", 4096, 49)
+    assert (backbone.name, backbone.dim, backbone.num_regions) == ("vgg16-fc7", 4096, 49)
     pixels = np.stack([backbone.preprocess(noise((320, 240), seed)) for seed in range(2)])
     rows = backbone.features(pixels)
     np.testing.assert_array_equal(backbone.features(pixels), rows)

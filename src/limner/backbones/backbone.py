@@ -1,10 +1,10 @@
-"""Backbones: networks that turn images into the features that a captioner reads.
+"""Backbones: networks that compute the features of images.
 
 This is their interface; `onnx_backbone` and `torch_backbone` run the networks,
 and `open_backbone` chooses between them.
 
     N: images    S: side of the network's input in pixels    D: length of a feature vector
-    L: regions of an image    G: length of a region's feature vector    F: numbers of an image
+    L: regions of an image    G: length of a region's feature vector    F: values per image
 """
 
 import math
@@ -21,21 +21,21 @@ from limner.errors import InputError
 from limner.typing import Array, Float
 
 DIMENSIONS = {"features": 2, "grid": 3}
-"""Of what is kept of N images: (N, D) and (N, L, G)."""
+"""Features of N images by name: (N, D) and (N, L, G)."""
 
 Keep = Literal["pooled", "grid", "both"]
-"""What is kept of an image: one vector, a vector of every region, or both in one row."""
+"""The features of an image: one vector, one vector per region, or both in one row."""
 
 
 class Backbone(ABC):
-    """A network, with what its input has to look like.
+    """A network with its preprocessing.
 
     Attributes:
-        name: of the network, for messages.
+        name: of the network.
         sha256: hash of the weights, in hexadecimal.
         preprocessing: how images are preprocessed.
-        shapes: of what is kept of an image: "features" (D,), "grid" (L, G), or both.
-        threads: that may run it at once, each on a batch of its own (`extract`).
+        shapes: shapes of the features of an image: "features" (D,), "grid" (L, G), or both.
+        threads: number of batches that are computed in parallel (`extract`).
     """
 
     name: str
@@ -46,24 +46,24 @@ class Backbone(ABC):
 
     @abstractmethod
     def run(self, pixels: Float[Array, "N 3 S S"]) -> dict[str, Float[Array, "N ..."]]:
-        """Return what is kept of images from `preprocess`, by name, from one run of the network.
+        """Run the network on preprocessed images; returns the features by name.
 
         "features" is (N, D), "grid" (N, L, G).
         """
 
     @property
     def dim(self) -> int:
-        """D, the length of an image's vector; G where the grid alone is kept."""
+        """D, the size of pooled features; G if there are only region features."""
         return self.shapes.get("features", self.shapes.get("grid", ()))[-1]
 
     @property
-    def places(self) -> int | None:
+    def num_regions(self) -> int | None:
         """L, number of regions of an image; None without a grid."""
         return self.shapes["grid"][0] if "grid" in self.shapes else None
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of an image's row: (D,), (L, G), or for both (D + L G,)."""
+        """Shape of the features of an image: (D,), (L, G), or for both (D + L G,)."""
         if len(self.shapes) == 1:
             [shape] = self.shapes.values()
             return shape
@@ -73,14 +73,14 @@ class Backbone(ABC):
         """Run the network on `count` grey images; return the shapes of one image's features.
 
         Raises:
-            InputError: the network does not take them, or gives something else.
+            InputError: if the network fails, or gives other shapes.
         """
         size = self.preprocessing.size
         try:
             parts = self.run(np.zeros((count, 3, size, size), np.float32))
         except InputError:
             raise
-        except Exception as error:  # whatever a network's own code raises
+        except Exception as error:  # any exception of the network
             raise InputError(
                 f"{title}: cannot take an image of {size} x {size} ({first_line(error)}); {advice}"
             ) from None
@@ -93,11 +93,11 @@ class Backbone(ABC):
         return {name: found.shape[1:] for name, found in parts.items()}
 
     def preprocess(self, image: Image.Image) -> Float[Array, "3 S S"]:
-        """Return an RGB image of any size as the network's input, channels first."""
+        """Preprocess an RGB image of any size; returns the input (3, S, S)."""
         return to_pixels(image, self.preprocessing)
 
     def features(self, pixels: Float[Array, "N 3 S S"]) -> Float[Array, "N *_ F"]:
-        """Return a row of features for each of the images from `preprocess`, of `shape`.
+        """The features of preprocessed images, one row per image, of `shape`.
 
         Raises:
             ValueError: ``pixels`` is not of shape (N, 3, S, S).
@@ -110,13 +110,13 @@ class Backbone(ABC):
         return np.concatenate(flat, axis=1).reshape(-1, *self.shape)
 
     def describe(self) -> BackboneInfo:
-        """Return what datasets and checkpoints keep of it."""
+        """The metadata for datasets and checkpoints."""
         return BackboneInfo(
             name=self.name,
             sha256=self.sha256,
             preprocessing=preprocessing_facts(self.preprocessing),
             dim=self.dim,
-            places=self.places,
+            places=self.num_regions,
             grid_dim=self.shapes["grid"][-1] if len(self.shapes) > 1 else None,
         )
 

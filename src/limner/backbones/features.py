@@ -1,4 +1,4 @@
-"""Features of many images: whole batches at once, one on every core, in order.
+"""Features of many images, in order, with one batch per core.
 
 S: side of the network's input in pixels    D: length of a feature vector
 """
@@ -33,18 +33,16 @@ def extract(
     batch_size: int = BATCH,
     load: Callable[..., Image.Image] = load_image,
 ) -> Iterator[tuple[Given, Found]]:
-    """Yield each source with its features, in order, or with what is wrong with that image.
+    """Yield each source with its features or its error, in order.
 
-    Every core opens a batch of images and runs the network on it, by itself: nothing is handed
-    over, so none waits. A batch more than there are cores is under way, so that memory stays flat
-    for any number of sources.
+    Each core opens a batch of images and runs the network on it. The number of batches in memory is
+    that of the cores plus one.
 
     Args:
         backbone: the network.
-        sources: paths, bytes, open files, or whatever `load` takes; read as far ahead as images
-            are.
+        sources: whatever `load` takes.
         batch_size: images in one run of the network.
-        load: opens one, given `size_hint`, as `load_image` does.
+        load: opens an image, given `size_hint`, as `load_image` does.
 
     Example:
         >>> from limner.backbones.open_backbone import open_backbone
@@ -55,7 +53,7 @@ def extract(
 
     def open_one(source: Given) -> Float[Array, "3 S S"] | InputError:
         try:
-            # Twice the size: what a JPEG's fast decoding loses is then lost in the resizing.
+            # Twice the size, so that fast JPEG decoding does not change the resized image.
             return backbone.preprocess(load(source, size_hint=2 * backbone.preprocessing.size))
         except InputError as error:
             return error
@@ -74,7 +72,7 @@ def extract(
 
 
 def batches(sources: Iterable[Given], size: int) -> Iterator[list[Given]]:
-    """Lists of `size` items; the last may be shorter."""
+    """Yield lists of `size` items; the last one may be shorter."""
     rest = iter(sources)
     while batch := list(islice(rest, size)):
         yield batch
@@ -85,7 +83,7 @@ Result = TypeVar("Result")
 
 
 def ahead(work: Callable[[Task], Result], tasks: Iterable[Task], threads: int) -> Iterator[Result]:
-    """Yield work(task) in order, with one more under way than there are threads."""
+    """Yield work(task) in order, computed in threads, one task ahead."""
     waiting: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(threads)
     try:

@@ -56,22 +56,22 @@ def title_of(info: BackboneInfo | None) -> str:
 
 
 def same_backbone(one: BackboneInfo | None, other: BackboneInfo | None) -> bool:
-    """Whether features mean the same: one network, its images preprocessed alike.
+    """Whether two backbones give the same features: equal network and preprocessing.
 
     Unknown values count as equal.
     """
     if one is None or other is None:
         return True
-    return one.sha256 == other.sha256 and not made_ready_otherwise(one, other)
+    return one.sha256 == other.sha256 and not preprocessing_differences(one, other)
 
 
-def made_ready_otherwise(one: BackboneInfo, other: BackboneInfo) -> list[str]:
-    """The keys of `Preprocessing` in which two backbones differ, of those known of both.
+def preprocessing_differences(one: BackboneInfo, other: BackboneInfo) -> list[str]:
+    """The keys in which the preprocessing of two backbones differs, if known of both.
 
     >>> large, small = (
     ...     BackboneInfo(name="net", sha256="0", preprocessing={"size": size}) for size in (96, 64)
     ... )
-    >>> made_ready_otherwise(large, small)
+    >>> preprocessing_differences(large, small)
     ['size']
     """
     if not one.preprocessing or not other.preprocessing:
@@ -81,6 +81,6 @@ def made_ready_otherwise(one: BackboneInfo, other: BackboneInfo) -> list[str]:
 
 
 def same_features(one: BackboneInfo | None, other: BackboneInfo | None) -> bool:
-    """Whether two datasets' features, or a model's, mean the same: backbone and components."""
+    """Whether features agree in backbone and principal components."""
     components = [info.pca if info else {} for info in (one, other)]
     return same_backbone(one, other) and components[0] == components[1]

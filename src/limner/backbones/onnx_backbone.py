@@ -1,8 +1,8 @@
-"""Backbones from ONNX files. One ships with limner.
+"""Backbones from ONNX files.
 
-That is EfficientNet-Lite0 (Tan and Le, 2019, https://arxiv.org/abs/1905.11946). Any other
-``name.onnx`` serves as well, with a ``name.toml`` beside it that describes how its images are
-ready (`Preprocessing`). This is the only module that imports onnxruntime.
+The bundled one is EfficientNet-Lite0 (Tan and Le, 2019, https://arxiv.org/abs/1905.11946). Any
+other ``name.onnx`` needs a ``name.toml`` beside it with its preprocessing (`Preprocessing`). This
+is the only module that imports onnxruntime.
 
     N: images    S: side of the network's input in pixels    D: length of a feature vector
     L: regions of an image    G: length of a region's feature vector
@@ -29,9 +29,9 @@ _MAP, _TOKENS = 4, 3  # dimensions of (N, D, H, W) or (N, H, W, D), and of (N, L
 
 
 class OnnxBackbone(Backbone):
-    """A network from an ONNX file, with what its input has to look like.
+    """A network from an ONNX file, with its preprocessing.
 
-    Its name is the file's without ``.onnx``, its sha256 the file's.
+    Its name is the file name without ``.onnx``, its sha256 that of the file.
 
     Example:
         >>> from PIL import Image
@@ -57,11 +57,10 @@ class OnnxBackbone(Backbone):
 
         Args:
             path: the ``.onnx`` file.
-            preprocessing: what the network's input has to look like.
-            threads: that may run the network at once, each on a batch of its own; one a core
-                where it is None.
-            keep: "pooled" gives ``preprocessing.output``, "grid" the features of every region,
-                from ``preprocessing.grid_output``; "both" gives both, from one run.
+            preprocessing: how images are preprocessed.
+            threads: number of batches that are computed in parallel; None is one per core.
+            keep: "pooled" gives ``preprocessing.output``, "grid" the region features
+                ``preprocessing.grid_output``; "both" gives both, from one run.
 
         Raises:
             InputError: the file is missing or no ONNX network, or its input or output does not
@@ -86,7 +85,7 @@ class OnnxBackbone(Backbone):
     def bundled(
         cls, *, threads: int | None = None, keep: Keep = "pooled", size: int | None = None
     ) -> "OnnxBackbone":
-        """Return the backbone that ships: EfficientNet-Lite0, 1280 features, Apache-2.0.
+        """The bundled backbone: EfficientNet-Lite0, 1280 features, Apache-2.0.
 
         Its ``size`` may be any multiple of 32.
         """
@@ -103,7 +102,7 @@ class OnnxBackbone(Backbone):
     ) -> "OnnxBackbone":
         """Open ``name.onnx`` with the ``name.toml`` beside it, whose keys `Preprocessing` lists.
 
-        ``size`` takes the place of the TOML file's, for a network that takes several.
+        ``size`` overrides that of the TOML file.
 
         Raises:
             InputError: either file is missing or cannot be used; the message names the file,
@@ -147,9 +146,9 @@ class OnnxBackbone(Backbone):
 
 
 def _open_session(path: Path) -> "InferenceSession":
-    """Return onnxruntime's session on the CPU, or say that the file is no ONNX network.
+    """Open a session of onnxruntime on the CPU.
 
-    One thread a run: batches that run side by side keep more cores busy than one that is split.
+    It has one thread per run: parallel batches use several cores better than one divided batch.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime  # noqa: PLC0415 (slow: paid by those alone who need a network)
@@ -157,10 +156,10 @@ def _open_session(path: Path) -> "InferenceSession":
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what fails is raised; nothing is printed besides
+    options.log_severity_level = 4  # errors are raised, not printed
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own types, one for each status
+    except Exception as error:  # onnxruntime has one type per status
         raise InputError(
             f"{path}: not an ONNX network, or truncated ({first_line(error)}); "
             "copy or export the file again"

@@ -1,7 +1,7 @@
-"""Open images: any common file becomes an upright RGB image, or raises one clear error.
+"""Loading of images: any common file becomes an upright RGB image, or raises one clear error.
 
-Two images differ in more ways than their format: EXIF rotation, palettes, transparency,
-CMYK, 16 bits a pixel, several frames. What comes out of `load_image` has none of these left.
+EXIF rotation, palettes, transparency, CMYK, 16 bits per channel and several frames are handled by
+`load_image`.
 """
 
 import io
@@ -30,7 +30,7 @@ from limner.images.limits import (
 from limner.images.rgb import to_rgb
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
-"""What is read. Pillow knows more, but some of those start other programs (EPS) or are guesses."""
+"""The supported formats. Others of Pillow's start programs (EPS) or are unreliable."""
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2"}
 """File extensions of images, in lower case."""
@@ -55,23 +55,23 @@ def load_image(
 ) -> Image.Image:
     """Open an image as 8-bit RGB, upright, on white where it was transparent.
 
-    EXIF rotation is applied. Of an image with several frames the first is taken. Greys of
-    16 bits are scaled to 8, never clipped.
+    EXIF rotation is applied. The first of several frames is taken. Grey values of 16 bits are
+    scaled to 8, not clipped.
 
     Args:
         source: a path, an open binary file, the image's bytes, or Pillow's image of it.
-        size_hint: a side in pixels that is large enough for the caller. A larger image is then
-            made smaller by a whole number on the way, and a JPEG decoded so, faster and in less
-            memory; no side of the result falls below the hint that was not below it already.
-        limits: what is refused before anything is decoded.
+        size_hint: a side in pixels that is sufficient for the caller. A larger image is reduced by
+            an integer factor, a JPEG while it is decoded, which saves time and memory; no side
+            of the result is reduced below the hint.
+        limits: limits that are checked before decoding.
 
     Returns:
         A ``PIL.Image.Image`` of mode RGB, independent of the file.
 
     Raises:
-        InputError: whatever is wrong with the image, in one line that names it: missing, a
-            folder, no permission, empty, not an image, truncated, damaged, too large.
-        TypeError: if the source is none of these.
+        InputError: in one line that names the image: it is missing, a folder, not permitted,
+            empty, not an image, truncated, damaged, or too large.
+        TypeError: for another type of source.
 
     Example:
         >>> buffer = io.BytesIO()
@@ -85,7 +85,7 @@ def load_image(
         with open_file(source) as file:
             return _decode(file, name, size_hint, limits)
     if isinstance(source, Image.Image):
-        with _told(name):
+        with _errors_of(name):
             refuse_size(source.size, limits.pixels())
             found = _upright_rgb(source, size_hint, limits)
             return found.copy() if found is source else found
@@ -114,7 +114,7 @@ def check_image(content: bytes, name: str, limits: ImageLimits = USUAL_LIMITS) -
 
 
 def source_name(source: Source) -> str:
-    """Return what error messages call a source: its path on one line, or its length.
+    """The name of a source in messages: its path on one line, or its size.
 
     Example:
         >>> source_name(Path("two\\nlines.jpg")), source_name(b"GIF89a")
@@ -129,10 +129,10 @@ def source_name(source: Source) -> str:
 
 
 def open_file(path: str | Path) -> BinaryIO:
-    """Open an ordinary file, or say why it cannot be; a pipe or device would hang the reader.
+    """Open a regular file; a pipe or device could block.
 
     Raises:
-        InputError: it is missing, a folder, no ordinary file, or must not be read.
+        InputError: if it is missing, a folder, not a regular file, or not permitted.
     """
     name = source_name(path)
     try:
@@ -154,7 +154,7 @@ def open_file(path: str | Path) -> BinaryIO:
 
 def _decode(source: BinaryIO, name: str, size_hint: int | None, limits: ImageLimits) -> Image.Image:
     """Decode an open image."""
-    with _told(name):
+    with _errors_of(name):
         _refuse_empty(source)
         if Image.MAX_IMAGE_PIXELS and limits.pixels(0) > Image.MAX_IMAGE_PIXELS:
             Image.MAX_IMAGE_PIXELS = limits.pixels(0)
@@ -170,7 +170,7 @@ def _decode(source: BinaryIO, name: str, size_hint: int | None, limits: ImageLim
 
 
 def _opened(file: MeasuredFile) -> Image.Image:
-    """Read an image's header; one whose format is known and not read gets advice of its own."""
+    """Read the header of an image; an unsupported format raises an error with advice."""
     try:
         return Image.open(cast(BinaryIO, file), formats=FORMATS)
     except UnidentifiedImageError:
@@ -184,35 +184,35 @@ def _opened(file: MeasuredFile) -> Image.Image:
 
 
 def _upright_rgb(image: Image.Image, size_hint: int | None, limits: ImageLimits) -> Image.Image:
-    """Decode what Pillow has opened, turn it upright, and make it RGB."""
+    """Decode an opened image, rotate it upright, and convert it to RGB."""
     image.load()
     orientation = _orientation(image)
     factor = 1 if size_hint is None else max(1, min(image.size) // max(1, size_hint))
     rgb = to_rgb(image, factor)
     if orientation not in _UPRIGHT:
         return rgb
-    if limits.max_pixels is None:  # what is turned is there twice
+    if limits.max_pixels is None:  # rotation needs a copy
         refuse_size(rgb.size, MAX_MEMORY // (8 if rgb is image else 12))
     return rgb.transpose(_UPRIGHT[orientation])
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
-    """Whatever Pillow throws becomes an `InputError` about the image; its warnings are quiet."""
+def _errors_of(name: str) -> Iterator[None]:
+    """Convert Pillow's exceptions to an `InputError` about the image; silence its warnings."""
     _quiet_pillow()
     try:
         yield
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
-    except Exception as error:  # Pillow's plugins throw anything: SyntaxError, struct.error, ...
+    except Exception as error:  # any: Pillow's plugins raise SyntaxError, struct.error, ...
         raise InputError(f"{name}: {_complaint(error)}") from None
 
 
 def _quiet_pillow() -> None:
-    """Silence what Pillow warns of (odd metadata, large images): here it is fine or an error.
+    """Silence Pillow's warnings about metadata and large images.
 
-    ``warnings.catch_warnings`` would be tidier but is not safe in the threads that decode, so
-    filters for Pillow's own modules are put in front, once for as long as they stay there.
+    ``warnings.catch_warnings`` is not safe in the threads that decode, so filters for Pillow's
+    modules are added, once.
     """
     for category in (UserWarning, Image.DecompressionBombWarning):
         if not any(f[0] == "ignore" and f[2] is category and f[3] for f in warnings.filters):
@@ -220,7 +220,7 @@ def _quiet_pillow() -> None:
 
 
 def _refuse_empty(file: BinaryIO) -> None:
-    """Raise for a file of 0 bytes, and leave any other where it was."""
+    """Raise for a file of 0 bytes; the position of others is unchanged."""
     if not file.seekable():
         return
     start = file.tell()
@@ -230,15 +230,15 @@ def _refuse_empty(file: BinaryIO) -> None:
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 to 8; 1 where the metadata is absent or damaged."""
+    """The EXIF orientation, 1 to 8; 1 if the metadata is missing or damaged."""
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:  # damaged metadata is no reason to refuse a sound image
+    except Exception:  # an image with damaged metadata can be read
         return 1
 
 
 def _complaint(error: Exception) -> str:
-    """Say in plain words what one of Pillow's exceptions means, and what to do."""
+    """Describe an exception of Pillow, with advice."""
     reason = _reason(error)
     if isinstance(error, UnidentifiedImageError):
         return f"not an image that can be read; convert it to one of {', '.join(FORMATS)}"
@@ -253,6 +253,6 @@ def _complaint(error: Exception) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Return an exception's text on one line, or its type where it has none."""
+    """The text of an exception on one line, or its type without a text."""
     text = " ".join((getattr(error, "strerror", None) or str(error)).split())
     return text or type(error).__name__

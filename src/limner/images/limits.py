@@ -1,7 +1,7 @@
-"""What an image may cost before it is refused: pixels, memory, time, and the length of a header.
+"""Limits on images: pixels, memory, decoding time, and the length of the header.
 
-A few bytes can declare an image of a billion pixels, or a header without an end. All of this is
-judged from the header, before anything is decoded.
+A few bytes can declare an image of a billion pixels, or an endless header. The limits are checked
+before anything is decoded.
 """
 
 import math
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_PIXELS = 108_000_000
-"""Images with more pixels are refused: the largest that phones have, 12,000 x 9,000."""
+"""Maximum number of pixels: 12,000 x 9,000, the largest images of phones."""
 
 MAX_MEMORY = 405_000_000
-"""Bytes that decoding may take, so that the process stays under 500 MB with all else it holds."""
+"""Maximum bytes for decoding, so that the whole process stays below 500 MB."""
 
 LARGE = 60_000_000
-"""Images that take more bytes than that are decoded one at a time."""
+"""Images that need more bytes are decoded one at a time."""
 
 Pixels = Annotated[int, Meta(ge=1, le=10_000_000_000)]
 
@@ -31,10 +31,10 @@ Pixels = Annotated[int, Meta(ge=1, le=10_000_000_000)]
 class ImageLimits(Config, frozen=True, kw_only=True):
     """Limits on images, passed to every function that opens one.
 
-    A number of pixels takes the place of `MAX_PIXELS` and `MAX_MEMORY`; where it is above Pillow's
-    ``PIL.Image.MAX_IMAGE_PIXELS``, that is raised, for the whole process. The environment's
-    proxies (``http_proxy``) are used with `allow_private` alone: they look names up themselves, and
-    what they reach cannot be checked.
+    `max_pixels` replaces `MAX_PIXELS` and `MAX_MEMORY`; if it exceeds Pillow's
+    ``PIL.Image.MAX_IMAGE_PIXELS``, that is raised for the whole process. The proxies of the
+    environment (``http_proxy``) are only used with `allow_private`, since they resolve host names
+    themselves.
     """
 
     max_pixels: Annotated[
@@ -52,22 +52,21 @@ class ImageLimits(Config, frozen=True, kw_only=True):
 USUAL_LIMITS = ImageLimits()
 
 _MAX_SLOW = 2_000_000
-"""Pixels that are read where Pillow's decoder is a loop in Python: some two seconds."""
+"""Maximum number of pixels if Pillow's decoder is a loop in Python: about two seconds."""
 _SLOW = {"ppm", "ppm_plain", "bmp_rle"}
 
 _MAX_SCANS = 64
-_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # what is not in the pixels of a JPEG
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # outside the pixel data of a JPEG
 _SCAN, _END = 0xDA, 0xD9
-_BITS_PER_SAMPLE, _ROWS_PER_STRIP, _TILE_WIDTH, _TILE_LENGTH = 258, 278, 322, 323  # TIFF's tags
+_BITS_PER_SAMPLE, _ROWS_PER_STRIP, _TILE_WIDTH, _TILE_LENGTH = 258, 278, 322, 323  # TIFF tags
 _HEADER_BYTES = 64_000_000
 _HEADER_READS = 20_000
 
 
 class MeasuredFile:
-    """A file whose header has to come to an end, and the rest with it.
+    """A file that limits the number of reads and bytes, of the header and of the rest.
 
-    Pillow reads blocks of metadata for as long as there are any, and some at a cost that grows
-    with the square of their number.
+    Pillow reads all blocks of metadata, some in quadratic time.
 
     Example:
         >>> import io
@@ -96,13 +95,13 @@ class MeasuredFile:
         return content
 
     def expect_pixels(self, count: int) -> None:
-        """End the header; allow the bytes that `count` pixels take at most."""
+        """End the header; allow the maximum number of bytes of `count` pixels."""
         self._reads = float("inf")
         self._bytes = _HEADER_BYTES + 8 * count
 
 
 def refuse_size(size: tuple[int, int], limit: int) -> None:
-    """Raise InputError for more pixels than these.
+    """Raise InputError for more pixels than `limit`.
 
     Example:
         >>> refuse_size((20_000, 10_000), MAX_PIXELS)
@@ -120,43 +119,43 @@ def refuse_size(size: tuple[int, int], limit: int) -> None:
 def refuse_costs(
     image: "Image.Image", full_size: tuple[int, int], limits: ImageLimits, *, shrinks: bool
 ) -> int:
-    """Raise InputError for an opened image that would take too much; return what it takes.
+    """Raise InputError for an opened image that needs too much memory.
 
     Args:
-        image: opened and not decoded; a JPEG may be set to be decoded smaller.
-        full_size: what its header says.
-        limits: a number of pixels takes the place of all limits that follow from memory.
-        shrinks: the result will be small, whatever is decoded.
+        image: opened, not decoded; a JPEG may be set to a reduced size.
+        full_size: the size in its header.
+        limits: `max_pixels` replaces the limits on memory.
+        shrinks: whether the result is reduced in size.
 
     Returns:
-        Bytes, an estimate from above.
+        An upper bound of the bytes for decoding.
     """
     refuse_size(full_size, limits.pixels())
     if any(tile[0] in _SLOW for tile in getattr(image, "tile", ())):
         refuse_size(full_size, limits.pixels(_MAX_SLOW))
     pixels = full_size[0] * full_size[1]
     decoder = _decoder_bytes(image) * pixels
-    held = (_held_bytes(image) + (0 if shrinks else _result_bytes(image))) * image.width
+    held = (_pillow_bytes(image) + (0 if shrinks else _result_bytes(image))) * image.width
     cost = decoder + held * image.height
     if cost > MAX_MEMORY:
         refuse_size(full_size, limits.pixels(min(MAX_PIXELS, MAX_MEMORY * pixels // cost)))
     return cost
 
 
-def _held_bytes(image: "Image.Image") -> int:
-    """Of a pixel, in Pillow's own memory."""
+def _pillow_bytes(image: "Image.Image") -> int:
+    """Bytes per pixel in Pillow's memory."""
     if image.mode in ("1", "L", "P"):
         return 1
     return 2 if image.mode.startswith("I;16") else 4
 
 
 def _result_bytes(image: "Image.Image") -> int:
-    """Of a pixel, when it is made RGB and that is not what has been decoded."""
+    """Bytes per pixel of the conversion to RGB, if any."""
     return 0 if image.mode == "RGB" and not image.has_transparency_data else 4
 
 
 def _decoder_bytes(image: "Image.Image") -> int:
-    """Of a pixel, in the decoder, as benchmarks/images.py has measured them."""
+    """Bytes per pixel in the decoder, as measured by benchmarks/images.py."""
     bands = len(image.getbands())
     if image.format in ("JPEG", "MPO"):
         return 2 * bands if _keeps_coefficients(image) else 0
@@ -166,7 +165,7 @@ def _decoder_bytes(image: "Image.Image") -> int:
 
 
 def _tiff_bytes(image: "Image.Image") -> int:
-    """Of a pixel: the mapped file, and the largest strip or tile, which is decoded as a whole."""
+    """Bytes per pixel of a TIFF: the mapped file, and its largest strip or tile."""
     tags = image.tag_v2  # type: ignore[attr-defined]
     rows = tags.get(_TILE_LENGTH) or tags.get(_ROWS_PER_STRIP) or image.height
     columns = tags.get(_TILE_WIDTH) or image.width
@@ -176,14 +175,14 @@ def _tiff_bytes(image: "Image.Image") -> int:
 
 
 def _keeps_coefficients(image: "Image.Image") -> bool:
-    """Whether a JPEG is decoded in several passes: all its coefficients are kept, 2 bytes each.
+    """Whether a JPEG is decoded in several passes, with all coefficients in memory.
 
     Raises:
-        InputError: for thousands of scans, which take minutes and a few bytes each.
+        InputError: for too many scans, which take minutes.
     """
     file = image.fp  # type: ignore[attr-defined]
-    here, bands = file.tell(), len(image.getbands())  # Pillow stops where the pixels begin
-    head = bytes([0, 6 + 2 * bands, bands])  # of a scan that has all bands
+    here, bands = file.tell(), len(image.getbands())  # Pillow stops before the pixel data
+    head = bytes([0, 6 + 2 * bands, bands])  # of a scan with all bands
     file.seek(here - head[1])
     interleaved = file.read(3) == head
     file.seek(here)

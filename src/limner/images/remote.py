@@ -1,7 +1,7 @@
 """Images by URL: downloads with limits, a cache on disk, and a placeholder.
 
-Photographs that a dataset names by URL vanish: most of COCO's Flickr links are gone. A notebook
-that shows them must still run, so `image_from_url` draws a placeholder.
+`image_from_url` draws a placeholder for missing images, as most of COCO's Flickr links, so that
+notebooks run.
 """
 
 import hashlib
@@ -36,35 +36,34 @@ def fetch_bytes(
     limits: ImageLimits = USUAL_LIMITS,
     cache: Path | None = None,
 ) -> bytes:
-    """Return an image's file from an address, once it has shown that it can be decoded.
+    """Download an image file, and check that it can be decoded.
 
-    Whether it is an image is found by decoding it; its name and the server's word do not count.
-    Its bytes are kept in ``cache`` under the SHA-256 of the address, and read from there the
-    next time; what came with `ImageLimits.allow_private` is kept apart, and read with it alone.
+    Its name and content type are not considered. The file is cached under the SHA-256 of the
+    address; with `ImageLimits.allow_private`, in a separate entry.
 
     Args:
         url: http or https.
-        timeout: seconds for the whole download, redirects and all.
-        max_bytes: a larger answer is refused, at the latest when that many have come.
-        limits: what is refused of addresses and images.
-        cache: folder for the bytes; ``$XDG_CACHE_HOME/limner/images``, or the same under
-            ``~/.cache``, where it is None.
+        timeout: seconds for the whole download, including redirects.
+        max_bytes: maximum size of the file.
+        limits: limits on addresses and images.
+        cache: folder of the cache; None is ``$XDG_CACHE_HOME/limner/images``, or the same under
+            ``~/.cache``.
 
     Raises:
         InputError: in one line that starts with the address: another scheme, no such host, a
-            private address, no answer in time, an error from the server, too many bytes, not a
+            private address, a timeout, an error of the server, too many bytes, or not an
             image.
     """
     name = source_name(Path(url)) if not url.isprintable() else url
     key = f"private {url}" if limits.allow_private else url
     kept = (cache or _default_cache()) / hashlib.sha256(key.encode(errors="replace")).hexdigest()
-    with suppress(InputError, OSError):  # absent or damaged: fetch it again
+    with suppress(InputError, OSError):  # missing or damaged: download it again
         content = kept.read_bytes()
         check_image(content, name, limits)
         return content
     content = _download(url, name, timeout, max_bytes, limits.allow_private)
     check_image(content, name, limits)
-    with suppress(LimnerError):  # a cache that cannot be written is no error
+    with suppress(LimnerError):  # not an error
         write_atomically(kept, content)
     return content
 
@@ -92,15 +91,14 @@ def fetch_image(
 
 
 def image_from_url(url: str) -> UInt8[np.ndarray, "H W 3"]:
-    """Return an image by its address or path, or a drawn note that says why there is none.
+    """Load an image by its address or path, or draw a placeholder with the reason.
 
     Args:
         url: http or https, ``file://``, or a path on this machine. Limits and cache are those
             that `fetch_image` has by default, and private addresses are refused.
 
     Returns:
-        uint8 (H, W, 3); 240 x 320 pixels of grey with the reason and the address where the
-        image cannot be had.
+        uint8 (H, W, 3); a placeholder has 240 x 320 pixels.
 
     Example:
         >>> image_from_url("absent.jpg").shape
@@ -118,7 +116,7 @@ def image_from_url(url: str) -> UInt8[np.ndarray, "H W 3"]:
 
 
 def placeholder(reason: str, url: str, size: tuple[int, int] = (320, 240)) -> Image.Image:
-    """Draw a grey image of ``size`` (width, height) that says why ``url`` cannot be shown.
+    """Draw a grey image of ``size`` (width, height) with ``url`` and the reason.
 
     Example:
         >>> placeholder("the image is gone", "http://example.org/cat.jpg").size
@@ -131,7 +129,7 @@ def placeholder(reason: str, url: str, size: tuple[int, int] = (320, 240)) -> Im
     font = ImageFont.load_default()
     columns = max(8, int((width - 28) / font.getlength("n")))
     lines = [*textwrap.wrap(reason, columns), "", *textwrap.wrap(url, columns)]
-    text = "\n".join(lines).encode("ascii", "replace").decode()  # all that every font has
+    text = "\n".join(lines).encode("ascii", "replace").decode()  # the characters of every font
     draw.multiline_text((14, 14), text, fill=(60, 60, 60), font=font, spacing=4)
     return image
 
@@ -142,10 +140,11 @@ def _default_cache() -> Path:
 
 
 def _download(url: str, name: str, timeout: float, max_bytes: int, allow_private: bool) -> bytes:
-    """Return what the address answers, within the limits.
+    """Download a file, within the limits.
 
-    It runs in a thread that is left to itself when time is up: a socket's own time limit starts
-    again with each byte received, and host name lookup has none.
+    It runs in a thread that is abandoned after the timeout: that of a socket restarts with each
+        byte
+    received, and host name lookup has none.
     """
     outcome: list[bytes | Exception] = []
 

@@ -1,4 +1,4 @@
-"""A decoded image of any mode becomes 8-bit RGB, in little memory."""
+"""Conversion of decoded images of any mode to 8-bit RGB, in little memory."""
 
 import numpy as np
 from PIL import Image
@@ -7,12 +7,12 @@ _STRIP_PIXELS = 1_000_000
 
 
 def to_rgb(image: Image.Image, factor: int = 1) -> Image.Image:
-    """Return an image of any mode as 8-bit RGB, on white, a whole factor smaller.
+    """Convert an image of any mode to 8-bit RGB, on white, reduced by an integer factor.
 
-    It goes strip by strip: whatever is needed on the way is then needed for a strip alone.
+    It is converted in strips, to save memory.
 
     Returns:
-        The image itself where there is nothing to do.
+        The converted image, or the image itself if it is RGB already.
 
     Example:
         >>> to_rgb(Image.new("LA", (5, 4), (0, 0)), factor=2).size
@@ -43,7 +43,7 @@ def _strip_to_rgb(strip: Image.Image, white: float) -> Image.Image:
 
 
 def _white(image: Image.Image, boxes: list[tuple[int, int, int, int]]) -> float:
-    """White is 65,535 for integers and 1 for floats, or the brightest pixel that goes beyond."""
+    """The value of white: 65,535 for integers, 1 for floats, or the largest value above."""
     if image.mode not in ("I", "F"):
         return 65535.0
     brightest = max(float(_finite(np.asarray(image.crop(box))).max()) for box in boxes)

@@ -1,7 +1,6 @@
-"""Altered views of training images, so that a model sees more of them than there are.
+"""Augmented views of training images.
 
-View 1 is the mirror image. Every other one is a random crop, mirrored half of the time: what a
-caption names is usually still there, elsewhere and larger.
+View 1 is the mirror image; every other one is a random crop, mirrored with probability 1/2.
 """
 
 import zlib
@@ -10,10 +9,10 @@ import numpy as np
 from PIL import Image, ImageOps
 
 SMALLEST = 0.6
-"""The share of an image's area that a crop keeps at least, before it is stretched."""
+"""Minimum share of the area in a crop, before its aspect ratio is changed."""
 
 STRETCH = 0.05
-"""How much longer or shorter than the image's proportions a crop's sides may be."""
+"""Maximum change of the aspect ratio of a crop."""
 
 
 def view_of(image: Image.Image, view: int, name: str) -> Image.Image:

@@ -121,9 +121,7 @@ class Extraction:
                 sha256 = sha256_of_open(file)
                 keys = {key_of(sha256, view, image_file.name): view for view in views}
                 missing = {key: view for key, view in keys.items() if key not in self._store}
-                if (
-                    not missing and self._limits == USUAL_LIMITS
-                ):  # limits may be new
+                if not missing and self._limits == USUAL_LIMITS:  # limits may be new
                     return Seen(sha256), []
                 # Twice the size, so that fast JPEG decoding does not change the resized image.
                 size = 2 * self._backbone.preprocessing.size if missing else 1
