@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make a recipe's model again, from Flickr8k's pictures and captions:
+# Make a recipe's model again, from Flickr8k's images and captions:
 #
 #     recipes/flickr8k.sh flickr8k-attention Flickr8k OUT
 #

@@ -93,7 +93,7 @@ def merge(
     for line in (
         *named("the same image in both, captions united", joined.united),
         *named("the same image in another split, left in the first", joined.moved),
-        *named("another image of a name that is taken, renamed", joined.renamed),
+        *named("different images with the same name, renamed", joined.renamed),
         *describe_same(same),
     ):
         report(line)
