@@ -57,7 +57,7 @@ def test_another_backbone_is_refused_with_both_names():
         Captioner(checkpoint)
 
 
-def test_the_same_backbone_with_other_images_is_refused_by_what_is_different():
+def test_different_preprocessing_is_refused_and_named():
     checkpoint = load_checkpoint(BUNDLED_CAPTIONER)
     checkpoint.backbone.preprocessing.update({"fit": "crop", "share": 0.875})
     with pytest.raises(InputError, match=r"288\), with another fit, share; name"):
@@ -65,7 +65,7 @@ def test_the_same_backbone_with_other_images_is_refused_by_what_is_different():
 
 
 @pytest.mark.parametrize("name", ["vgg16-fc7", "timm:resnet18"])
-def test_a_model_of_a_network_of_pytorch_says_what_to_name(name):
+def test_model_of_a_pytorch_backbone_names_the_options(name):
     checkpoint = load_checkpoint(BUNDLED_CAPTIONER)
     other = msgspec.structs.replace(checkpoint.backbone, name=name, sha256="f" * 64)
     checkpoint.info = msgspec.structs.replace(checkpoint.info, backbone=other)
@@ -93,7 +93,7 @@ def test_checkpoint_of_a_run(tmp_path):
     assert checkpoint_path(tmp_path / "last.safetensors").name == "last.safetensors"
 
 
-def test_what_ships_names_no_path_of_the_machine_that_made_it():
+def test_bundled_captioner_contains_no_local_path():
     info = load_checkpoint(BUNDLED_CAPTIONER).info
     assert info.dataset.name == "Flickr8k"
     assert "/" not in str(info)
@@ -123,7 +123,7 @@ def test_load():
     assert str(load(str(BUNDLED_CAPTIONER)).backbone.name) == "efficientnet_lite0"
 
 
-def test_every_batch_draws_with_luck_of_its_own(captioner, tmp_path):
+def test_batches_are_sampled_independently(captioner, tmp_path):
     path = tmp_path / "red.png"
     Image.new("RGB", (300, 200), "red").save(path)
     how = GREEDY.changed(temperature=1.5, seed=3)
@@ -133,7 +133,7 @@ def test_every_batch_draws_with_luck_of_its_own(captioner, tmp_path):
     assert again == [first, second]
 
 
-def test_where_no_caption_has_all_that_was_asked_for(captioner, tmp_path, monkeypatch):
+def test_no_caption_meets_the_constraints(captioner, tmp_path, monkeypatch):
     path = tmp_path / "red.png"
     Image.new("RGB", (300, 200), "red").save(path)
     nothing = np.zeros((1, 1, 30), np.int32), np.full((1, 1), -np.inf)
@@ -142,7 +142,7 @@ def test_where_no_caption_has_all_that_was_asked_for(captioner, tmp_path, monkey
         captioner.caption(path)
 
 
-def test_models_of_images_of_different_sizes_do_not_speak_as_one():
+def test_ensemble_refuses_different_image_sizes():
     other = load_checkpoint(BUNDLED_CAPTIONER)
     other.info.backbone.preprocessing["size"] = 96
     with pytest.raises(InputError, match=r"images of 96 x 96.*images of 288 x 288"):

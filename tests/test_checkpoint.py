@@ -78,7 +78,7 @@ def damage(path, how):
         ("missing", "no such checkpoint"),
     ],
 )
-def test_what_is_no_checkpoint(tmp_path, model, how, message):
+def test_invalid_checkpoints_are_refused(tmp_path, model, how, message):
     path = tmp_path / "model.safetensors"
     save_checkpoint(path, model)
     damage(path, how)
@@ -96,7 +96,7 @@ def test_a_parameter_of_another_shape(tmp_path, model):
         load_checkpoint(path)
 
 
-def test_what_was_there_survives_a_failed_write(tmp_path, model, monkeypatch):
+def test_failed_write_keeps_the_old_file(tmp_path, model, monkeypatch):
     path = tmp_path / "model.safetensors"
     save_checkpoint(path, model, CheckpointInfo(scores={"first": {}}))
     monkeypatch.setattr("limner.io.os.fsync", _no_space)

@@ -50,6 +50,6 @@ def test_values_that_fit():
         made.changed(beams=0)
 
 
-def test_what_is_expected():
+def test_expected_describes_limits():
     assert expected(Annotated[float, Meta(gt=0, lt=1)]) == "a number above 0, below 1"
     assert expected(bool) == "true or false"

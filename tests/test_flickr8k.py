@@ -73,7 +73,7 @@ def test_caption_with_this_model_and_with_the_one_that_ships(run, dataset, flick
     assert all(len(line.split("\t")[1].split()) > 3 for line in lines)
 
 
-def test_the_captioner_that_ships_sees_what_is_there(flickr8k, capsys):
+def test_bundled_captioner_names_objects(flickr8k, capsys):
     """Words that anyone would say of these photographs."""
     expected = {
         "3515904775_f8acc5909e.jpg": {"dog", "water"},

@@ -47,7 +47,7 @@ def test_gradient_of_an_array_that_is_computed_in_place(rng):
     np.testing.assert_allclose(grad, [2, 2, 2], rtol=1e-8)
 
 
-def test_sparse_check_tells_right_from_wrong(rng, capsys):
+def test_sparse_check_detects_a_wrong_gradient(rng, capsys):
     x = rng.standard_normal((5, 5))
 
     def f(x):

@@ -112,7 +112,7 @@ def test_ipv6(monkeypatch):
         assert fetch_bytes(url, limits=PRIVATE) == IMAGE
 
 
-def test_what_was_fetched_with_permission_is_not_served_without(tmp_path):
+def test_private_cache_entries_are_separate(tmp_path):
     with serving() as server:
         url = f"http://127.0.0.1:{server.server_port}/a.ppm"
         fetch_bytes(url, limits=PRIVATE)
@@ -149,7 +149,7 @@ def test_one_private_address_among_several_is_enough(monkeypatch):
         fetch_bytes("http://images.example/a.ppm", timeout=5)
 
 
-def test_a_name_that_changes_its_mind_is_looked_up_once(monkeypatch):
+def test_host_name_is_resolved_once(monkeypatch):
     count_as_public(monkeypatch, "127.0.0.2")
     with serving("127.0.0.2") as public, serving() as private:
         asked = lookups(monkeypatch, {"two.example": [["127.0.0.2"], ["127.0.0.1"]]})

@@ -16,7 +16,7 @@ def test_writes_text_and_bytes(tmp_path):
     assert (tmp_path / "b.bin").read_bytes() == b"\x00\x01"
 
 
-def test_an_error_inside_leaves_what_was_there(tmp_path):
+def test_an_error_inside_keeps_the_old_file(tmp_path):
     file = tmp_path / "a.txt"
     file.write_text("old")
 
@@ -51,7 +51,7 @@ def test_more_than_the_disk_holds(tmp_path):
         check_space(tmp_path / "new" / "folder", 10**18)
 
 
-def test_a_folder_is_whole_or_not_there(tmp_path):
+def test_atomic_folder_is_complete_or_missing(tmp_path):
     new = tmp_path / "a" / "new"
 
     def fail():

@@ -73,7 +73,7 @@ def test_the_script_trains_teachers_and_their_student(small_recipes, like_flickr
     assert Captioner.load(out / "run").caption(next((like_flickr8k / "images").iterdir())).text
 
 
-def test_an_unknown_recipe_is_told_so(tmp_path):
+def test_unknown_recipe_is_refused(tmp_path):
     command = ["sh", RECIPES / "flickr8k.sh", "flickr8k-transformer", tmp_path, tmp_path / "out"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
@@ -99,7 +99,7 @@ def stand_in(tmp_path):
     return make
 
 
-def test_what_a_teacher_fails_of_is_told(stand_in, tmp_path):
+def test_failing_teacher_is_named(stand_in, tmp_path):
     command = ["sh", RECIPES / "flickr8k.sh", "flickr8k-distilled", tmp_path, tmp_path / "out"]
     environment = stand_in("echo out of luck >&2; exit 1")
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -58,7 +58,7 @@ def test_build_counts_and_orders():
     assert Vocabulary.build(captions, 1).idx_to_word == (*SPECIAL, "a", "b", "c", "d")
 
 
-def test_encode_pads_cuts_and_marks_unknown_words():
+def test_encode_pads_truncates_and_marks_unknown_words():
     vocabulary = Vocabulary(tuple(WORDS))
     assert vocabulary.encode(["a", "cat", "runs"], 7).tolist() == [1, 4, 3, 6, 2, 0, 0]
     assert vocabulary.encode(["a", "dog", "runs"], 4).tolist() == [1, 4, 5, 2]
@@ -123,7 +123,7 @@ def test_characters():
         ("", []),
     ],
 )
-def test_unknown_words_are_marked_where_they_stand(caption, unknown):
+def test_marked_finds_the_positions_of_unknown_words(caption, unknown):
     """However long a letter becomes when it is made small."""
     vocabulary = Vocabulary((*SPECIAL, "a", "dog's"))
     pieces = vocabulary.marked(caption)

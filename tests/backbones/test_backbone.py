@@ -12,7 +12,7 @@ def info(**other):
     return BackboneInfo(**(FACTS | other))
 
 
-def test_what_is_not_known_is_taken_to_be_the_same():
+def test_same_backbone_ignores_unknown_values():
     assert same_backbone(None, info())
     assert same_backbone(info(), BackboneInfo(name="other", sha256="a" * 64))
     assert same_backbone(info(), info(preprocessing={"size": 224, "channels": "BGR"}))

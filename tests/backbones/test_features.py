@@ -34,7 +34,7 @@ def save(folder, count):
     return paths
 
 
-def test_extract_keeps_the_order_and_goes_on_after_broken_images(backbone, tmp_path):
+def test_extract_keeps_order_and_continues_after_damaged_images(backbone, tmp_path):
     paths = save(tmp_path, 11)
     paths[0].write_bytes(b"")
     paths[4].unlink()

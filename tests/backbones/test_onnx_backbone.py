@@ -91,7 +91,7 @@ def test_bundled_describes_itself(backbone):
     }  # fmt: skip
 
 
-def test_the_bundled_file_is_small_and_says_whose_it_is():
+def test_bundled_backbone_is_small_and_names_its_origin():
     content = BUNDLED.read_bytes()
     assert len(content) < 8_000_000
     assert b"Apache-2.0" in content
@@ -308,7 +308,7 @@ def test_both_are_the_pooled_features_and_the_grid_in_one_run():
     assert parts["features"].std() > 0.05
 
 
-def test_what_is_kept_is_described():
+def test_describe_gives_shapes_and_hash():
     facts = {
         keep: {
             key: value

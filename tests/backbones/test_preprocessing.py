@@ -60,7 +60,7 @@ def test_mean_and_scale_are_one_number_or_one_a_channel_in_the_networks_order():
     np.testing.assert_allclose(to_pixels(image, each)[:, 0, 1], expected, rtol=1e-6)
 
 
-def test_facts_are_what_is_read_back_from_a_checkpoint():
+def test_describe_is_restored_from_a_checkpoint():
     facts = preprocessing_facts(Preprocessing(mean=(1, 2, 3), scale=(4, 5, 6), share=0.875))
     assert json.loads(json.dumps(facts)) == facts
     assert (facts["mean"], facts["share"], "pooling" in facts) == ([1, 2, 3], 0.875, False)

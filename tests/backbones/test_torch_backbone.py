@@ -155,7 +155,7 @@ def refused(name="vgg16-fc7", weights=None):
     return str(caught.value)
 
 
-def test_weights_are_never_random_and_never_fetched_unasked():
+def test_weights_are_required_and_not_downloaded_by_default():
     assert refused().startswith("vgg16-fc7: its weights are missing; give `weights` FILE (.pth")
 
 
@@ -206,7 +206,7 @@ def test_a_missing_library_is_named(name, vgg, monkeypatch):
         assert refused(backbone, vgg[1]).endswith(install)
 
 
-def test_a_name_that_nobody_knows(vgg, monkeypatch):
+def test_unknown_network_name_is_refused(vgg, monkeypatch):
     for name in ("torchvision", "timm"):
         monkeypatch.setitem(sys.modules, name, None)
     assert refused("resnet18", vgg[1]).startswith(

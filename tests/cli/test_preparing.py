@@ -96,6 +96,6 @@ def test_prepare_refuses_option_without_effect(mine, tmp_path, capsys):
     assert capsys.readouterr().err == message
 
 
-def test_check_refuses_what_prepare_would(mine, capsys):
+def test_check_refuses_the_same_options_as_prepare(mine, capsys):
     assert main(["check", str(mine), "--min-count", "9999"]) == 2
     assert "no word occurs 9999 times" in capsys.readouterr().err

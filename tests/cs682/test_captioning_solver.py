@@ -40,7 +40,7 @@ def test_it_says_that_the_reference_trains(capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_a_ruined_layer_is_what_trains(monkeypatch, capsys):
+def test_course_solver_uses_a_changed_layer(monkeypatch, capsys):
     whole = trained(), trained(solver=limner.CaptioningSolver)
     lstm = cells.CELLS["lstm"]
 
@@ -54,7 +54,7 @@ def test_a_ruined_layer_is_what_trains(monkeypatch, capsys):
     assert fast == whole[1]  # which the fast pass does not see, and is not said to
 
 
-def test_a_loss_with_the_courses_signature_is_what_trains(capsys):
+def test_course_solver_uses_a_loss_with_the_courses_signature(capsys):
     calls = []
 
     class Mine(CaptioningRNN):
@@ -88,7 +88,7 @@ def test_a_subclass_that_overrides_loss_trains_in_limner_too():
     ],
     ids=lambda extra: next(iter(extra)),
 )
-def test_what_the_course_does_not_know_is_trained_all_the_same(extra):
+def test_course_solver_trains_other_models(extra):
     model = CaptioningRNN(WORDS, 3, 4, 5, "lstm", np.float64, rng=np.random.default_rng(0))
     batch = Batch(DATA["train_features"], DATA["train_captions"], **extra)
     loss, _ = CourseEngine(model).loss_and_grads(batch)

@@ -102,7 +102,7 @@ def test_the_original_features(course):
     np.testing.assert_array_equal(data["val_features"], features["val", ""])
 
 
-def test_max_train_draws_with_replacement_as_the_course_does(course):
+def test_max_train_samples_with_replacement(course):
     arrays, features = course_arrays()
     np.random.seed(231)
     data = load_coco_data(course, max_train=50)
@@ -249,7 +249,7 @@ def test_reduced_features_are_the_principal_components(tiny_dataset):
     )
 
 
-def test_a_half_prepared_dataset_says_how_to_go_on(tmp_path):
+def test_unfinished_dataset_is_refused_with_advice(tmp_path):
     (tmp_path / "partial").mkdir()
     with pytest.raises(InputError, match="preparation unfinished"):
         load_coco_data(tmp_path)

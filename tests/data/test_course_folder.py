@@ -53,7 +53,7 @@ def test_it_is_trained_on_without_preparing_and_not_scored(course, tmp_path, cap
     assert "scores are computed from raw references alone" in capsys.readouterr().err
 
 
-def test_preparing_it_is_refused_with_what_to_do(course, tmp_path, capsys):
+def test_course_folder_cannot_be_prepared(course, tmp_path, capsys):
     assert main(["prepare", str(course), "--out", str(tmp_path / "out")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert f"limner train {course} --out" in line

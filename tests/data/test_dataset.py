@@ -21,7 +21,7 @@ def test_minibatch():
     assert features.tolist() == [[2, 3], [0.5, 1]]
 
 
-def test_an_image_or_one_of_its_views_is_drawn():
+def test_features_are_sampled_from_image_and_views():
     captions = np.array([[1, 4, 2]] * 600)
     features = np.arange(300, dtype=np.float32)[:, None]
     views = (features + 1000, features + 2000)

@@ -46,7 +46,7 @@ def test_key_of_a_crop_has_the_image_s_name():
     assert keys == ["ab:0", "ab:0", "ab:1", "ab:1", "ab:2:a.jpg", "ab:2:b.jpg"]
 
 
-def test_store_gives_back_what_was_appended_before(start, numbers):
+def test_store_returns_appended_rows(start, numbers):
     store = start()
     store.append(KEYS[:4], numbers[:4])
     store = start()
@@ -92,7 +92,7 @@ def test_store_is_cut_to_whole_batches(start, numbers, tmp_path, behind):
     np.testing.assert_array_equal(rows(start(), KEYS), numbers)
 
 
-def test_store_reads_what_limner_0_1_left(start, numbers, tmp_path, backbone):
+def test_store_reads_folder_of_limner_0_1(start, numbers, tmp_path, backbone):
     """It listed all keys beforehand, and made batches of 16."""
     keys = [key_of(f"{n:064x}", 0, "") for n in range(40)]
     start()

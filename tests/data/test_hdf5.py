@@ -34,7 +34,7 @@ def test_the_same_arrays_give_the_same_bytes(tmp_path):
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
 
 
-def test_an_error_inside_leaves_what_was_there(tmp_path):
+def test_an_error_inside_keeps_the_old_file(tmp_path):
     write(tmp_path / "a.h5")
     before = (tmp_path / "a.h5").read_bytes()
 

@@ -57,7 +57,7 @@ def test_handed_over_it_is_small(tiny_dataset, in_one_process):
     np.testing.assert_array_equal(all_of(again, 1)[3][1], in_one_process[1][3][1])
 
 
-def test_views_are_drawn_by_the_seed(tiny_dataset, in_one_process, monkeypatch):
+def test_views_depend_on_the_seed(tiny_dataset, in_one_process, monkeypatch):
     batches = Minibatches(tiny_dataset, batch_size=100, seed=5)
     split = batches._split
     object.__setattr__(split, "views", (split.features + 1000,))
@@ -103,7 +103,7 @@ def test_an_epoch_that_is_left_half_way(tiny_dataset, in_one_process):
         np.testing.assert_array_equal(ours[0], theirs[0])
 
 
-def test_what_goes_wrong_in_a_worker_is_told_here(tiny_dataset):
+def test_worker_errors_are_raised_in_the_main_process(tiny_dataset):
     batches = Minibatches(tiny_dataset, batch_size=16, workers=1)
     batches.epoch = -1  # no seed
     with pytest.raises(ValueError, match="expected non-negative integer"):

@@ -25,7 +25,7 @@ def folder(tiny_dataset, tmp_path):
     return shutil.copytree(tiny_dataset, tmp_path / "dataset")
 
 
-def test_what_prepare_wrote(tiny_dataset, drawn, backbone):
+def test_open_dataset_of_prepare(tiny_dataset, drawn, backbone):
     written = read_captions(drawn / "captions.csv").captions
     dataset = open_dataset(tiny_dataset)
     assert {name: len(split.image_ids) for name, split in dataset.splits.items()} == {
@@ -286,7 +286,7 @@ def test_broken_folders(folder, how):
 MAPPED = {"train_features.h5", "dev_features.h5", "test_features.h5"}
 
 
-def test_files_are_known_by_length_and_content(tiny_dataset):
+def test_open_dataset_checks_length_and_hash_of_files(tiny_dataset):
     files = open_dataset(tiny_dataset).info.files
     there = {file.name for file in tiny_dataset.iterdir()} - {"dataset.json"}
     assert set(files) == there
@@ -336,7 +336,7 @@ def test_features_of_another_length_are_noticed(folder):
         open_dataset(folder)
 
 
-def test_a_dataset_from_before_files_were_known_opens(folder):
+def test_dataset_without_file_hashes_opens(folder):
     rewrite(folder / "dataset.json", lambda info: {k: v for k, v in info.items() if k != "files"})
     assert len(open_dataset(folder).splits["train"].image_ids) == 20
 
@@ -353,7 +353,7 @@ def test_a_dataset_from_before_files_were_known_opens(folder):
         {"sources": [1]},
     ],
 )
-def test_dataset_json_that_parses_and_makes_no_sense(folder, change):
+def test_invalid_dataset_json_is_refused(folder, change):
     rewrite(folder / "dataset.json", lambda info: {**info, **change})
     with pytest.raises(InputError, match=r"(dataset|vocab)\.json: "):
         open_dataset(folder)

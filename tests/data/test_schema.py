@@ -29,7 +29,7 @@ def test_written_as_it_was_read(tiny_dataset):
     assert read_info(file).to_json() == file.read_text()
 
 
-def test_what_a_merged_dataset_says(facts, read):
+def test_info_of_a_merged_dataset_round_trips(facts, read):
     more = {
         "sources": [
             {"source": {"path": "a"}, "pictures": {"train": 20}, "renamed": {}},
@@ -48,7 +48,7 @@ def test_keys_of_another_version_are_passed_over(facts, read):
     assert read(newer) == read(facts)
 
 
-def test_what_the_first_version_did_not_say(facts, read):
+def test_missing_fields_of_the_first_version(facts, read):
     """Only the splits, and what tells datasets apart."""
     old = {key: facts[key] for key in ("schema_version", "splits", "vocabulary_sha256")}
     info = read(old)
@@ -71,7 +71,7 @@ def test_what_the_first_version_did_not_say(facts, read):
         ({"schema_version": "1"}, "$.schema_version"),
     ],
 )
-def test_a_field_that_makes_no_sense_is_named(facts, read, tmp_path, change, field):
+def test_invalid_field_is_named(facts, read, tmp_path, change, field):
     message = rf"^{re.escape(str(tmp_path))}/dataset\.json: .*{re.escape(field)}.*; prepare"
     with pytest.raises(InputError, match=message):
         read(facts | change)

@@ -95,7 +95,7 @@ def test_greedy_asks_for_nothing():
         ),
     ],
 )
-def test_settings_that_make_no_sense(settings, message):
+def test_invalid_options_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         DecodingConfig(**settings)
 

@@ -101,7 +101,7 @@ def drawn(rng, **options):
         ({"top_p": 1e-9}, [0, 0, 0, 1]),
     ],
 )
-def test_words_are_drawn_by_their_probability(rng, options, shares):
+def test_sample_follows_the_probabilities(rng, options, shares):
     np.testing.assert_allclose(drawn(rng, **options), shares, atol=0.015)
 
 
@@ -117,6 +117,6 @@ def test_the_same_seed_says_the_same():
 @pytest.mark.parametrize(
     "options", [{"temperature": 0.0}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 2.0}]
 )
-def test_draws_that_make_no_sense(rng, options):
+def test_sample_refuses_invalid_arguments(rng, options):
     with pytest.raises(ValueError, match="expected temperature > 0, top_k >= 1, 0 < top_p <= 1"):
         sample(uniform, (), 1, Constraints(START, END), rng, **options)

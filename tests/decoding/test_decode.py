@@ -61,7 +61,7 @@ def test_words_that_cannot_be_forbidden(word, message):
         run(GREEDY.changed(forbidden=(word,)))
 
 
-def test_the_seed_decides_what_is_drawn():
+def test_sample_depends_on_the_seed():
     how = GREEDY.changed(temperature=1.0, n_best=5)
     drawn = [run(how.changed(seed=seed))[0] for seed in (1, 2, 1)]
     assert (drawn[0] != drawn[1]).any()
@@ -74,7 +74,7 @@ def test_more_captions_than_beams_widen_the_beam():
     assert (np.diff(log_probs, axis=1) <= 0).all()
 
 
-def test_drawn_captions_come_in_order_and_again():
+def test_sampled_captions_are_sorted_and_reproducible():
     how = GREEDY.changed(temperature=1.0, n_best=5, seed=3)
     tokens, log_probs = run(how)
     assert tokens.shape == (6, 5, 30)

@@ -30,7 +30,7 @@ def test_each_caption_ends_on_its_own():
     assert words.tolist() == [[4, 5, END, 0], [END, 0, 0, 0], [6, 7, 4, 5]]
 
 
-def test_captions_that_have_ended_are_not_asked_for():
+def test_finished_captions_are_removed_from_the_batch():
     calls = []
     inner, state = scripted([[4, 5, END], [END]])
 
@@ -42,7 +42,7 @@ def test_captions_that_have_ended_are_not_asked_for():
     assert calls == [[START, START], [4], [5]]
 
 
-def test_without_an_end_it_goes_on():
+def test_greedy_without_end_token_fills_max_length():
     words, _ = greedy(*scripted([[END, 4]]), 1, Constraints(START, None, max_length=3))
     assert words.tolist() == [[END, 4, 4]]
 
@@ -57,7 +57,7 @@ def test_words_and_states_are_handed_on():
     assert words.tolist() == [[1, 2, 4], [4, 0, 0]]
 
 
-def test_log_probability_is_the_sum_over_the_words_said(rng):
+def test_log_probability_is_the_sum_over_the_words(rng):
     table = rng.standard_normal((8, 8))
 
     def step(words, state):
@@ -70,7 +70,7 @@ def test_log_probability_is_the_sum_over_the_words_said(rng):
     assert total[0] == pytest.approx(expected)
 
 
-def test_forbidden_words_are_never_said():
+def test_forbidden_words_are_not_generated():
     def step(words, state):
         return np.tile([9.0, 0, 0, 8, 7, 6, 0, 0], (len(words), 1)), state
 
@@ -196,7 +196,7 @@ def test_forced_words_with_room_for_all_are_exhaustive(seed, forced):
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_forced_words_are_said_by_the_narrowest_beam(seed):
+def test_forced_words_with_one_beam(seed):
     step, states = random_model(np.random.default_rng(seed), 8)
     constraints = Constraints(START, END, max_length=5, forbidden=[NULL, START])
     words, _ = beam_search(step, states(20), 20, constraints, beam_size=1, forced=[7, 5, 3, 4])
@@ -237,7 +237,7 @@ def test_a_state_within_a_state_follows_its_captions(rng):
     np.testing.assert_array_equal(found[0], expected[0])
 
 
-def test_what_never_ends_is_the_likeliest_beginning():
+def test_unfinished_caption_is_the_most_likely_prefix():
     def step(words, state):
         return np.tile([-np.inf, -np.inf, -np.inf, 1.0, 2.0], (len(words), 1)), state
 
@@ -246,7 +246,7 @@ def test_what_never_ends_is_the_likeliest_beginning():
     assert total[0, 0] == pytest.approx(3 * (2 - np.log(np.exp(1) + np.exp(2))))
 
 
-def test_a_decided_caption_is_not_asked_for_again():
+def test_decided_images_are_removed_from_the_batch():
     sizes = []
     inner, state = scripted([[END], [4, 5, END]])
 

@@ -15,7 +15,7 @@ keep = ["cats"]
 """
 
 
-def test_what_comes_with_limner():
+def test_bundled_catalog():
     """Every archive has a known size and checksum but one, of which neither is published."""
     files = {
         (name, file.name): file for name, wanted in read_catalog().items() for file in wanted.files

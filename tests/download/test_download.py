@@ -64,7 +64,7 @@ def test_progress_ends_with_all_of_it(server, tmp_path):
     assert seen[-2] == (len(CONTENT), len(CONTENT))
 
 
-def test_it_goes_on_where_it_broke_off(server, fetch):
+def test_interrupted_download_is_resumed(server, fetch):
     server.behaviours[PATH] = [does.breaks_off_after(n) for n in (7000, 0, 5000)]
     assert fetch()[0] == CONTENT
     assert ranges(server) == [None, "bytes=7000-", "bytes=7000-", "bytes=12000-"]
@@ -88,7 +88,7 @@ def test_five_breaks_in_a_row_are_enough(server, fetch, tmp_path):
     assert ranges(server)[-1] == "bytes=50-"
 
 
-def test_a_server_that_knows_no_ranges(server, fetch, tmp_path):
+def test_server_without_range_requests(server, fetch, tmp_path):
     part_in(tmp_path, OTHER[:900])
     server.behaviours[PATH] = [does.ignores_range]
     assert fetch()[0] == CONTENT
@@ -112,7 +112,7 @@ def test_another_length_is_refused_before_anything_is_fetched(server, fetch, tmp
     assert len(server.asked) == 1
 
 
-def test_more_than_the_known_size_is_refused(server, fetch, tmp_path):
+def test_download_beyond_the_expected_size_is_refused(server, fetch, tmp_path):
     server.files[PATH] = CONTENT + b"more"
     server.behaviours[PATH] = [does.says_no_length]
     with pytest.raises(LimnerError, match="more than 20,000 bytes"):
@@ -120,13 +120,13 @@ def test_more_than_the_known_size_is_refused(server, fetch, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_length_that_is_too_long_where_none_is_known(server, fetch):
+def test_content_length_too_large_without_expected_size(server, fetch):
     server.behaviours[PATH] = [does.says_length(len(CONTENT) + 500)]
     assert fetch(sha256=sha256(CONTENT))[0] == CONTENT
     assert ranges(server) == [None, "bytes=20000-"]  # and that is answered by 416: all is there
 
 
-def test_a_length_that_is_too_short_where_none_is_known(server, fetch, tmp_path):
+def test_content_length_too_small_without_expected_size(server, fetch, tmp_path):
     server.behaviours[PATH] = [does.says_length(len(CONTENT) - 500)]
     with pytest.raises(LimnerError, match="not the file that was expected"):
         fetch(sha256=sha256(CONTENT))
@@ -145,7 +145,7 @@ def test_a_wrong_file_is_deleted(server, fetch, tmp_path, kind):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_without_a_checksum_is_said_to_be_unverified(fetch):
+def test_file_without_checksum_is_reported_as_unverified(fetch):
     content, (line,) = fetch(bytes=len(CONTENT))
     assert content == CONTENT
     assert "cannot be verified" in line
@@ -164,7 +164,7 @@ def test_a_file_that_changed_on_the_server_is_not_patched_together(server, fetch
     assert server.headers[1]["If-Range"] == '"first"'
 
 
-def test_the_same_version_goes_on(server, fetch):
+def test_download_resumes_the_same_version(server, fetch):
     server.etags[PATH] = '"first"'
     server.behaviours[PATH] = [does.breaks_off_after(7000)]
     assert fetch(bytes=len(CONTENT))[0] == CONTENT
@@ -172,7 +172,7 @@ def test_the_same_version_goes_on(server, fetch):
 
 
 @pytest.mark.parametrize("etag", [None, 'W/"weak"'])
-def test_without_checksum_and_version_it_starts_anew(server, fetch, etag):
+def test_download_restarts_without_checksum_and_version(server, fetch, etag):
     server.etags[PATH] = etag
     server.behaviours[PATH] = [does.breaks_off_after(7000)]
     assert fetch(bytes=len(CONTENT))[0] == CONTENT
@@ -187,7 +187,7 @@ def test_a_refusal_is_final(server, fetch, status):
     assert len(server.asked) == 1
 
 
-def test_a_server_in_trouble_is_asked_again(server, fetch):
+def test_server_errors_are_retried(server, fetch):
     server.behaviours[PATH] = [does.answers(code) for code in (500, 503, 429)]
     assert fetch()[0] == CONTENT
 
@@ -239,7 +239,7 @@ def test_no_server(fetch, server):
         fetch()
 
 
-def test_a_redirect_is_followed_and_asked_for_the_rest(server, fetch, tmp_path):
+def test_range_requests_follow_redirects(server, fetch, tmp_path):
     part_in(tmp_path, CONTENT[:900])
     server.files["/moved.bin"] = CONTENT
     server.behaviours[PATH] = [does.answers(302, Location="/moved.bin")]

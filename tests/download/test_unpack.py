@@ -67,7 +67,7 @@ def refused(archive, kind, message, keep=("cats",)):
     assert not list(folder.glob(".*"))
 
 
-def test_what_is_wanted_is_unpacked(place, kind):
+def test_wanted_files_are_unpacked(place, kind):
     MAKERS[kind](place / "a", [*GOOD.items(), ("__MACOSX/cats/._tom.txt", b"no cat")])
     seen = []
     unpack(place / "a", kind, place / "data", ["cats", "list.txt"], lambda *n: seen.append(n))
@@ -75,7 +75,7 @@ def test_what_is_wanted_is_unpacked(place, kind):
     assert seen[-1] == (21, 21)
 
 
-def test_what_is_there_stays_and_the_rest_comes(place, kind):
+def test_existing_files_are_kept(place, kind):
     MAKERS[kind](place / "a", GOOD.items())
     (place / "data").mkdir()
     (place / "data" / "list.txt").write_bytes(b"mine")
@@ -83,12 +83,12 @@ def test_what_is_there_stays_and_the_rest_comes(place, kind):
     assert contents(place / "data") == GOOD | {"list.txt": b"mine"}
 
 
-def test_what_is_unpacked_is_not_unpacked_again(place, kind):
+def test_unpacked_files_are_not_unpacked_again(place, kind):
     (place / "data" / "cats").mkdir(parents=True)
     unpack(place / "absent", kind, place / "data", ["cats"])  # the archive is not even opened
 
 
-def test_what_a_kill_left_is_cleared_away(place, kind):
+def test_files_of_a_killed_process_are_removed(place, kind):
     MAKERS[kind](place / "a", GOOD.items())
     (place / "data" / ".a.unpacking" / "cats").mkdir(parents=True)
     (place / "data" / ".a.unpacking" / "cats" / "half.txt").write_text("hal")

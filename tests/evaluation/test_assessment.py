@@ -43,7 +43,7 @@ def test_every_score_has_an_interval_and_every_row_its_diversity(assessment):
     assert assessment.rows[NEAREST].diversity.seen == 100
 
 
-def test_beams_are_said(model, tiny_dataset):
+def test_beams_are_described(model, tiny_dataset):
     result = assess(model, open_dataset(tiny_dataset), "train", how=GREEDY.changed(beam_size=3))
     assert result.split == "train"
     assert result.provenance["decoding"] == "beam search, 3 beams"
@@ -65,7 +65,7 @@ def test_nothing_stays_at_its_place(rng, count):
     assert all(i != j for i, j in enumerate(other))
 
 
-def test_fingerprints_tell_apart(model, tiny_run):
+def test_fingerprints_differ(model, tiny_run):
     same = load_checkpoint(checkpoint_path(tiny_run)).model
     assert fingerprint(same) == fingerprint(model)
     same.params["b"] = same.params["b"] + 1

@@ -5,7 +5,7 @@ from limner.evaluation.attention_map import LABEL, SIZE, attention_map
 from limner.evaluation.explanation import Choice
 
 
-def test_the_place_that_was_looked_at_is_bright():
+def test_attended_region_is_bright():
     look = np.full(49, 0.01)
     look[8] = 0.52  # second row, second column
     choices = [Choice("dog", 0.9, (), look)] * 7

@@ -19,7 +19,7 @@ def test_fewer_known_images_than_neighbours(rng):
     assert np.sort(found, axis=1).tolist() == [[0, 1, 2]] * 3
 
 
-def test_one_neighbour_with_one_caption_is_looked_up(rng):
+def test_single_neighbor_with_single_caption(rng):
     known = rng.standard_normal((20, 5))
     captions = [[[f"w{i}", "x"]] for i in range(20)]
     assert consensus_captions(known, known, captions, k=1) == [several[0] for several in captions]

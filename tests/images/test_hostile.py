@@ -135,7 +135,7 @@ def sparse(path):
 
 
 @pytest.mark.parametrize("name", PLACES)
-def test_what_is_not_a_file_with_an_image(name, opener, tmp_path):
+def test_paths_that_are_not_regular_files(name, opener, tmp_path):
     make, expected = PLACES[name]
     path = tmp_path / name
     make(path)

@@ -389,6 +389,6 @@ def test_an_image_of_pillows_is_made_ready_as_its_file_is(tmp_path):
     assert source_name(palette) == "image of 3 x 2"
 
 
-def test_what_is_no_image_at_all():
+def test_files_that_are_not_images():
     with pytest.raises(TypeError, match=r"an image is a path, bytes, .* not NoneType"):
         load_image(None)

@@ -164,7 +164,7 @@ def test_the_cache_serves_when_the_server_is_gone(monkeypatch, server, tmp_path)
         fetch_here(url, cache=tmp_path / "empty")
 
 
-def test_a_damaged_file_in_the_cache_is_fetched_anew(server, tmp_path):
+def test_damaged_cache_entry_is_downloaded_again(server, tmp_path):
     url = f"{server.address}/good.png"
     fetch_here(url, cache=tmp_path)
     (kept,) = tmp_path.glob("[0-9a-f]*")
@@ -237,7 +237,7 @@ def test_the_time_limit_holds_for_the_whole_download(path, server):
      "http://", "http://[::1/cat.jpg", "http://127.0.0.1:port/cat.jpg", "http://a b/c",
      "javascript:alert(1)", "http://\udcff/\udcff.jpg", "http://127.0.0.1:9\n/x"],
 )  # fmt: skip
-def test_addresses_that_are_not_asked(url, tmp_path):
+def test_refused_addresses_are_not_requested(url, tmp_path):
     with pytest.raises(InputError, match=";") as caught:
         fetch_here(url, cache=tmp_path, timeout=2)
     assert "\n" not in str(caught.value)
@@ -254,7 +254,7 @@ def test_image_from_url_reads_addresses_and_this_machine(server, tmp_path, monke
         assert (pixels == ORANGE).all()
 
 
-def test_image_from_url_draws_what_it_cannot_get(server):
+def test_image_from_url_draws_a_placeholder(server):
     images = [
         image_from_url(url)
         for url in (f"{server.address}/absent.jpg", "absent.jpg", "http://[::1/x", "x\0y")

@@ -23,7 +23,7 @@ def test_gradients(N, L, A, D, rng):
     )
 
 
-def test_looks_where_the_key_fits(rng):
+def test_attention_weights_follow_the_keys(rng):
     values, keys, query, w = inputs_of(2, 5, 3, 4, rng)
     w = np.abs(w) * 100
     keys[:, 2] = 9  # tanh is 1 there, and w rewards it

@@ -27,7 +27,7 @@ def test_gradient(N, T, rng):
     assert rel_error(numerical, dW) < 1e-8
 
 
-def test_a_word_that_stands_often_sums_its_gradients():
+def test_repeated_words_sum_their_gradients():
     _, cache = word_embedding_forward(np.array([[1, 1], [1, 0]]), np.zeros((3, 2)))
     dW = word_embedding_backward(np.ones((2, 2, 2)), cache)
     assert dW.tolist() == [[1, 1], [3, 3], [0, 0]]

@@ -44,7 +44,7 @@ def test_huge_scores_are_finite(dtype, sign):
     assert dx.dtype == dtype
 
 
-def test_nothing_counts_where_everything_is_masked():
+def test_loss_is_zero_if_everything_is_masked():
     loss, dx = temporal_softmax_loss(
         np.ones((2, 3, 4)), np.zeros((2, 3), int), np.zeros((2, 3), bool)
     )

@@ -21,7 +21,7 @@ def test_a_score_lies_in_its_interval(rng, references):
         assert low < scores.corpus[name] < high
 
 
-def test_the_interval_of_a_mean_is_what_statistics_says(rng, references):
+def test_interval_of_a_mean_agrees_with_statistics(rng, references):
     scores = score(sentences(rng, 120), references)
     values = scores.per_image["ROUGE-L"]
     low, high = intervals(scores)["ROUGE-L"]
@@ -52,7 +52,7 @@ def test_a_real_difference_and_none(rng, references):
     assert not other.real
 
 
-def test_many_images_are_drawn_in_blocks(rng, references, monkeypatch):
+def test_many_images_are_resampled_in_blocks(rng, references, monkeypatch):
     scores = score(sentences(rng, 120), references)
     whole = intervals(scores)
     monkeypatch.setattr("limner.metrics.bootstrap.AT_A_TIME", 50_000)

@@ -21,6 +21,6 @@ def test_candidates_and_references_share_numbers():
         ([["a"]], [[]], "an image without a reference"),
     ],
 )
-def test_what_cannot_be_scored(candidates, references, message):
+def test_score_refuses_invalid_input(candidates, references, message):
     with pytest.raises(ValueError, match=message):
         Corpus.of(candidates, references)

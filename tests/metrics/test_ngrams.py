@@ -25,6 +25,6 @@ def test_every_ngram_is_counted_where_it_is(sentences):
         assert (np.diff(keys) > 0).all()
 
 
-def test_lookup_in_nothing():
+def test_lookup_in_an_empty_table():
     empty = np.array([], dtype=np.int64)
     assert lookup(np.array([1, 2]), empty, empty).tolist() == [0, 0]

@@ -120,7 +120,7 @@ def test_captions_and_shapes(rng):
         model.sample(np.ones((2, 5)))
 
 
-def test_learns_two_images_by_heart(rng):
+def test_overfits_two_images(rng):
     model = AttentionRNN(WORDS, 5, 8, 8, 8, 8, rng=rng)
     features = rng.standard_normal((2, 3, 5)).astype(np.float32)
     captions = np.array([[1, 4, 5, 2], [1, 5, 2, 0]])

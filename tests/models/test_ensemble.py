@@ -36,7 +36,7 @@ def test_probabilities_are_averaged(rng):
 
 
 @pytest.mark.parametrize("how", [GREEDY, GREEDY.changed(beam_size=3, n_best=2)], ids=str)
-def test_a_model_with_itself_says_what_it_says(how, rng):
+def test_ensemble_of_one_model_twice_equals_the_model(how, rng):
     features = rng.standard_normal((6, 3, 5)).astype(np.float32)
     model = AttentionRNN(WORDS, 5, 6, 7, 4, 3, rng=rng)
     words, log_probs = decode(model, features, how, WORDS)
@@ -53,7 +53,7 @@ def test_a_model_with_itself_says_what_it_says(how, rng):
         ([AttentionRNN(WORDS, 5)], "different features"),
     ],
 )
-def test_what_does_not_go_together(others, message):
+def test_ensemble_refuses_different_models(others, message):
     with pytest.raises(ValueError, match=message):
         Ensemble([member(0), *others])
     with pytest.raises(ValueError, match="at least one"):

@@ -297,7 +297,7 @@ def difference_row(name, first, second, value, low, high, one):
     return [name, *numbers, f"{low:+.2f} to {high:+.2f}", f"{one.p_value:.3f}", verdict]
 
 
-def test_compare_prints_what_its_json_says(capsys, wide, rng, tmp_path):
+def test_compare_prints_the_values_of_its_json(capsys, wide, rng, tmp_path):
     words = np.array(["a", "red", "dog", "cat", "runs", "sits", "on", "grass"])
     references = {str(i): [" ".join(rng.choice(words, 6)) for _ in range(3)] for i in range(30)}
     files = {

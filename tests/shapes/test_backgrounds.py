@@ -9,7 +9,7 @@ from limner.shapes.scene import BACKGROUNDS, COLOURS
 
 @pytest.mark.parametrize("name", BACKGROUNDS)
 @pytest.mark.parametrize("seed", range(3))
-def test_permitted_colours_stand_out(name: str, seed: int) -> None:
+def test_permitted_colours_have_contrast(name: str, seed: int) -> None:
     image = PAINTERS[name](96, np.random.default_rng(seed))
     pixels = np.asarray(image, float).reshape(-1, 3)
     for colour in set(COLOURS) - BACKGROUNDS[name]:

@@ -32,7 +32,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_another_process_draws_the_same() -> None:
+def test_draw_is_equal_in_another_process() -> None:
     code = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
 from test_drawing import draw, fingerprint
@@ -58,7 +58,7 @@ def test_the_size_changes_the_pixels_alone() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"index": -1}, {"seed": -1}, {"size": 31}])
-def test_what_cannot_be_drawn_is_refused(wrong: dict[str, int]) -> None:
+def test_draw_refuses_invalid_arguments(wrong: dict[str, int]) -> None:
     ((name, value),) = wrong.items()
     with pytest.raises(ValueError, match=f"{name}={value}"):
         draw(**{"index": 0} | wrong)
@@ -80,7 +80,7 @@ def test_a_folder_joins_captions_and_images(tmp_path: Path) -> None:
         assert np.abs(difference).mean() < 6
 
 
-def test_an_image_is_the_same_however_many_are_drawn(tmp_path: Path) -> None:
+def test_image_does_not_depend_on_the_number_of_images(tmp_path: Path) -> None:
     write_folder(tmp_path / "few", 2, size=48)
     write_folder(tmp_path / "many", 5, size=48)
     few, many = files(tmp_path / "few"), files(tmp_path / "many")

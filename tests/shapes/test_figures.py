@@ -30,7 +30,7 @@ def test_a_figure_reaches_the_edge_of_its_circle_and_stays_inside(kind: str) -> 
 
 
 @pytest.mark.parametrize(("one", "other"), [*combinations(KINDS, 2)])
-def test_two_kinds_differ_in_a_fifth_of_what_they_cover(one: str, other: str) -> None:
+def test_kinds_of_figures_differ_in_a_fifth_of_their_area(one: str, other: str) -> None:
     a, b = silhouette(one), silhouette(other)
     assert (a ^ b).sum() > 0.2 * (a | b).sum()
 

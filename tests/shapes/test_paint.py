@@ -59,7 +59,7 @@ def test_an_arrow_points_where_it_is_turned() -> None:
     assert wide[1] > 1.5 * wide[0]  # the head is below
 
 
-def test_what_is_inside_lies_on_top() -> None:
+def test_inner_figure_is_painted_last() -> None:
     inner = one(colour="yellow", radius=0.1).groups[0]
     outer = one("square", "blue", radius=0.4).groups[0]
     image = pixels(replace(one(), groups=(inner, outer), relation="inside"))

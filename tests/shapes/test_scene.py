@@ -50,7 +50,7 @@ def test_figures_do_not_touch_unless_one_is_inside_the_other() -> None:
                 assert distance > a.radius + b.radius
 
 
-def test_groups_differ_in_kind_and_colour_and_stand_out_from_the_background() -> None:
+def test_groups_differ_from_each_other_and_the_background() -> None:
     for scene in SCENES:
         assert len({group.kind for group in scene.groups}) == len(scene.groups)
         assert len({group.colour for group in scene.groups}) == len(scene.groups)
@@ -81,7 +81,7 @@ def test_whatever_is_large_is_larger_than_whatever_is_small() -> None:
     ],
     ids=["kinds", "colours", "backgrounds", "relations", "counts"],
 )
-def test_everything_there_is_gets_drawn(drawn: Counter[object], expected: set[object]) -> None:
+def test_compose_uses_every_value(drawn: Counter[object], expected: set[object]) -> None:
     assert set(drawn) == expected
     assert min(drawn.values()) > 40
 

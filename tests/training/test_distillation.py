@@ -35,7 +35,7 @@ def teach(teacher, split):
 
 
 @pytest.mark.parametrize("images", [1, 2, 50])
-def test_it_is_what_the_models_say_after_a_captions_words(images, monkeypatch):
+def test_soft_targets_are_the_teachers_probabilities(images, monkeypatch):
     monkeypatch.setattr(distillation, "IMAGES", images)
     teacher = Ensemble([new_model(0), new_model(1)])
     expected = np.zeros((4, 4, len(WORDS)))
@@ -61,7 +61,7 @@ def test_only_the_likeliest_words_are_kept(monkeypatch):
     np.testing.assert_allclose(kept, best / total, atol=1e-6)
 
 
-def test_a_student_comes_to_say_what_its_teacher_says():
+def test_student_approaches_its_teacher():
     """Nothing of what people say: after enough steps the student expects what the teacher does."""
     soft = teach(new_model(0), SPLIT)
     student = new_model(1)

@@ -90,7 +90,7 @@ def assert_same_run(folder, other):
     assert (folder / "config.toml").read_text() == (other / "config.toml").read_text()
 
 
-def test_what_a_run_leaves(undisturbed, dataset):
+def test_files_of_a_run(undisturbed, dataset):
     folder, run, lines = undisturbed
     settings = tomllib.loads((folder / "config.toml").read_text())
     assert settings == CONFIG.to_flat()
@@ -148,7 +148,7 @@ def stopped(dataset, folder, config, after):
 
 @pytest.mark.parametrize("after", [1, 10, 17, STEPS, 2 * STEPS + 1])
 @pytest.mark.parametrize("checkpoint_seconds", [0.0, 1e6])
-def test_stopped_it_goes_on(undisturbed, dataset, tmp_path, after, checkpoint_seconds):
+def test_stopped_run_is_resumed(undisturbed, dataset, tmp_path, after, checkpoint_seconds):
     config = CONFIG.changed(checkpoint_seconds=checkpoint_seconds)
     stopped(dataset, tmp_path / "run", config, after)
     # a step's state is kept at once; without that, the last epoch's is
@@ -194,7 +194,7 @@ sys.exit(main())
 """
 
 
-def test_killed_it_goes_on(undisturbed, tiny_dataset, tmp_path, capsys):
+def test_killed_run_is_resumed(undisturbed, tiny_dataset, tmp_path, capsys):
     folder = tmp_path / "run"
     (tmp_path / "settings.toml").write_text((undisturbed[0] / "config.toml").read_text())
     arguments = ["train", str(tiny_dataset), "--out", str(folder)]
@@ -218,7 +218,7 @@ def test_killed_it_goes_on(undisturbed, tiny_dataset, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_says_how_to_go_on(number, undisturbed, tiny_dataset, tmp_path):
+def test_signal_saves_the_state(number, undisturbed, tiny_dataset, tmp_path):
     folder = tmp_path / "run"
     settings = tmp_path / "settings.toml"
     settings.write_text(
@@ -306,9 +306,7 @@ def config_of(model):
 
 @pytest.mark.parametrize("after", [17, 47])
 @pytest.mark.parametrize("model", ["rnn", "attention"])
-def test_stopped_with_everything_switched_on_it_goes_on(
-    model, after, dataset, grid_dataset, tmp_path
-):
+def test_stopped_run_with_all_options_is_resumed(model, after, dataset, grid_dataset, tmp_path):
     data, config = grid_dataset if model == "attention" else dataset, config_of(model)
     teacher = msgspec.structs.replace(config, epochs=1, critical_epochs=0, average=0)
     start(data, tmp_path / "teacher", teacher)
@@ -332,7 +330,7 @@ def test_stopped_with_everything_switched_on_it_goes_on(
     assert caption.score < 0
 
 
-def test_stopped_with_scheduled_sampling_it_goes_on(dataset, tmp_path):
+def test_stopped_run_with_scheduled_sampling_is_resumed(dataset, tmp_path):
     config = CONFIG.changed(scheduled_sampling=0.5)
     start(dataset, tmp_path / "whole", config)
     stopped(dataset, tmp_path / "run", config, 17)
@@ -434,7 +432,7 @@ def test_patience(dataset, tmp_path):
     ("different", "images", "told"),
     [(1, 12, True), (2, 12, False), (2, 2, False), (1, 2, False), (20, 1000, True)],
 )
-def test_captions_that_collapse_are_told(different, images, told, dataset, tmp_path, monkeypatch):
+def test_collapse_is_reported(different, images, told, dataset, tmp_path, monkeypatch):
     captions = {str(i): f"a dog {i % different}" for i in range(images)}
     found = SimpleNamespace(scores={"CIDEr": 1.0}, captions=captions)
     monkeypatch.setattr("limner.training.validation.evaluate", lambda *arguments, **options: found)
@@ -443,7 +441,7 @@ def test_captions_that_collapse_are_told(different, images, told, dataset, tmp_p
     assert any(line in one for one in lines) == told
 
 
-def test_a_loss_that_explodes_stops_the_training(dataset, tmp_path):
+def test_divergence_stops_the_training(dataset, tmp_path):
     config = CONFIG.changed(learning_rate=100.0)
     with pytest.raises(LimnerError, match=r"the loss became .* parameter \w+ the largest") as told:
         start(dataset, tmp_path / "run", config)
@@ -452,12 +450,12 @@ def test_a_loss_that_explodes_stops_the_training(dataset, tmp_path):
     load_checkpoint(tmp_path / "run" / "last.safetensors")
 
 
-def test_a_dataset_is_no_place_for_a_run(dataset):
+def test_run_in_a_dataset_folder_is_refused(dataset):
     with pytest.raises(InputError, match="contains a dataset; choose another `out`"):
         TrainingRun(dataset, dataset.path, CONFIG).train()
 
 
-def test_a_mean_that_was_best_stays_best_when_the_run_goes_on(dataset, tmp_path, monkeypatch):
+def test_best_mean_remains_best_after_resuming(dataset, tmp_path, monkeypatch):
     """The mean's score is kept with the state, and a worse epoch later does not take its place."""
     ciders = iter([50.0, 51.0, 52.0, 60.0, 55.0, 54.0])
     plain = validation.evaluate
@@ -494,7 +492,7 @@ def without(path, key=None, tensor=None):
         ({"tensor": "optimizer/Wx/m"}, "no Wx/m in the state of the update rule"),
     ],
 )
-def test_half_a_state_is_refused(undisturbed, dataset, tmp_path, lost, message):
+def test_incomplete_state_is_refused(undisturbed, dataset, tmp_path, lost, message):
     shutil.copytree(undisturbed[0], tmp_path / "run")
     without(tmp_path / "run" / "last.safetensors", **lost)
     with pytest.raises(InputError, match=message):

@@ -46,7 +46,7 @@ def test_the_courses_lines_and_history(split, capsys):
     ]
 
 
-def test_the_global_state_repeats_the_courses_draws(split):
+def test_global_state_gives_the_courses_minibatches(split):
     """One np.random.choice a step, with replacement, and nothing else."""
     np.random.seed(5)
     trained = solver(split)
@@ -99,7 +99,7 @@ def test_decay_after_each_epoch(split, recorded):
     assert recorded.rates == [0.01, 0.01, 0.005, 0.005, 0.0025, 0.0025]
 
 
-def test_a_schedule_and_phases_that_begin_anew(split, recorded):
+def test_schedule_restarts_in_each_phase(split, recorded):
     def progress(done):
         return 1 - done
 
@@ -175,7 +175,7 @@ def test_callbacks(split):
 
 @pytest.mark.parametrize("stop", [1, 3, 4, 5])
 @pytest.mark.parametrize("shuffle", [True, False])
-def test_goes_on_bit_for_bit(split, stop, shuffle):
+def test_restored_solver_continues_bit_for_bit(split, stop, shuffle):
     whole = solver(split, shuffle=shuffle, lr_decay=0.9, rng=np.random.default_rng(7))
     whole.train()
 

@@ -45,7 +45,7 @@ def test_teachers_that_read_a_grid(tiny_dataset, tmp_path):
         train(open_dataset(tiny_dataset), tmp_path / "a", teachers=[str(BUNDLED_CAPTIONER)])
 
 
-def test_damaged_answers_are_told(tiny_dataset, tiny_run, tmp_path):
+def test_damaged_soft_targets_are_refused(tiny_dataset, tiny_run, tmp_path):
     dataset = open_dataset(tiny_dataset)
     train(dataset, tmp_path / "run", teachers=[str(tiny_run)])
     file = tmp_path / "run" / "teachers.safetensors"
@@ -74,7 +74,7 @@ def test_answers_of_others_are_not_taken(tiny_dataset, tiny_run, tmp_path):
     assert "asking 1 model: LSTM what they would say" in lines
 
 
-def test_a_stop_while_teachers_are_asked(tiny_dataset, tiny_run, tmp_path):
+def test_stop_while_soft_targets_are_computed(tiny_dataset, tiny_run, tmp_path):
     dataset = open_dataset(tiny_dataset)
     config = TrainConfig(model=SMALL, epochs=1, teachers=[str(tiny_run)])
     run = TrainingRun(dataset, tmp_path / "run", config, report=lambda line: run.stop())
@@ -94,7 +94,7 @@ def test_teachers_of_images_of_another_size(tiny_dataset, tiny_run, tmp_path):
         train(open_dataset(tiny_dataset), tmp_path / "a", teachers=[str(small)])
 
 
-def test_teachers_are_asked_anew_where_a_run_begins_anew(tiny_dataset, tiny_run, tmp_path):
+def test_new_run_computes_soft_targets_again(tiny_dataset, tiny_run, tmp_path):
     dataset = open_dataset(tiny_dataset)
     first = train(dataset, tmp_path / "run", teachers=[str(tiny_run)])
     (tmp_path / "run" / "config.toml").unlink()

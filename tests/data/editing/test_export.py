@@ -157,7 +157,7 @@ def test_images_that_are_gone_are_left_out_by_name(data, drawn, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_features_stand_in_for_images_that_never_were(data, tmp_path):
+def test_export_writes_features_without_images(data, tmp_path):
     bare = replace(data, info=DatasetInfo(source=SourceInfo(format="features")))
     files, _ = export_webdataset(bare, tmp_path / "shards")
     members = {name: part for file in files for name, part in samples(file).items()}
@@ -184,7 +184,7 @@ def test_a_folder_that_cannot_be_made(data, tmp_path, write):
 
 
 @pytest.mark.parametrize("format", ["table", "coco", "webdataset"])
-def test_what_was_exported_can_be_prepared_again(data, drawn, tmp_path, format):
+def test_exported_dataset_can_be_prepared(data, drawn, tmp_path, format):
     if format not in FORMATS or "coco" not in FORMATS:
         pytest.skip(f"this limner does not read {format} as it is exported")
     if format == "webdataset":

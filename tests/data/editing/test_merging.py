@@ -138,7 +138,7 @@ def subset_of(data, out, images):
     return subset(data, out, TokenConfig(min_count=1), SubsetConfig(images=names), print)
 
 
-def test_a_part_of_what_was_merged(merged, second, tmp_path):
+def test_subset_of_a_merged_dataset(merged, second, tmp_path):
     data, _ = merged
     wanted = [f"second/{OTHER[1]}", NAMES[20]]
     cut = subset_of(data, tmp_path / "cut", wanted)
@@ -178,7 +178,7 @@ def test_other_features_are_refused(first, drawn, tmp_path, change):
     assert not (tmp_path / "out").exists()
 
 
-def test_datasets_of_limner_0_1_are_told_apart_by_features(first, second, merged, tmp_path):
+def test_merge_identifies_images_of_limner_0_1_by_features(first, second, merged, tmp_path):
     """They do not know what their images hold."""
     old = shutil.copytree(first.path, tmp_path / "old")
     info = json.loads((old / "dataset.json").read_text())

@@ -63,7 +63,7 @@ def test_features_grid_and_views_go_with_their_images(rich, tmp_path):
     assert order == sorted(order)
 
 
-def test_the_vocabulary_is_made_anew(tiny_dataset, tmp_path):
+def test_subset_rebuilds_the_vocabulary(tiny_dataset, tmp_path):
     data = open_captioned(tiny_dataset)
     cut = subset(data, tmp_path / "cut", TokenConfig(min_count=3, max_words=8), FIVE)
     texts = [text for several in cut.references["train"].values() for text in several]
@@ -118,7 +118,7 @@ def test_a_list_of_images(tiny_dataset, tmp_path):
         ({"images": Path("list.txt")}, "no image to train on would be left"),
     ],
 )
-def test_what_cannot_be_cut(tiny_dataset, tmp_path, monkeypatch, how, message):
+def test_subset_refuses_invalid_options(tiny_dataset, tmp_path, monkeypatch, how, message):
     monkeypatch.chdir(tmp_path)
     Path("list.txt").write_text("nowhere.jpg")
     data = open_captioned(tiny_dataset)
@@ -136,6 +136,6 @@ def test_another_dataset_is_not_overwritten(tiny_dataset, tmp_path):
     assert kept["fingerprint"] == first.fingerprint == open_dataset(first.path).fingerprint
 
 
-def test_a_seed_without_a_draw():
+def test_seed_without_split_is_refused():
     with pytest.raises(ValueError, match="`seed` has no effect with `split` unset"):
         SubsetConfig(seed=1)

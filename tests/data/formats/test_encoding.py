@@ -32,7 +32,7 @@ CAPTIONS = {
 @pytest.mark.parametrize(
     ("encoding", "caption"), [(name, text) for name, texts in CAPTIONS.items() for text in texts]
 )
-def test_what_a_spreadsheet_saves_is_read_with_a_warning(tmp_path, caplog, encoding, caption, rows):
+def test_windows_encodings_are_read_with_a_warning(tmp_path, caplog, encoding, caption, rows):
     text = "image,caption\n" + "\n".join(f"{row}.jpg,{caption}" for row in range(rows))
     path = tmp_path / "captions.csv"
     path.write_bytes(text.replace("\n", "\r\n").encode(encoding))
@@ -53,7 +53,7 @@ def test_what_a_spreadsheet_saves_is_read_with_a_warning(tmp_path, caplog, encod
         b"\xff\xd8\xff\xe0\0\x10JFIF\0",
     ],
 )
-def test_damaged_utf8_and_what_is_no_text_are_refused(tmp_path, caplog, content):
+def test_damaged_utf8_and_binary_files_are_refused(tmp_path, caplog, content):
     (tmp_path / "a.txt").write_bytes(content)
     with pytest.raises(InputError, match=r"a\.txt, line 1: not UTF-8; save the file"):
         read_text(tmp_path / "a.txt")

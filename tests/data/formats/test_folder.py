@@ -12,7 +12,7 @@ def touch(folder, *names):
         (folder / name).touch()
 
 
-def test_images_and_what_else_is_there(tmp_path):
+def test_list_folder_separates_images_and_other_files(tmp_path):
     touch(tmp_path, "b/2.PNG", "a 1.jpg", "notes.txt", "Thumbs.db", "._a 1.jpg", ".git/x.jpg")
     touch(tmp_path, "__MACOSX/a 1.jpg", "b/.DS_Store")
     folder = list_folder(tmp_path)
@@ -36,7 +36,7 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
     assert list(list_folder(tmp_path / "here").image_files) == ["2.jpg", "link/1.jpg"]
 
 
-def test_names_that_cannot_be_listed_are_told(tmp_path):
+def test_unusable_names_are_reported(tmp_path):
     touch(tmp_path, "a.jpg", "two\nlines.jpg")
     (tmp_path / os.fsdecode(b"caf\xe9.jpg")).touch()
     folder = list_folder(tmp_path)

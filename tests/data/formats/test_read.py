@@ -30,7 +30,7 @@ from written_sources import (
     ("format", "make"), [(format, make) for format, several in FOLDERS.items() for make in several]
 )
 @pytest.mark.parametrize("told", [False, True])
-def test_a_folder_is_taken_for_what_it_is(tmp_path, format, make, told):
+def test_folder_format_is_detected(tmp_path, format, make, told):
     make(tmp_path)
     source = read_source(tmp_path, format=format if told else None)
     assert source.format == format
@@ -159,7 +159,7 @@ def test_coco_s_numbers_find_files_with_zeros(tmp_path):
     }
 
 
-def test_rows_that_stand_twice_are_one_line(tmp_path):
+def test_repeated_rows_are_reported_once(tmp_path):
     write_images(tmp_path, ["a.jpg", "b.jpg"])
     lines = "a.jpg,A dog\nA.jpg,A dog\nb.jpg,A cat\nb.jpg,A cat\nb.jpg,A cat\n"
     source = read_source(text(tmp_path / "t.csv", f"image,caption\n{lines}"))
@@ -232,7 +232,7 @@ def test_features_in_the_place_of_images(tmp_path, make, by):
     assert source.image_files == {}
 
 
-def test_a_train_txt_that_is_no_list_of_images_is_told(tmp_path):
+def test_split_file_without_image_names_is_reported(tmp_path):
     csv(tmp_path)
     text(tmp_path / "train.txt", "how I trained it\nthen and there\n")
     source = read_source(tmp_path)

@@ -134,7 +134,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("make", REFUSED, ids=lambda make: make.__name__)
-def test_what_is_refused_and_why(tmp_path, make):
+def test_unusable_sources_are_refused_with_a_reason(tmp_path, make):
     make(tmp_path)
     with pytest.raises(InputError) as error:
         read_source(tmp_path)
@@ -143,7 +143,7 @@ def test_what_is_refused_and_why(tmp_path, make):
     assert "\n" not in str(error.value)
 
 
-def test_a_format_that_is_not_there(tmp_path):
+def test_requested_format_without_files_is_refused(tmp_path):
     csv(tmp_path)
     with pytest.raises(
         InputError, match=r"nothing in it has `format` webdataset: WebDataset's tar"

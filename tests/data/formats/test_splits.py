@@ -87,7 +87,7 @@ def test_too_few_images_to_split():
         ("train_and_test.csv", None),
     ],
 )
-def test_the_split_that_a_file_s_name_speaks_of(name, split):
+def test_split_name_from_file_name(name, split):
     assert split_of_file(name) == split
 
 

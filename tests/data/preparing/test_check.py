@@ -95,7 +95,7 @@ def test_lines_for_people(findings, folder):
         assert part in told
 
 
-def test_long_lists_end_with_what_is_left(folder):
+def test_long_lists_end_with_the_number_of_the_others(folder):
     names = [f"no {number:03}.jpg" for number in range(300)]
     with (folder / "captions.csv").open("a") as file:
         file.writelines(f"{name},a dog\n" for name in names)

@@ -35,13 +35,13 @@ def test_numbers_have_limits(name, value):
         ({"ratio": (0, 1, 1)}, "^`ratio` "),
     ],
 )
-def test_what_makes_no_sense(options, message):
+def test_invalid_combinations_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         CheckConfig(source=HERE, **options)
 
 
 @pytest.mark.parametrize("name", ["captions", "images"])
-def test_what_shards_hold_themselves(tmp_path, name):
+def test_shards_with_captions_inside(tmp_path, name):
     with tarfile.open(tmp_path / "train.tar", "w") as tar:
         for ending, content in (("jpg", b"x"), ("txt", b"a dog")):
             member = tarfile.TarInfo(f"1.{ending}")

@@ -70,7 +70,7 @@ def contents(folder, **options):
     return contents_of(config, findings, feature_rows(config, findings.source).info)
 
 
-def test_every_option_is_known():
+def test_every_option_is_part_of_the_contents():
     known = PLACES | ONLY_HOW | CHANGES.keys() | {"weights"}  # these need PyTorch
     assert set(PrepareConfig.__struct_fields__) == known
 

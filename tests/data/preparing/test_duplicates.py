@@ -18,7 +18,7 @@ def test_across_splits_and_within_one():
     assert within == "the same image twice in a split: 1: a = c"
 
 
-def test_nothing_is_told_of_nothing():
+def test_no_duplicates_no_lines():
     assert describe_same(find_same(IMAGES[-1:])) == []
     assert named("gone", []) == []
 

@@ -95,7 +95,7 @@ def test_many_views_are_made_a_few_at_a_time(start, wanted, monkeypatch):
     assert list(seen) == ["0"]
 
 
-def test_what_is_known_is_not_made_again(start, wanted):
+def test_known_rows_are_not_computed_again(start, wanted):
     start()[1].run(dict(list(wanted.items())[:4]))
     backbone = Colours()
     _, extraction, counts = start(backbone)
@@ -104,7 +104,7 @@ def test_what_is_known_is_not_made_again(start, wanted):
     assert counts[-1] == (10, 10)
 
 
-def test_a_known_image_beyond_the_limits_is_left_out(start, wanted, tmp_path):
+def test_known_image_beyond_the_limits_is_skipped(start, wanted, tmp_path):
     """As it would be if it were not known."""
     start()[1].run(wanted)
     small = tmp_path / "small.jpg"
@@ -126,7 +126,7 @@ def test_the_same_image_under_two_names_has_one_row(start, wanted, tmp_path):
     assert counts[-1] == (11, 11)
 
 
-def test_an_image_that_cannot_be_read_is_told_and_tried_again(start, wanted, tmp_path):
+def test_unreadable_image_is_reported_and_retried(start, wanted, tmp_path):
     later, broken = tmp_path / "later.jpg", tmp_path / "broken.jpg"
     broken.write_bytes(wanted["0"].image_file.read_bytes()[:400])
     more = {"later": Wanted(later), "broken": Wanted(broken, 2), **wanted}
@@ -159,7 +159,7 @@ def test_an_image_that_changes_while_it_is_read_is_left_out(start, wanted, tmp_p
     assert "changing.jpg: changes while it is read; run this again" in seen["changing"].problem
 
 
-def test_the_time_that_is_left_is_told_once(start, wanted, monkeypatch):
+def test_remaining_time_is_reported_once(start, wanted, monkeypatch):
     monkeypatch.setattr(module, "TELL_AFTER", -1)
     reports = []
     start(report=reports.append)[1].run(wanted)

@@ -100,7 +100,7 @@ def test_components_of_a_grid(folder, rng):
         ({"pca": 7}, "`pca` 7: features of 6 numbers have no more"),
     ],
 )
-def test_what_they_cannot_be(folder, change, message):
+def test_feature_file_must_match_the_options(folder, change, message):
     with pytest.raises(InputError, match=message):
         prepare(job(folder, **change), lambda line: None)
     assert not (folder / "dataset" / "dataset.json").exists()
@@ -113,7 +113,7 @@ def test_a_backbone_that_did_not_make_them(folder, tmp_path):
         prepare(job(folder, backbone=str(_BUNDLED)), lambda line: None)
 
 
-def test_a_model_of_them_names_both_when_it_is_to_look_at_an_image(folder):
+def test_captioner_names_both_backbones_for_precomputed_features(folder):
     dataset = prepare(job(folder), lambda line: None)
     config = TrainConfig(model=RNNConfig(wordvec_dim=4, hidden_dim=4), epochs=1, batch_size=8)
     TrainingRun(dataset, folder / "run", config, report=lambda line: None).train()

@@ -128,7 +128,7 @@ def test_rows_are_the_good_images_in_order(undisturbed, troubled):
     assert apart[~np.eye(15, dtype=bool)].min() > 0.1  # no row could stand for another
 
 
-def test_captions_are_cut_and_rare_words_unknown(undisturbed, troubled):
+def test_captions_are_truncated_and_rare_words_unknown(undisturbed, troubled):
     dataset, _ = undisturbed
     texts = read_captions(troubled / "captions.csv").captions
     train = dataset.splits["train"]
@@ -258,7 +258,7 @@ def extracted(job, report=lambda line: None):
 
 
 @pytest.mark.parametrize("count", [4, 16, 20])
-def test_stopped_it_goes_on(undisturbed, job, count):
+def test_stopped_run_is_resumed(undisturbed, job, count):
     stopped_after(job, count)
     with pytest.raises(
         InputError, match=r"preparation unfinished; run the same `limner prepare` again"
@@ -271,7 +271,7 @@ def test_stopped_it_goes_on(undisturbed, job, count):
     assert files_of(job.out) == files_of(undisturbed[0].path)
 
 
-def test_a_batch_cut_short_is_made_anew(undisturbed, job):
+def test_incomplete_batch_is_computed_again(undisturbed, job):
     stopped_after(job, 12)
     with (job.out / "partial" / "features.f32").open("rb+") as file:
         file.truncate(4 * 1280 * 10 + 1001)
@@ -373,7 +373,7 @@ def test_out_is_a_file(job):
         ({"source": "elsewhere"}, "elsewhere"),
     ],
 )
-def test_what_cannot_be_prepared(job, tmp_path, change, message):
+def test_prepare_refuses_unusable_sources(job, tmp_path, change, message):
     (tmp_path / "elsewhere").mkdir()
     if "source" in change:
         change = {"source": tmp_path / change["source"]}
@@ -430,7 +430,7 @@ def test_principal_components(job, keep):
         np.testing.assert_allclose(ours.splits["dev"].features, dev, atol=1e-3)
 
 
-def test_both_kinds_of_features_from_one_look(job):
+def test_both_kinds_of_features_from_one_run(job):
     dataset = prepare(job.changed(features="both", size=96, views=1), lambda line: None)
     for grid, keep in ((False, "pooled"), (True, "grid")):
         ours = dataset.reading(grid)

@@ -29,7 +29,7 @@ def three(tmp_path):
     return {"file": tmp_path / "a.jpg", "member": member, "short": tmp_path / "short.jpg"}
 
 
-def test_what_is_seen(three):
+def test_scan_results(three):
     seen = scan(three)
     digest = hashlib.sha256(three["file"].read_bytes()).hexdigest()
     assert (seen["file"].sha256, seen["file"].problem) == (digest, None)

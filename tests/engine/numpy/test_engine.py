@@ -254,7 +254,7 @@ def test_a_step_is_the_loss_and_the_rule(rule, rng):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_state_goes_on_bit_for_bit(rule, rng):
+def test_restored_state_continues_bit_for_bit(rule, rng):
     (batch,) = batches_of(rng, 1, np.float32)
     model, twin = (new_model("lstm", np.float32) for _ in range(2))
     engine, other = NumpyEngine(model, rule), NumpyEngine(twin, rule)
@@ -347,7 +347,7 @@ def test_a_copy_learns_as_the_engine_does_and_apart_from_it(copied, rng):
         np.testing.assert_array_equal(param, engine.model.params[name])
 
 
-def test_the_global_state_draws_masks_where_no_generator_is_given(rng):
+def test_masks_use_the_global_state_by_default(rng):
     (batch,) = batches_of(rng, 1)
     losses = []
     for _ in range(2):
