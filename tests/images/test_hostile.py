@@ -11,11 +11,11 @@ import sys
 import threading
 
 import pytest
-from data.hostile.images import HOSTILE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data.hostile.good import good_images
+from data.hostile.images import HOSTILE
 from limner.images.images import FORMATS
 
 SECONDS = 10
