@@ -22,7 +22,7 @@ def open_dataset(path: Path | str) -> Dataset:
     """Open a dataset.
 
     Args:
-        folder: written by `prepare`, or the course's `coco_captioning`.
+        path: a folder written by `prepare`, or the course's `coco_captioning`.
 
     Returns:
         The dataset, with memory-mapped features.
