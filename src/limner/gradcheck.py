@@ -15,6 +15,9 @@ from limner.typing import Array, Float
 def rel_error(x: Array | float, y: Array | float) -> float:
     """The largest `|x - y| / max(1e-8, |x| + |y|)` of all entries.
 
+    Args:
+        x, y: arrays of the same shape, or numbers.
+
     >>> rel_error(1.0, 1.0 + 2e-6) < 1.1e-6
     True
     """

@@ -5,7 +5,9 @@ that fit into the cache; settings are arrays without axes, which NumPy handles t
 Python's floats.
 
 The course's interface is `(w, dw, config) -> (next_w, config)`: `config` is a dict of settings and
-state; None starts with the defaults, and missing settings are added. `next_w` is a new array.
+state; None starts with the defaults, and missing settings are added. `next_w` is a new array. Each
+function takes parameters w, their gradient dw of the same shape, and config, and returns next_w and
+the updated config.
 
 Shapes: P parameters, S of them in a block.
 """

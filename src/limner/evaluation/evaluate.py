@@ -143,7 +143,15 @@ def caption_features(
     how: DecodingConfig = GREEDY,
     batch_size: int = 256,
 ) -> list[str]:
-    """Captions as text for features (N, D) or (N, L, D)."""
+    """Generate captions as text.
+
+    Args:
+        decoder: of the model.
+        word_to_idx: its vocabulary.
+        features: (N, D) or (N, L, D).
+        how: decoding options.
+        batch_size: images per batch.
+    """
     vocabulary = Vocabulary.from_mapping(word_to_idx)
     rng = how.new_rng()
     captions = []

@@ -99,7 +99,15 @@ def load_image(
 
 
 def check_image(content: bytes, name: str, limits: ImageLimits = USUAL_LIMITS) -> None:
-    """Raise InputError, with the given name, for bytes that cannot be decoded as an image.
+    """Check that bytes can be decoded as an image.
+
+    Args:
+        content: the bytes.
+        name: their name in the message.
+        limits: limits on the image.
+
+    Raises:
+        InputError: if they cannot be decoded.
 
     Example:
         >>> check_image(b"", "standard input")

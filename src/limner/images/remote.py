@@ -118,6 +118,11 @@ def image_from_url(url: str) -> UInt8[np.ndarray, "H W 3"]:
 def placeholder(reason: str, url: str, size: tuple[int, int] = (320, 240)) -> Image.Image:
     """Draw a grey image of ``size`` (width, height) with ``url`` and the reason.
 
+    Args:
+        reason: why the image is missing.
+        url: its address.
+        size: width and height in pixels.
+
     Example:
         >>> placeholder("the image is gone", "http://example.org/cat.jpg").size
         (320, 240)

@@ -11,6 +11,10 @@ def to_rgb(image: Image.Image, factor: int = 1) -> Image.Image:
 
     It is converted in strips, to save memory.
 
+    Args:
+        image: of any mode.
+        factor: by which both sides are divided.
+
     Returns:
         The converted image, or the image itself if it is RGB already.
 

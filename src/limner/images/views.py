@@ -16,9 +16,12 @@ STRETCH = 0.05
 
 
 def view_of(image: Image.Image, view: int, name: str) -> Image.Image:
-    """One view of an image: 0 is the image itself.
+    """One view of an image, which depends only on the arguments.
 
-    The same view of an image of the same name is always the same.
+    Args:
+        image: the image.
+        view: number of the view; 0 is the image itself.
+        name: of the image; seeds the random crop.
 
     >>> image = Image.new("RGB", (200, 100))
     >>> view_of(image, 2, "a.jpg").size, view_of(image, 2, "b.jpg").size

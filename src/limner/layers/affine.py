@@ -32,7 +32,15 @@ def affine_forward(
 def affine_backward(
     dout: Float[Array, "N M"], cache: AffineCache
 ) -> tuple[Float[Array, "N ..."], Float[Array, "D M"], Float[Array, " M"]]:
-    """Gradients of `affine_forward`: dx (shape of x), dw (D, M), db (M,)."""
+    """Gradients of `affine_forward`.
+
+    Args:
+        dout: the upstream gradient.
+        cache: of `affine_forward`.
+
+    Returns:
+        dx (shape of x), dw (D, M), db (M,).
+    """
     x, w = cache
     # out = rows w + b
     dx = (dout @ w.T).reshape(x.shape)
@@ -67,7 +75,15 @@ def temporal_affine_forward(
 def temporal_affine_backward(
     dout: Float[Array, "N T M"], cache: AffineCache
 ) -> tuple[Float[Array, "N T D"], Float[Array, "D M"], Float[Array, " M"]]:
-    """Gradients of `temporal_affine_forward`: dx (N, T, D), dw (D, M), db (M,)."""
+    """Gradients of `temporal_affine_forward`.
+
+    Args:
+        dout: the upstream gradient.
+        cache: of `temporal_affine_forward`.
+
+    Returns:
+        dx (N, T, D), dw (D, M), db (M,).
+    """
     x, w = cache
     N, T, D = x.shape
     dx, dw, db = affine_backward(dout.reshape(N * T, -1), (x.reshape(N * T, D), w))

@@ -36,7 +36,15 @@ def word_embedding_forward(
 def word_embedding_backward(
     dout: Float[Array, "N T W"], cache: EmbeddingCache
 ) -> Float[Array, "V W"]:
-    """Gradient dW (V, W): the row of a word is the sum over all its occurrences."""
+    """Gradient of `word_embedding_forward`.
+
+    Args:
+        dout: the upstream gradient.
+        cache: of `word_embedding_forward`.
+
+    Returns:
+        dW (V, W); the row of a word is the sum over all its occurrences.
+    """
     x, shape = cache
     dW = np.zeros(shape, dtype=dout.dtype)
     np.add.at(dW, x, dout)

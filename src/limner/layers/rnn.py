@@ -51,7 +51,15 @@ def rnn_step_backward(
     Float[Array, "H H"],
     Float[Array, " H"],
 ]:
-    """Gradients of one step: dx (N, D), dprev_h (N, H), dWx (D, H), dWh (H, H), db (H,)."""
+    """Gradients of one step.
+
+    Args:
+        dnext_h: (N, H) gradient of the hidden state.
+        cache: of `rnn_step_forward`.
+
+    Returns:
+        dx (N, D), dprev_h (N, H), dWx (D, H), dWh (H, H), db (H,).
+    """
     x, prev_h, Wx, Wh, next_h = cache
     # next_h = tanh(a),  and tanh'(a) = 1 - tanh(a)^2
     da = dnext_h * (1 - next_h**2)

@@ -49,6 +49,13 @@ class Difference:
 def intervals(scores: Scores, seed: int = 0) -> dict[str, Interval]:
     """The 95 % bootstrap interval of each score of the set.
 
+    Args:
+        scores: of N captions.
+        seed: random seed for the resampling.
+
+    Returns:
+        {name: (low, high)}.
+
     >>> from limner.metrics import score
     >>> captions = [["a", "dog"], ["a", "cat"], ["two", "dogs"]] * 30
     >>> low, high = intervals(score(captions, [[["a", "dog"]]] * 90))["BLEU-1"]
@@ -60,6 +67,13 @@ def intervals(scores: Scores, seed: int = 0) -> dict[str, Interval]:
 
 def compare(first: Scores, second: Scores, seed: int = 0) -> dict[str, Difference]:
     """The paired bootstrap: both systems are scored on the same resampled sets.
+
+    Args:
+        first, second: scores of two systems on the same images, in the same order.
+        seed: random seed for the resampling.
+
+    Returns:
+        The difference, second minus first, of each score.
 
     Raises:
         ValueError: if the numbers of images differ.

@@ -26,6 +26,10 @@ class Diversity:
 def measure_diversity(captions: Sequence[Tokens], training: Sequence[Tokens] = ()) -> Diversity:
     """Measure the diversity of tokenized captions, and their share in the training set.
 
+    Args:
+        captions: tokenized captions.
+        training: tokenized captions of the training set, if known.
+
     Raises:
         ValueError: if there are no captions.
 

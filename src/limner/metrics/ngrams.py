@@ -42,6 +42,13 @@ class Ngrams:
 def count_ngrams(sentences: Sequence[Tokens], max_n: int = 4) -> list[Ngrams]:
     """Count the n-grams of lengths 1 to max_n.
 
+    Args:
+        sentences: tokenized sentences.
+        max_n: maximum length.
+
+    Returns:
+        The n-grams of each length.
+
     >>> words, pairs = count_ngrams([["a", "dog", "a", "dog"], ["a", "cat"]], max_n=2)
     >>> pairs.texts
     ['a dog', 'dog a', 'a cat']

@@ -21,6 +21,10 @@ def rouge_l(candidate: Tokens, references: Sequence[Tokens]) -> float:
 
     An empty sentence counts as one empty word, as in COCO's code.
 
+    Args:
+        candidate: a tokenized caption.
+        references: its tokenized references.
+
     >>> round(rouge_l(["a", "red", "dog"], [["a", "dog", "runs"], ["the", "red", "dog"]]), 4)
     0.6667
     """

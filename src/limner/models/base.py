@@ -238,6 +238,11 @@ def sum_by_image(
 ) -> Float[Array, "M ..."]:
     """Sum gradients of captions by image.
 
+    Args:
+        d: (N, ...) gradients.
+        image_idxs: (N,) index of the image of each caption.
+        num_images: M.
+
     >>> sum_by_image(np.array([[1.0], [2.0], [4.0]]), np.array([1, 0, 1]), 2).tolist()
     [[2.0], [5.0]]
     """

@@ -30,12 +30,13 @@ class Drawing:
 def draw(index: int, *, seed: int = 0, size: int = 224) -> Drawing:
     """Draw one image; deterministic.
 
-    Arguments:
-        index: of the image, from 0
-        seed: random seed, from 0
-        size: side of the image in pixels; scene and captions do not depend on it
+    Args:
+        index: number of the image, from 0.
+        seed: random seed, from 0.
+        size: side of the image in pixels; scene and captions do not depend on it.
 
-    Raises ValueError if `index` or `seed` is negative, or `size` below 32.
+    Raises:
+        ValueError: if `index` or `seed` is negative, or `size` below 32.
 
     >>> drawing = draw(17)
     >>> drawing.name, drawing.image.size, len(drawing.captions)
@@ -64,14 +65,15 @@ def write_folder(
     Files are written atomically, `captions.csv` last: its presence means that all images are
     complete. An earlier dataset is replaced; its images beyond `count` stay, without captions.
 
-    Arguments:
-        folder: created if missing
-        count: number of images
-        seed, size: as for `draw`
-        progress: called with the number of images written, after each one
+    Args:
+        folder: created if missing.
+        count: number of images.
+        seed, size: as for `draw`.
+        progress: called with the number of images written, after each one.
 
-    Raises ValueError as `draw` does or if `count` is below 1, and OSError or LimnerError if the
-    folder cannot be written to.
+    Raises:
+        ValueError: as `draw`, or if `count` is below 1.
+        OSError, LimnerError: if the folder cannot be written.
 
     >>> write_folder(Path("shapes"), 2000)  # doctest: +SKIP
     """

@@ -95,7 +95,11 @@ PLANS_FOR_TWO = (
 
 
 def describe(scene: Scene, rng: np.random.Generator) -> tuple[str, ...]:
-    """Five different captions, each from another plan as long as plans are left.
+    """Generate five different captions, from different plans if there are enough.
+
+    Args:
+        scene: the scene.
+        rng: chooses plans and synonyms.
 
     >>> from limner.shapes.scene import compose
     >>> len(set(describe(compose(np.random.default_rng(5)), np.random.default_rng(6))))

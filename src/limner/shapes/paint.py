@@ -21,7 +21,12 @@ NOISE = (1.0, 6.0)  # standard deviation of a pixel's brightness, of 255
 
 
 def paint(scene: Scene, size: int, rng: np.random.Generator) -> Image.Image:
-    """Draw the scene, `size` x `size` pixels, RGB.
+    """Draw a scene.
+
+    Args:
+        scene: the scene.
+        size: side of the RGB image in pixels.
+        rng: for colors, light, blur and noise.
 
     >>> from limner.shapes.scene import compose
     >>> paint(compose(np.random.default_rng(1)), 64, np.random.default_rng(2)).size

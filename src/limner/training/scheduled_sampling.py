@@ -49,6 +49,13 @@ def mixed_inputs(
     A sample depends on the preceding inputs, including earlier samples. Special tokens are not
     sampled; `<START>`, `<END>` and what follows it are not replaced.
 
+    Args:
+        decoder: with the current parameters.
+        batch: the captions.
+        share: probability of a replacement.
+        word_to_idx: the vocabulary.
+        rng: the random generator; None is NumPy's global state.
+
     >>> import numpy as np
     >>> from limner.models import CaptioningRNN
     >>> words = {"<NULL>": 0, "<START>": 1, "<END>": 2, "cat": 3, "dog": 4}

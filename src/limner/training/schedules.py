@@ -1,4 +1,6 @@
-"""Learning rate schedules: a factor as a function of the progress, from 0 to 1.
+"""Learning rate schedules: a factor on the learning rate.
+
+Arguments are `done`, the progress of a phase from 0 to 1, and `warmup`, the share of the warm-up.
 
 Source of one-cycle: L. N. Smith and N. Topin, "Super-convergence", 2018; of the cosine:
 I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.

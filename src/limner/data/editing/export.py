@@ -44,6 +44,10 @@ def export_coco(dataset: Dataset, out: Path) -> list[Path]:
     If all images have COCO's names, they keep COCO's ids; otherwise the ids are 1, 2, ..., across
     all splits.
 
+    Args:
+        dataset: with raw captions.
+        out: the new folder.
+
     Raises:
         InputError: if `out` exists already.
         LimnerError: if it cannot be written.
@@ -83,6 +87,10 @@ def _numbers(references: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
 
 def export_jsonl(dataset: Dataset, out: Path) -> list[Path]:
     """Write a file with one image per line: image, split, captions.
+
+    Args:
+        dataset: with raw captions.
+        out: the new file.
 
     Raises:
         InputError: if `out` exists already.

@@ -83,9 +83,12 @@ def read_split_files(files: Mapping[str, Path]) -> dict[str, list[str]]:
 
 
 def split_by_ratio(images: list[str], ratio: dict[str, float], seed: int) -> dict[str, list[str]]:
-    """Shuffle with a seed and cut: every image in one split, train gets what the others leave.
+    """Divide images randomly among splits.
 
-    A split with a share has at least one image.
+    Args:
+        images: their ids.
+        ratio: {split: share}; each split with a share has at least one image, and train the rest.
+        seed: random seed.
 
     >>> sizes = split_by_ratio([f"{i}.jpg" for i in range(10)], {"train": 8, "dev": 2}, seed=0)
     >>> {name: len(images) for name, images in sizes.items()}
