@@ -74,7 +74,7 @@ def damage(path, how):
         ("a text", "not a checkpoint, or a damaged one"),
         ("another program's", "not one of limner's checkpoints"),
         ("another version", "schema version 99, and this limner reads version 1"),
-        ("facts of another type", r"the training state is inconsistent .*object.*scores"),
+        ("facts of another type", r"the checkpoint is inconsistent .*object.*scores"),
         ("missing", "no such checkpoint"),
     ],
 )

@@ -371,7 +371,7 @@ def test_features_that_a_model_cannot_read(dataset, grid_dataset, tmp_path):
         TrainingRun(dataset, tmp_path / "a", CONFIG.changed(model=AttentionConfig())).train()
     with pytest.raises(InputError, match=r"a grid of features, .* `features` pooled"):
         TrainingRun(grid_dataset, tmp_path / "b", CONFIG).train()
-    with pytest.raises(ValueError, match="wordvec_dim 6 must be hidden_dim 8"):
+    with pytest.raises(ValueError, match="expected `wordvec_dim` 6 to equal `hidden_dim` 8"):
         CONFIG.changed(model=RNNConfig(wordvec_dim=6, hidden_dim=8, tied=True))
 
 
