@@ -42,6 +42,14 @@ def test_the_whole_way(tmp_path):
     assert run.captioner().caption(str(image)).text
 
 
+def test_readme_caption_is_that_of_the_bundled_captioner(capsys):
+    root = Path(__file__).parents[1]
+    text = (root / "README.md").read_text("utf-8")
+    caption = re.search(r"\$ limner caption .* (docs/\S+)\n(.+)\n", text)
+    assert main(["caption", str(root / caption[1])]) == 0
+    assert capsys.readouterr().out.strip() == caption[2]
+
+
 def test_the_readmes_python(tmp_path, monkeypatch, capsys):
     text = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
