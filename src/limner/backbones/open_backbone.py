@@ -1,4 +1,4 @@
-"""Open a backbone by its name."""
+"""Opening of backbones by name."""
 
 from pathlib import Path
 
@@ -18,18 +18,18 @@ def open_backbone(
     size: int | None = None,
     threads: int | None = None,
 ) -> Backbone:
-    """Open the backbone that ships, an ONNX file, or a network of PyTorch.
+    """Open the bundled backbone, an ONNX file, or a PyTorch network.
 
     Args:
-        name: None for the one that ships; an ``.onnx`` file with its ``.toml`` beside it; or
-            otherwise a name that `TorchBackbone` knows.
-        weights: for a network of PyTorch: a file, or "download" for the library's own.
-        keep: what to give of an image.
-        size: side of the network's input in pixels; None takes its own.
-        threads: of the network, as `OnnxBackbone` and `TorchBackbone` take them.
+        name: None for the bundled one; an ``.onnx`` file with its ``.toml`` beside it; or a name
+            as for `TorchBackbone`.
+        weights: of a PyTorch network: a file, or "download" for the library's own.
+        keep: which features to compute.
+        size: side of the input in pixels; None is the network's default.
+        threads: as for `OnnxBackbone` and `TorchBackbone`.
 
     Raises:
-        InputError: there is no such backbone, or name and weights do not go together.
+        InputError: if there is no such backbone, or name and weights do not match.
 
     >>> open_backbone().name
     'efficientnet_lite0'

@@ -1,9 +1,9 @@
-"""Principal components (Pearson 1901): features in fewer numbers, with most of what varied in them.
+"""Principal components (Pearson 1901) of features.
 
-From the covariance matrix, summed block by block, so that memory does not depend on how many
-images there are: D x D numbers are all that is kept.
+They are computed from the covariance matrix, summed by blocks, so that memory (D x D) does not
+depend on the number of images.
 
-    N: rows    D: length of a feature vector    K: components that are kept
+    N: rows    D: length of a feature vector    K: number of components
 """
 
 import hashlib
@@ -27,12 +27,12 @@ Blocks = Callable[[], Iterable[Float[Array, "B *_ D"]]]
 
 
 class ComponentsInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What files know of components.
+    """Metadata of principal components.
 
     Args:
         dim: K.
         sha256: hash of the projection.
-        explained: their share of the whole variance.
+        explained: their share of the total variance.
     """
 
     dim: Annotated[int, Meta(ge=1, le=1_000_000_000)]
@@ -42,13 +42,13 @@ class ComponentsInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 @dataclass(frozen=True)
 class Projection:
-    """Mean and directions of most variance; `project` is what becomes of an image's features.
+    """Mean and principal components.
 
     Attributes:
-        mean: (D,) of the rows it was fitted to.
-        components: (D, K), orthonormal columns, the direction of most variance first; of each the
-            entry that is largest in magnitude is positive.
-        explained: (K,) each component's share of the whole variance.
+        mean: (D,) mean of the rows it was fitted to.
+        components: (D, K), orthonormal columns by decreasing variance; the entry of largest
+            magnitude of each is positive.
+        explained: (K,) share of the total variance of each component.
     """
 
     mean: Float[Array, " D"]
@@ -66,7 +66,7 @@ class Projection:
         return hashlib.sha256(self.mean.tobytes() + self.components.tobytes()).hexdigest()
 
     def project(self, features: Float[Array, "*N D"]) -> Float[Array, "*N K"]:
-        """Features as float32 coordinates along the components.
+        """Project features; returns float32 coordinates along the components.
 
         >>> projection = fit(lambda: [np.array([[0.0, 1], [2, 1], [4, 1]])], dim=1)
         >>> projection.project(np.array([4.0, 1.0])), projection.explained
@@ -76,12 +76,12 @@ class Projection:
         return found
 
     def describe(self) -> "ComponentsInfo":
-        """Facts for datasets and checkpoints."""
+        """The metadata for datasets and checkpoints."""
         explained = round(float(self.explained.sum()), 4)
         return ComponentsInfo(dim=self.dim, sha256=self.sha256, explained=explained)
 
     def tensors(self) -> dict[str, Array]:
-        """Its arrays by name, as files keep them."""
+        """Its arrays by name, for files."""
         return {
             "mean": self.mean,
             "components": np.ascontiguousarray(self.components),
@@ -89,12 +89,12 @@ class Projection:
         }
 
     def save(self, path: Path) -> None:
-        """Write a `.safetensors` file that `load` reads."""
+        """Write a `.safetensors` file for `load`."""
         write_atomically(path, save(self.tensors()))
 
     @classmethod
     def load(cls, path: Path) -> "Projection":
-        """Read what `save` wrote.
+        """Read a file of `save`.
 
         Raises:
             InputError: if the file is missing or damaged.
@@ -109,7 +109,7 @@ class Projection:
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Array]) -> "Projection":
-        """From arrays by name; ValueError where they do not go together."""
+        """From arrays by name; raises ValueError for inconsistent shapes."""
         try:
             mean, components, explained = (tensors[name] for name in cls.__dataclass_fields__)
         except KeyError as error:
@@ -120,17 +120,16 @@ class Projection:
 
 
 def fit(blocks: Blocks, dim: int) -> Projection:
-    """The `dim` principal components of rows that come in blocks, which are gone through twice.
+    """Compute the `dim` principal components of rows, in two passes over blocks.
 
-    Sums are kept in float64; a block's own products are computed in float32.
+    Sums are in float64, products of a block in float32.
 
     Args:
-        blocks: gives all rows, in blocks of any size, each time it is called; of a grid, every
-            place is a row.
+        blocks: returns all rows, in blocks of any size, at each call; each region is a row.
         dim: K.
 
     Raises:
-        InputError: if a row has fewer than `dim` numbers.
+        InputError: if rows have fewer than `dim` dimensions.
     """
     count, total = 0, np.zeros(())
     for block in blocks():

@@ -1,4 +1,4 @@
-"""How an image becomes a network's input: the TOML file beside a backbone, and what it says.
+"""Preprocessing of images for a network, and the TOML file that describes it.
 
 S: side of the network's input in pixels
 """
@@ -17,27 +17,27 @@ from limner.typing import Array, Float
 PerChannel = float | tuple[float, float, float]
 
 SINCE: dict[str, Any] = {"share": 1.0, "pooling": "mean"}
-"""What was done before there were keys for it: facts without these keys mean this."""
+"""The values of newer keys that are missing in older files."""
 
 
 class Preprocessing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How an image becomes a network's input: resized, then ``(x - mean) / scale``.
+    """Preprocessing: images are resized, then normalized as ``(x - mean) / scale``.
 
     Args:
         size: side of the square input, in pixels.
-        fit: "squash" takes the whole image and ignores its proportions; "crop" takes the
-            largest square in its middle.
-        share: how much of that is taken, of each side and in the middle.
-        resample: Pillow's filter for the resizing, which always smooths when it shrinks.
-        mean, scale: one number or one a channel (in the order of ``channels``), for pixel
+        fit: "squash" resizes the whole image, ignoring its aspect ratio; "crop" takes the
+            largest central square.
+        share: share of each side of that which is taken, in the center.
+        resample: Pillow's filter for resizing, with antialiasing.
+        mean, scale: one number, or one per channel (in the order of ``channels``), for pixel
             values from 0 to 255.
-        channels: the order in which the network expects the colours.
-        layout: of the network's input, and of its output where that is a grid.
-        output: the network's output to read; its first where none is named.
-        grid_output: the output to read for the features of every region; its first of four
-            dimensions where none is named.
-        pooling: what makes one vector of an output with several, (N, D, H, W) or (N, L, D): their
-            "mean", their "max", or of (N, L, D) the "first", which often is a class token.
+        channels: the order of the color channels.
+        layout: of the input, and of the output if it is a grid.
+        output: name of the output; None is the first one.
+        grid_output: name of the output with region features; None is the first one of four
+            dimensions.
+        pooling: how an output (N, D, H, W) or (N, L, D) is reduced to one vector: "mean", "max",
+            or for (N, L, D) the "first", which often is a class token.
 
     Example:
         >>> Preprocessing(mean=127, scale=128).fit
@@ -64,7 +64,14 @@ class Preprocessing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 def to_pixels(image: Image.Image, how: Preprocessing) -> Float[Array, "3 S S"]:
-    """Return an RGB image of any size as a network's input, channels first.
+    """Preprocess an RGB image of any size.
+
+    Args:
+        image: RGB.
+        how: the preprocessing.
+
+    Returns:
+        float32 (3, S, S).
 
     Example:
         >>> how = Preprocessing(mean=127, scale=128, size=2, channels="BGR")
@@ -85,11 +92,10 @@ def to_pixels(image: Image.Image, how: Preprocessing) -> Float[Array, "3 S S"]:
 
 
 def read_preprocessing(path: Path) -> Preprocessing:
-    """Read the TOML file beside a network, whose keys are `Preprocessing`'s.
+    """Read the TOML file of a network, with the keys of `Preprocessing`.
 
     Raises:
-        InputError: missing, no TOML, an unknown or absent key, a value of the wrong type; the
-            message names the file and the key.
+        InputError: if it is missing or not TOML, or a key is unknown, missing or invalid.
     """
     if not path.exists():
         raise InputError(
@@ -100,21 +106,21 @@ def read_preprocessing(path: Path) -> Preprocessing:
 
 
 def preprocessing_facts(how: Preprocessing) -> dict[str, Any]:
-    """Return the keys and values, as datasets and checkpoints keep them.
+    """The keys and values for datasets and checkpoints.
 
-    Newer keys stand there only where they change something, so that a dataset of before is still
-    the same one.
+    Newer keys are included only if they differ from the default, so that fingerprints of older
+    datasets remain valid.
 
     >>> facts = preprocessing_facts(Preprocessing(mean=127, scale=128, pooling="max"))
     >>> facts["pooling"], "share" in facts
     ('max', False)
     """
-    facts = msgspec.json.decode(msgspec.json.encode(how))  # lists in the place of tuples, as read
+    facts = msgspec.json.decode(msgspec.json.encode(how))  # lists instead of tuples, as in files
     return {key: value for key, value in facts.items() if key not in SINCE or value != SINCE[key]}
 
 
 def _middle(size: tuple[int, int], how: Preprocessing) -> tuple[float, float, float, float] | None:
-    """Return left, top, right and bottom of what is taken of an image; None for all of it."""
+    """Left, top, right and bottom of the crop; None for the whole image."""
     if how.fit == "squash" and how.share == 1:
         return None
     sides = np.array(size) if how.fit == "squash" else np.array([min(size), min(size)])

@@ -1,7 +1,7 @@
 """Backbones of PyTorch: the course's VGG-16, and any network of torchvision or timm.
 
-Needs the extra ``torch``; torchvision or timm where a network is theirs. Networks run on the CPU,
-in float32, with their classifier taken off.
+They need the extra ``torch``, and torchvision or timm for their networks. Networks run on the CPU,
+in float32, without their classifier.
 
     N: images    S: side of the network's input in pixels    D: length of a feature vector
     L: regions of an image    G: length of a region's feature vector
@@ -20,17 +20,16 @@ from limner.errors import InputError
 from limner.typing import Array, Float
 
 DOWNLOAD = "download"
-"""In the place of a file of weights: the library fetches its own."""
+"""Value of `weights` to download those of the library."""
 
 ONNX_ONLY = {"layout": "NCHW", "output": None, "grid_output": None, "pooling": SINCE["pooling"]}
 
 
 class TorchBackbone(Backbone):
-    """A network of PyTorch, from its name and its weights.
+    """A PyTorch network, by its name and weights.
 
-    Its name says whose the network is ("timm:resnet18"); its sha256 is of that name and of all
-    tensors that make features, so that files of any format with the same weights are the same
-    backbone, whatever their classifier.
+    Its name includes the library ("timm:resnet18"); its sha256 is that of the name and all tensors
+    without the classifier, so that it does not depend on the format of the file.
 
     Example:
         >>> from limner.errors import InputError
@@ -53,18 +52,18 @@ class TorchBackbone(Backbone):
         """Build the network and read its weights.
 
         Args:
-            name: ``vgg16-fc7``, ``torchvision:NAME``, ``timm:NAME``, or a NAME that torchvision
-                or else timm has.
-            weights: a ``.pth``, ``.pt`` or ``.safetensors`` file, which a TOML file beside it may
-                go with (`Preprocessing`); or "download".
-            threads: for all that PyTorch does in this process; None leaves them as they are.
-            keep: "pooled" gives what the classifier would read, "grid" the last map before the
-                pooling, or a Transformer's tokens without its class token; "both" gives both.
-            size: side of the network's input in pixels; None takes its own.
+            name: ``vgg16-fc7``, ``torchvision:NAME``, ``timm:NAME``, or a NAME of
+                torchvision, otherwise timm.
+            weights: a ``.pth``, ``.pt`` or ``.safetensors`` file, optionally with a TOML file
+                beside it (`Preprocessing`); or "download".
+            threads: number of PyTorch's threads in this process; None does not change it.
+            keep: "pooled" gives the input of the classifier, "grid" the last feature map before
+                pooling, or a Transformer's tokens without class token; "both" gives both.
+            size: side of the input in pixels; None is the network's default.
 
         Raises:
-            InputError: a library is missing; there is no such network; the weights are missing,
-                cannot be read, or do not fit; the network does not take images of this size.
+            InputError: if a library is missing, there is no such network, the weights are missing,
+                unreadable or of another network, or the size is not supported.
         """
         if weights is None:
             raise InputError(
@@ -80,7 +79,7 @@ class TorchBackbone(Backbone):
         self.sha256 = weights_sha256(self._network)
         self.preprocessing = _preprocessing(self._network, weights, size)
         self._keep = keep
-        self.threads = 1  # PyTorch shares a batch out among the cores by itself
+        self.threads = 1  # PyTorch divides a batch among the cores
         if threads is not None:
             torch.set_num_threads(threads)
         self.shapes = self.probe(self.name, "change `size`, or export it to ONNX", 1)
@@ -106,7 +105,7 @@ class TorchBackbone(Backbone):
 
 
 def _preprocessing(network: Network, weights: str | Path, size: int | None) -> Preprocessing:
-    """What the TOML file beside the weights says; without one, what the library says."""
+    """The preprocessing of the TOML file beside the weights, or that of the library."""
     beside = Path(weights).with_suffix(".toml")
     how = network.preprocessing
     if str(weights) != DOWNLOAD and beside.exists():

@@ -32,7 +32,7 @@ IMAGENET = Preprocessing(
     share=224 / 256,
     resample="bilinear",
 )
-"""What most networks were trained with, torchvision's first ones among them."""
+"""The preprocessing of most networks."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class Network:
     """A network without its classifier.
 
     Attributes:
-        name: whose it is, and which.
-        architecture: the name without the weights' own, which timm puts after a dot.
-        module: of PyTorch.
-        classifier: names of the layers that were taken off.
+        name: library and name.
+        architecture: the name without that of the weights, which follows a dot in timm.
+        module: the PyTorch module.
+        classifier: names of the removed layers.
         preprocessing: how its images are preprocessed.
-        run: from pixels (N, 3, S, S) to features (N, D), and to the last map (N, G, H, W) or the
-            tokens (N, L, G), None where there are none.
+        run: from pixels (N, 3, S, S) to features (N, D), and the last map (N, G, H, W) or tokens
+            (N, L, G); None if there are none.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Network:
 
 
 def is_torch_name(name: str) -> bool:
-    """Whether this is a network's name in full.
+    """Whether this is the full name of a PyTorch network.
 
     >>> is_torch_name("timm:resnet18"), is_torch_name("efficientnet_lite0")
     (True, False)
@@ -67,14 +67,14 @@ def is_torch_name(name: str) -> bool:
 
 
 def find_network(name: str, file: str | None) -> Network:
-    """Build the network of that name, ready to be run.
+    """Build a network.
 
     Args:
         name: see `TorchBackbone`.
-        file: the name of the file whose weights it will get; None downloads weights.
+        file: the file of its weights; None downloads them.
 
     Raises:
-        InputError: a library is missing, it has no such network, or cannot download.
+        InputError: if a library is missing, has no such network, or cannot download.
     """
     owner, colon, bare = name.partition(":")
     try:
@@ -85,10 +85,10 @@ def find_network(name: str, file: str | None) -> Network:
         elif colon and owner == "timm":
             network = _from_timm(bare, download=file is None)
         else:
-            return find_network(f"{_whose(name)}:{name}", file)
+            return find_network(f"{_library_of(name)}:{name}", file)
     except InputError:
         raise
-    except Exception as error:  # whatever a library's own code raises
+    except Exception as error:  # any exception of the library
         what = "cannot be built" if file else "no weights for it could be downloaded"
         advice = "name another" if file else "give `weights` FILE"
         raise InputError(f"{name}: {what} ({first_line(error)}); {advice}") from None
@@ -96,14 +96,14 @@ def find_network(name: str, file: str | None) -> Network:
     return network
 
 
-def _whose(name: str) -> str:
-    """The library that has a network of that name: torchvision, or else timm."""
+def _library_of(name: str) -> str:
+    """The library of a network: torchvision, otherwise timm."""
     known: list[str] = []
     for owner, names in (("torchvision", _names_in_torchvision), ("timm", _names_in_timm)):
         try:
             found = names(name)
         except InputError:
-            continue  # said below, if neither has it
+            continue  # reported below, if neither has it
         if name.partition(".")[0] in found:
             return owner
         known += found
@@ -124,13 +124,13 @@ def _no_such(name: str, known: list[str]) -> InputError:
 
 
 def library(needed: str, name: str) -> ModuleType:
-    """Import a library that the network of that name needs; InputError says how to get it."""
+    """Import the library of a network; InputError with advice if it is missing."""
     try:
         return importlib.import_module(needed)
     except ImportError:
         missing = "pip install 'limner[torch]'" if needed == "torch" else f"pip install {needed}"
         raise InputError(f"{name}: needs {needed}, which is not here; {missing}") from None
-    except RuntimeError as error:  # a torchvision made for another torch
+    except RuntimeError as error:  # a torchvision for another version of torch
         raise InputError(
             f"{name}: {needed} cannot be loaded ({first_line(error)}); install the "
             "release that goes with your torch"
@@ -140,12 +140,12 @@ def library(needed: str, name: str) -> ModuleType:
 def _vgg16(*, download: bool) -> Network:
     """VGG-16 (Simonyan and Zisserman, 2015, https://arxiv.org/abs/1409.1556) up to fc7's ReLU.
 
-    Layers are named as in torchvision, so that its weights fit.
+    Layers have the names of torchvision, for its weights.
     """
     import torch  # noqa: PLC0415
     from torch import nn  # noqa: PLC0415
 
-    with torch.device("meta"):  # no memory and no time for numbers that weights replace
+    with torch.device("meta"):  # no initialization, since weights are loaded
         features: list[nn.Module] = []
         channels = 3
         for widths in VGG_WIDTHS:
@@ -158,7 +158,7 @@ def _vgg16(*, download: bool) -> Network:
             features=nn.Sequential(*features),
             avgpool=nn.AdaptiveAvgPool2d(7),
             flatten=nn.Flatten(),
-            # in the place of dropout, which training alone has
+            # instead of dropout, which is only used in training
             classifier=nn.Sequential(fc6, nn.ReLU(), nn.Identity(), fc7, nn.ReLU()),
         )
         module = nn.Sequential(layers)
@@ -175,7 +175,7 @@ def _names_in_torchvision(name: str) -> list[str]:
 
 
 def _from_torchvision(name: str, file: str | None) -> Network:
-    """The last linear layer is taken off: features are what it would read."""
+    """A torchvision network without its last linear layer, whose input are the features."""
     from torch import nn  # noqa: PLC0415
 
     full_name = f"torchvision:{name}"
@@ -186,7 +186,7 @@ def _from_torchvision(name: str, file: str | None) -> Network:
     published = models.get_model_weights(name)
     weights = next((one for one in published if Path(one.url).name == file), published.DEFAULT)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of how the numbers are drawn that weights replace
+        warnings.simplefilter("ignore")  # about the initialization
         module = models.get_model(name, weights=None if file else weights)
     linear = [layer for layer, found in module.named_modules() if isinstance(found, nn.Linear)]
     if not linear:
@@ -210,9 +210,9 @@ def _from_torchvision(name: str, file: str | None) -> Network:
 def _with_last_map(
     module: "nn.Module", prefix: int = 0
 ) -> "Callable[[Tensor], tuple[Tensor, Tensor | None]]":
-    """Run a network and look at its layers' outputs: the last with several places is the map.
+    """Run a network and record the last output of a layer with several regions.
 
-    What an adaptive pooling gives is none. Of tokens (N, L, G), the first ``prefix`` are left out.
+    Outputs of adaptive pooling are ignored. The first ``prefix`` tokens (N, L, G) are removed.
     """
     from torch import Tensor, nn  # noqa: PLC0415
 
@@ -241,7 +241,7 @@ def _names_in_timm(name: str) -> list[str]:
 
 
 def _from_timm(name: str, *, download: bool) -> Network:
-    """timm takes the classifier off itself; tokens of no region are left out."""
+    """A timm network without classifier; tokens that are not regions are removed."""
     full_name = f"timm:{name}"
     timm = library("timm", full_name)
     architecture = f"timm:{name.partition('.')[0]}"
@@ -278,6 +278,6 @@ def _from_timm(name: str, *, download: bool) -> Network:
 
 
 def _times_255(values: Any) -> tuple[float, float, float]:
-    """From a library's numbers, for pixels from 0 to 1, to those for 0 to 255."""
+    """Convert mean or deviation for pixels from 0 to 1 to those for 0 to 255."""
     red, green, blue = (round(255 * float(value), 6) for value in values)
     return red, green, blue

@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 WRAPPERS = ("state_dict", "model")
-"""Names under which training scripts keep the weights, beside the optimiser's state and more."""
+"""Keys under which training scripts store the weights."""
 
 UNREAD = "num_batches_tracked"
-"""How long a batch normalisation was trained: old files lack it, and no feature depends on it."""
+"""Number of batches of a batch normalization, which does not influence features."""
 
 NAMED = 3
-"""Tensors that a message names of many."""
+"""Maximum number of tensors that a message names."""
 
 
 def read_weights(path: Path) -> "dict[str, Tensor]":
-    """Return a file's tensors by name, taken out of what training scripts wrap them into.
+    """Read the tensors of a file by name, without the wrapping of training scripts.
 
     Raises:
-        InputError: the file is missing, damaged, or holds code or something else than tensors.
+        InputError: if the file is missing or damaged, or contains code or other data.
 
     Example:
         >>> from safetensors.numpy import save_file
@@ -55,7 +55,7 @@ def _read(path: Path) -> Any:
         if path.suffix == ".safetensors":
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # pickle's, zipfile's and both libraries' own types
+    except Exception as error:  # of pickle, zipfile and both libraries
         reason = first_line(error).split(". ")[0]
         raise InputError(
             f"{path}: cannot be read as weights alone ({reason}); copy it again, or save the "
@@ -70,15 +70,15 @@ def _is_tensor(value: object) -> bool:
 
 
 def load_weights(network: Network, tensors: "dict[str, Tensor]", path: str | Path) -> None:
-    """Put tensors into a network, in float32; those of the classifier that it lacks are left out.
+    """Load tensors into a network, in float32, without those of the classifier.
 
     Args:
-        network: whose own tensors may be on the device "meta".
-        tensors: from `read_weights`.
+        network: its tensors may be on the device "meta".
+        tensors: of `read_weights`.
         path: of the file, for the message.
 
     Raises:
-        InputError: the tensors are not the network's; the message says which.
+        InputError: if the tensors do not match the network; the message names them.
     """
     layers = tuple(f"{layer}." for layer in network.classifier)
     expected = network.module.state_dict()
@@ -106,7 +106,7 @@ def load_weights(network: Network, tensors: "dict[str, Tensor]", path: str | Pat
 
 
 def weights_sha256(network: Network) -> str:
-    """Return a hash of the network's name and of its tensors: their names, shapes and bytes."""
+    """A hash of the name of a network, and of names, shapes and values of its tensors."""
     found = hashlib.sha256(network.architecture.encode())
     for name, tensor in sorted(network.module.state_dict().items()):
         if not name.endswith(UNREAD):

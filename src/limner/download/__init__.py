@@ -1,1 +1,1 @@
-"""What `limner download` does."""
+"""Download of public datasets."""

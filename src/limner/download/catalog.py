@@ -1,4 +1,4 @@
-"""Download catalogue: the TOML file of the package, extended by the user's own."""
+"""The catalog of downloads: the TOML file of the package, and that of the user."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from limner.io import read_typed
 
 BUNDLED = Path(__file__).parents[1] / "bundled" / "downloads.toml"
 
-_PLAIN_NAME = re.compile(r"\w[\w.+ -]*")  # of one file or folder: it can lead nowhere else
+_PLAIN_NAME = re.compile(r"\w[\w.+ -]*")  # of one file or folder, without slashes
 
 
 def _hexadecimal(digits: int) -> msgspec.Meta:
@@ -19,17 +19,16 @@ def _hexadecimal(digits: int) -> msgspec.Meta:
 
 
 class RemoteFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A file to download, how to know that it is the right one, and what to keep of it.
+    """A file to download, its checksum, and how to unpack it.
 
     Args:
-        url: http or https; its last part is the file's name.
-        bytes: the file's size, where it is known.
-        sha256: the file's checksum, where it is known.
-        md5: the same for a file whose sha256 nobody has published: finds damage, but not a file
-            that was forged.
-        unpack: "zip", "tar" (compressed or not), or "no" for a file to be kept as it is.
-        keep: names at the top of the archive. They go into the dataset's folder; what else is in
-            the archive is left out.
+        url: http or https; its last part is the file name.
+        bytes: size of the file, if known.
+        sha256: checksum of the file, if known.
+        md5: checksum if no sha256 is published; it detects damage, but not forgery.
+        unpack: "zip", "tar" (compressed or not), or "no" for a file that is not unpacked.
+        keep: top-level names of the archive to unpack into the dataset's folder; others are
+            ignored.
 
     Example:
         >>> RemoteFile(url="https://example.org/cats.zip", unpack="zip", keep=("cats",)).name
@@ -54,17 +53,17 @@ class RemoteFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     @property
     def name(self) -> str:
-        """What the file is called on disk."""
+        """The file name on disk."""
         return urlsplit(self.url).path.rpartition("/")[2]
 
     @property
     def checksum(self) -> tuple[str, str] | None:
-        """The kind and the digits of the best checksum that is known."""
+        """Kind and digits of the best known checksum."""
         kinds = (("sha256", self.sha256), ("md5", self.md5))
         return next(((kind, digits) for kind, digits in kinds if digits), None)
 
     def is_in(self, folder: Path) -> bool:
-        """Whether all that this file brings is in a dataset's folder."""
+        """Whether all contents of this file are in a dataset's folder."""
         return all((folder / name).exists() for name in self.keep or (self.name,))
 
 
@@ -73,8 +72,8 @@ class Download(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     Args:
         title, licence, citation: printed before anything is downloaded.
-        files: fetched one after the other.
-        next: the command to go on with; ``{folder}`` is the dataset's folder.
+        files: downloaded in order.
+        next: the next command to run; ``{folder}`` is the dataset's folder.
     """
 
     title: str
@@ -91,11 +90,10 @@ class Download(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def read_catalog(path: Path | None = None) -> dict[str, Download]:
-    """The downloads that come with limner, and those of the user's own file in their place.
+    """The downloads of the package, overridden by those of the user's file.
 
     Raises:
-        InputError: no such file, no TOML, an unknown or absent key, a value that cannot be; the
-            message names the file and the key.
+        InputError: if the file is missing or not TOML, or a key is unknown, missing or invalid.
 
     Example:
         >>> sorted(read_catalog())

@@ -1,6 +1,6 @@
 """Resumable download of one large file by HTTP, verified by its checksum.
 
-What comes is kept as ``NAME.part``, which becomes ``NAME`` when its size and checksum are right.
+Received bytes are stored in ``NAME.part``, renamed to ``NAME`` when size and checksum are correct.
 """
 
 import hashlib
@@ -32,21 +32,24 @@ def fetch_file(
     timeout: float = TIMEOUT,
     pause: float = 1.0,
 ) -> Path:
-    """Download a file into a folder, or resume it, and return its path.
+    """Download a file into a folder, or resume the download, and return its path.
 
-    A file that is there already is verified and not fetched.
+    An existing file is verified, and not downloaded.
 
     Args:
-        report: gets a line on how the file was verified.
-        update: gets the bytes that are there, and how many there will be.
-        timeout: seconds in which something must come; less than 100 bytes a second is nothing.
-        pause: seconds before another try; more after each that brought nothing.
+        file: the file.
+        folder: its folder.
+        report: called with a message on the verification.
+        update: called with the number of received bytes, and of all.
+        timeout: seconds without data after which a connection counts as broken; less than 100
+            bytes per second is no data.
+        pause: seconds before a retry, increasing without progress.
 
     Raises:
-        LimnerError: the server refuses, breaks off five times in a row and hardly sends anything,
-            or sends another file (deleted); the disk is full. What came is kept, and the next
-            call resumes it.
-        InputError: another file of that name exists.
+        LimnerError: if the server refuses, the connection breaks five times in a row with hardly
+            any data, the checksum is wrong (the file is deleted), or the disk is full. Otherwise,
+            received bytes are kept, and the next call resumes.
+        InputError: if another file with this name exists.
 
     Example:
         >>> _ = Path("notes.txt").write_bytes(b"a red circle")
@@ -86,7 +89,7 @@ def bytes_there(file: RemoteFile, folder: Path) -> int:
 
 
 def _verify(file: RemoteFile, path: Path, report: Callable[[str], None]) -> str | None:
-    """Report how a whole file was verified, or return what is wrong with it."""
+    """Verify a complete file: report how, or return the problem."""
     size = path.stat().st_size
     if size != (file.bytes or size):
         return f"it has {size:,} bytes, and {file.bytes:,} are expected"
@@ -107,7 +110,7 @@ def _verify(file: RemoteFile, path: Path, report: Callable[[str], None]) -> str 
 
 @dataclass(frozen=True)
 class _Transfer:
-    """What has been received of a file, and how to receive the rest."""
+    """A resumable transfer of a file."""
 
     file: RemoteFile
     folder: Path
@@ -125,7 +128,7 @@ class _Transfer:
 
     @property
     def done(self) -> int:
-        """How many bytes have been received."""
+        """Number of received bytes."""
         return self.part.stat().st_size if self.part.exists() else 0
 
     def receive_all(self, pause: float) -> None:
@@ -148,7 +151,7 @@ class _Transfer:
     def _receive(self) -> None:
         """Request the missing bytes once and append them.
 
-        A server of a private network may be named, and may redirect within it; a public one may not
+        The server may be in a private network, and may redirect within it; a public one must not
         redirect to a private address.
         """
         if self.done == self.file.bytes:
@@ -168,9 +171,10 @@ class _Transfer:
             raise LimnerError(f"{url}: {error}; give another address with `catalog`") from None
 
     def _range_headers(self) -> dict[str, str]:
-        """Headers that request what follows; none where the two might not belong together.
+        """Headers that request the rest; none if the version of the file is uncertain.
 
-        A checksum verifies the whole. Without one, the server must say that its file is the same.
+        With a checksum, the whole file is verified. Without one, the server must confirm that its
+        file is unchanged.
         """
         have = self.done
         if not have or have > (self.file.bytes or have):
@@ -184,7 +188,7 @@ class _Transfer:
 
     def _take(self, response: Response, have: int) -> None:
         """Append the response to the part, or start over with it."""
-        start, total = 0, response.length_remaining  # all of it, whatever was requested
+        start, total = 0, response.length_remaining  # the whole file, despite the request
         if response.status == HTTPStatus.PARTIAL_CONTENT:
             span = re.match(r"bytes (\d+)-\d+/(\d+|\*)$", response.headers.get("Content-Range", ""))
             start = int(span[1]) if span else have
@@ -235,7 +239,7 @@ class _Transfer:
         )
 
     def _explain_status(self, response: Response, have: int) -> None:
-        """Return where all is there already; else raise what the server's refusal comes to."""
+        """Return if the file is complete already; otherwise raise the error of this status."""
         status = f"{response.status} {response.reason}"
         if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
             if response.headers.get("Content-Range") == f"bytes */{have}":

@@ -24,7 +24,7 @@ from limner.io import check_space, writing
 MAX_GROWTH = 20  # images hardly shrink in an archive, and captions to a fifth
 MAX_MEMBERS = 500_000
 _CHUNK = 256 * 1024
-_PADDING = 1024 * MAX_MEMBERS  # what tar itself needs: a block or two a member
+_PADDING = 1024 * MAX_MEMBERS  # overhead of tar: one or two blocks per member
 _DAMAGE = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -54,15 +54,14 @@ def unpack(
 
     Args:
         kind: "tar" may be compressed by gzip, bzip2 or xz.
-        folder: where the names of ``keep`` will be, all of one or nothing of it.
-        keep: names at the top of the archive.
-        update: gets the bytes that are written, and how many there will be.
+        folder: destination of the names in ``keep``, each complete or missing.
+        keep: top-level names of the archive.
+        update: called with the number of written bytes, and of all.
 
     Raises:
-        LimnerError: in one line that starts with the archive. It is damaged; a name in it leads
-            out of the folder, is a link or a device, or differs from another by case alone; it
-            unpacks to more than 20 times its size; nothing in it has a name of ``keep``; or the
-            disk is full.
+        LimnerError: if the archive is damaged; has a name outside the folder, a link, a device, or
+            names that differ only in case; unpacks to more than 20 times its size; has no name
+            of ``keep``; or the disk is full.
 
     Example:
         >>> with zipfile.ZipFile("cats.zip", "w") as made:
@@ -87,10 +86,10 @@ def unpack(
             total = sum(member.size for member in chosen)
             check_space(folder, total)
             with writing(draft):
-                shutil.rmtree(draft, ignore_errors=True)  # of an attempt that was killed
+                shutil.rmtree(draft, ignore_errors=True)  # of an interrupted process
                 draft.mkdir(parents=True)
             done = 0
-            for member in chosen:  # neither module writes more than the size that it declares
+            for member in chosen:  # both modules stop at the declared size
                 with writing(draft / member.name):
                     member.extract(path=draft)
                 done += member.size
@@ -109,7 +108,7 @@ def unpack(
 
 
 class _RefusedError(Exception):
-    """An archive holds something that must not be unpacked."""
+    """An archive has contents that must not be unpacked."""
 
 
 def _zip_members(file: zipfile.ZipFile) -> Iterator[_Member]:
@@ -124,20 +123,20 @@ def _zip_members(file: zipfile.ZipFile) -> Iterator[_Member]:
 
 
 def _tar_members(tar: tarfile.TarFile, limit: int) -> Iterator[_Member]:
-    tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.4 has it
+    tar.extraction_filter = getattr(tarfile, "data_filter", None)  # since Python 3.11.4
     for info in tar:
         # The filter accepts links within the folder; a sparse file may be larger than it declares.
         if not (info.isreg() or info.isdir()) or info.issparse():
             raise _RefusedError(f"{info.name!r} is a link or a device, or sparse")
         extract = partial(tar.extract, info, set_attrs=False)
         yield _Member(info.name, info.isdir(), info.size, extract)
-    while tar.fileobj and tar.fileobj.read(_CHUNK):  # the stream's checksum comes at its end
+    while tar.fileobj and tar.fileobj.read(_CHUNK):  # verifies the checksum
         if tar.fileobj.tell() > limit + _PADDING:
             raise _RefusedError(f"it unpacks to more than {limit:,} bytes")
 
 
 def _checked(members: Iterator[_Member], limit: int) -> Iterator[_Member]:
-    """Yield members with normalised names, or refuse the archive."""
+    """Yield members with normalized names, or refuse the archive."""
     seen: dict[str, tuple[str, bool]] = {}
     total = 0
     for count, member in enumerate(members, 1):
@@ -157,7 +156,7 @@ def _checked(members: Iterator[_Member], limit: int) -> Iterator[_Member]:
 
 
 def _parts(name: str) -> list[str]:
-    """Split a name, unless it could lead out of the folder on any system."""
+    """Split a name; refuse one that could be outside the folder on any system."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or ".." in parts or re.search(r"[\\:\x00-\x1f]", name):
         raise _RefusedError(f"{name!r} leads out of the folder")

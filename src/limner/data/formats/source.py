@@ -15,12 +15,12 @@ from limner.typing import Array, Float
 
 @dataclass(frozen=True)
 class Member:
-    """An image inside a tar file, which is not unpacked for it.
+    """An image in a tar file, which is read in place.
 
     Attributes:
         archive: the tar file.
-        name: of the image in it.
-        offset, size: where its bytes are.
+        name: name of the image in it.
+        offset, size: position of its bytes.
     """
 
     archive: Path
@@ -29,10 +29,10 @@ class Member:
     size: int
 
     def open(self) -> BinaryIO:
-        """The image's bytes, as an open file of its name.
+        """Open the image as a file with its name.
 
         Raises:
-            OSError: if the tar file is gone.
+            OSError: if the tar file is missing.
         """
         with self.archive.open("rb") as file:
             file.seek(self.offset)
@@ -45,32 +45,30 @@ class Member:
 
 
 ImageFile = Path | Member
-"""Where an image is."""
+"""The location of an image."""
 
 
 @dataclass
 class Source:
     """Images with captions, as read from the user's files.
 
-    A format adds captions by the names that it finds (`add`); `join` then puts them under the ids
-    of the images.
+    A format adds captions by image names (`add`); `join` replaces the names by image ids.
 
     Attributes:
-        path: what was named on the command line; while it is read, the file of the captions.
-        format: one of `FORMATS`, e.g. "karpathy".
-        title: what it was taken for, in words.
-        captions: {image id: its captions}, in the source's order; also of images that are missing.
+        path: the source; while it is read, the file of the captions.
+        format: a key of `FORMATS`, for example "karpathy".
+        title: description of the source.
+        captions: {image id: captions}, in the order of the source; also of missing images.
         images: {image id: where it is}, of all that were found, captioned or not. An id is the
             image's path below `root`, with slashes, where it is a file of its own.
         root: the folder of the images, or of the tar files.
-        files: that the captions and splits came from.
-        splits: {split: image ids}, if the source says; they may name images that are missing.
-        passed_over: what cannot be used.
-        features: (N, D) numbers in the place of images, or of every place (N, L, D); a row for each
-            id of `feature_ids`.
-        feature_ids: their ids.
-        feature_file: the file that they are in.
-        raw: whether captions are taken as they are written, blank ones among them.
+        files: files of captions and splits.
+        splits: {split: image ids}, if the source has any; also of missing images.
+        passed_over: problems of skipped input.
+        features: (N, D) or, for regions, (N, L, D), instead of images.
+        feature_ids: ids of the rows of `features`.
+        feature_file: the file of `features`.
+        raw: whether captions are kept unchanged, including blank ones.
     """
 
     path: Path
@@ -89,11 +87,11 @@ class Source:
 
     @property
     def problems(self) -> list[str]:
-        """What was passed over, a line each."""
+        """Messages about skipped input."""
         return self.passed_over.lines()
 
     def add(self, image: str, caption: str, where: int | str = "", split: str = "") -> None:
-        """Take a caption in, or note why not; `where` it stands is a line or a place in words."""
+        """Add a caption, or record why it is skipped; `where` describes its position."""
         name = image.strip()
         caption = caption if self.raw else " ".join(caption.split())
         if not name or "\n" in name or "\0" in name:
@@ -110,7 +108,7 @@ class Source:
                 self.splits.setdefault(split_name(split), []).append(name)
 
     def take_in(self, other: "Source", folder: str = "") -> list[str]:
-        """All captions of another source, under names in a folder; returns the names."""
+        """Add all captions of another source, with names in a folder; returns the names."""
         names = [posixpath.normpath(posixpath.join(folder, name)) for name in other.captions]
         for name, texts in zip(names, other.captions.values(), strict=True):
             self.captions.setdefault(name, []).extend(texts)
@@ -118,16 +116,15 @@ class Source:
         return names
 
     def pass_over(self, where: int | str, kind: str, wrong: str) -> None:
-        """Note a row that is not taken in."""
+        """Record a skipped row."""
         place = f", line {where}" if isinstance(where, int) else f", {where}" if where else ""
         self.passed_over.add(f"{kind} in {self.path}", f"{self.path}{place}: {wrong}")
 
     def checked(self, expected: str = "") -> "Source":
-        """Itself, if it has captions.
+        """Return the source, if it has captions.
 
         Raises:
-            InputError: if it has not a single one; it says what was expected, and the first row
-                that was passed over.
+            InputError: if it has none; the message has the first skipped row.
         """
         if not self.captions:
             wanted = f"; expected {expected}" if expected else ""

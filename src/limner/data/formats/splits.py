@@ -1,4 +1,4 @@
-"""Which image is in which split: by files, by the names of files, or by shares."""
+"""Splits of images: by files, by file names, or by shares."""
 
 import posixpath
 import re
@@ -17,7 +17,7 @@ _NAME = re.compile(
 
 
 def split_name(written: str) -> str:
-    """The name of a split in one spelling.
+    """The normalized name of a split.
 
     >>> [split_name(name) for name in ("Train", "validation", "valid", "dev", "fold 3")]
     ['train', 'val', 'val', 'dev', 'fold 3']
@@ -27,7 +27,7 @@ def split_name(written: str) -> str:
 
 
 def split_of_file(name: str) -> str | None:
-    """The split that a file's or a folder's name speaks of.
+    """The split in the name of a file or folder.
 
     >>> [split_of_file(name) for name in ("Flickr_8k.devImages.txt", "captions_val2014.json")]
     ['dev', 'val']
@@ -38,7 +38,7 @@ def split_of_file(name: str) -> str | None:
 
 
 def by_split(files: Iterable[Path]) -> dict[str, Path] | None:
-    """Files by the split that their names speak of; None unless each has one of its own.
+    """Files by the splits in their names; None unless each has a different one.
 
     >>> found = by_split([Path("train.csv"), Path("captions_valid.csv")])
     >>> {split: file.name for split, file in found.items()}
@@ -55,7 +55,7 @@ def by_split(files: Iterable[Path]) -> dict[str, Path] | None:
 
 
 def read_names(path: Path) -> list[str]:
-    """The names in a file with one a line.
+    """Read a file with one name per line.
 
     Raises:
         InputError: if it cannot be read.
@@ -64,10 +64,10 @@ def read_names(path: Path) -> list[str]:
 
 
 def read_split_files(files: Mapping[str, Path]) -> dict[str, list[str]]:
-    """Splits from files with one image name a line.
+    """Read splits from files with one image name per line.
 
     Raises:
-        InputError: if there is no `train`, or an image stands in two splits.
+        InputError: if there is no `train`, or an image is in two splits.
     """
     splits: dict[str, list[str]] = {}
     owner: dict[str, str] = {}

@@ -48,15 +48,16 @@ class Table(CaptionFormat):
 def read_captions(path: Path, raw: bool = False, columns: Columns = COLUMNS) -> Source:
     """Read captions from a Flickr8k token file, a table with a header, or JSON (`json_rows`).
 
-    The first line tells which it is: `name.jpg#0<TAB>A caption .` or a header, its columns parted
-    by tabs, commas, semicolons or bars. Columns besides image, caption and split are ignored. An
-    image's captions stand in several rows, in several columns (caption_1, caption_2), or in one
-    cell as a list.
+    The first line decides: `name.jpg#0<TAB>A caption .`, or a header with columns separated by
+        tabs,
+    commas, semicolons or bars. Columns besides image, caption and split are ignored. The captions
+    of an image are in several rows, in several columns (caption_1, caption_2), or in one cell as a
+    list.
 
     Args:
         path: the file.
-        raw: whether captions are taken as they are written, blank ones among them.
-        columns: what the columns may be called.
+        raw: whether captions are kept unchanged, including blank ones.
+        columns: names of the columns.
 
     Raises:
         InputError: if the file is missing, empty, not text, or lacks a column.
@@ -109,21 +110,21 @@ def table_header(line: str, columns: Columns = COLUMNS) -> tuple[str, Header] | 
 
 
 def _excel_lines(lines: list[str]) -> int:
-    """How many lines come before the header: Excel writes `sep=;`."""
+    """Number of lines before the header: Excel writes `sep=;`."""
     return int(lines[0].lower().startswith("sep=") and len(lines) > 1)
 
 
 def _read_table(lines: list[str], result: Source, columns: Columns) -> None:
     skipped = _excel_lines(lines)
     delimiter, header = table_header(lines[skipped], columns) or (",", None)
-    # strict: without it a missing quote would swallow the rows that follow, silently
+    # strict: otherwise a missing quote would silently merge the following rows
     rows = csv.reader(
         map("{}\n".format, lines),
         delimiter=delimiter,
         quoting=_quoting(lines, delimiter),
         strict=True,
     )
-    started = 1  # the line on which the row began; rows.line_num is the one on which it ended
+    started = 1  # first line of the row; rows.line_num is the last one
     try:
         for _ in range(skipped + 1):
             first = next(rows)
@@ -140,7 +141,7 @@ def _read_table(lines: list[str], result: Source, columns: Columns) -> None:
 
 
 def _quoting(lines: list[str], delimiter: str) -> Literal[0, 3]:
-    """Whether quotation marks are those of cells; where tabs part them, they may be a caption's."""
+    """Whether quotation marks delimit cells; with tabs, they may be part of a caption."""
     plain = delimiter == "|"
     if delimiter == "\t":
         try:
@@ -155,7 +156,7 @@ def _add_row(result: Source, row: list[str], header: Header, line: int) -> None:
     if len(row) > max(header.image, header.captions[0]) and not beyond:
         split = row[header.split] if header.split is not None and header.split < len(row) else ""
         several = [text for i in header.captions if i < len(row) for text in _texts(row[i])]
-        if len(header.captions) > 1:  # an image may have fewer captions than there are columns
+        if len(header.captions) > 1:  # an image may have fewer captions than columns
             several = [text for text in several if text.strip()] or [""]
         for text in several:
             result.add(row[header.image], text, line, split)

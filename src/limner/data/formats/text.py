@@ -1,4 +1,4 @@
-"""A `.txt` beside each image, of the same name, with a caption a line."""
+"""A `.txt` beside each image, of the same name, with one caption per line."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from limner.errors import InputError
 
 
 class Text(Format):
-    """Captions beside their images; a README.txt, which has no image, is not one of them."""
+    """Captions beside their images; a text without image, such as README.txt, is ignored."""
 
     name = "text"
     title = "a .txt beside each image, a caption a line"
@@ -22,7 +22,7 @@ class Text(Format):
         return bool(file.images)
 
     def read(self, path: Path, files: Sequence[Path], images: Folder) -> Source:
-        """As in `Format`: every text in the folder of the images."""
+        """See `Format.read`; reads every text beside an image."""
         if not path.is_dir():
             raise InputError(f"{path}: a file; `format` text takes the folder of the images")
         source = Source(images.path, title=f"images of {images.path}/ with a .txt beside each")

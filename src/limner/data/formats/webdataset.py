@@ -1,4 +1,4 @@
-"""WebDataset: shards in tar, an image and its caption side by side in each, never unpacked."""
+"""WebDataset: tar shards with images and captions, read in place."""
 
 import os
 import posixpath
@@ -21,14 +21,13 @@ from limner.images.images import SUFFIXES
 CAPTION_ENDINGS = (".txt", ".caption", ".json")
 
 MOST = 1_000_000
-"""Bytes of a member that are read as a caption."""
+"""Maximum bytes of a caption."""
 
 
 class WebDataset(Format):
-    """Shards, of which memory holds the captions, and where the images are.
+    """Shards; captions are read, images only located.
 
-    An image's id is its name in the shard; where two shards have a name in common, with the shard
-    before it.
+    The id of an image is its name in the shard, preceded by the shard if several shards have it.
     """
 
     name = "webdataset"
@@ -38,7 +37,7 @@ class WebDataset(Format):
     ignored = ("captions", "images")
 
     def detect(self, file: Candidate) -> bool:
-        """As in `Format`; a pattern of files is one of shards."""
+        """See `Format.detect`; a pattern is always one of shards."""
         return file.suffix == ".tar" or is_pattern(file.path)
 
     def read(self, path: Path, files: Sequence[Path], images: Folder) -> Source:
@@ -75,7 +74,7 @@ class WebDataset(Format):
 
 @dataclass
 class _Sample:
-    """What stands under one key of a shard; `has_class` is whether there is a `.cls`."""
+    """The files with one key of a shard; `has_class` is whether there is a `.cls`."""
 
     image: Member | None = None
     texts: dict[str, bytes] = field(default_factory=dict)
@@ -83,12 +82,12 @@ class _Sample:
 
 
 def _split_of(shard: Path) -> str:
-    """By the shard's name, or by the nearest folder: train-0000.tar, val/0000.tar."""
+    """The split in the name of the shard or its folder: train-0000.tar, val/0000.tar."""
     return next(filter(None, map(split_of_file, reversed(shard.parts))), "")
 
 
 def _captions(sample: _Sample, place: str, source: Source) -> list[str]:
-    """A line each of the text, or else what the JSON says."""
+    """The captions: lines of the text, or those of the JSON."""
     for ending in CAPTION_ENDINGS:
         try:
             texts = _texts(ending, sample.texts.get(ending, b""), Path(place))
@@ -129,7 +128,7 @@ def _samples(shard: Path, source: Source) -> Iterable[_Sample]:
 
 
 def _members(shard: Path, source: Source) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
-    """Whole files of a shard and, of captions alone, what is in them."""
+    """Members of a shard, with the contents of captions."""
     if read_bytes(shard, 2) == b"\x1f\x8b":
         raise InputError(f"{shard}: compressed; unpack it with gunzip, images gain nothing by it")
     size = shard.stat().st_size
@@ -143,7 +142,7 @@ def _members(shard: Path, source: Source) -> Iterator[tuple[tarfile.TarInfo, byt
                     is_text = info.name.lower().endswith(CAPTION_ENDINGS)
                     file = tar.extractfile(info) if is_text else None
                     yield info, file.read(MOST) if file else b""
-            with shard.open("rb") as rest:  # tarfile takes a damaged header for the end
+            with shard.open("rb") as rest:  # tarfile treats a damaged header as the end
                 rest.seek(tar.offset)
                 if rest.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                     raise tarfile.ReadError("no end of an archive where it ends")

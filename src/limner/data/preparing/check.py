@@ -1,6 +1,7 @@
-"""The scan before the work: everything that is wrong with a source, or odd, while it costs nothing.
+"""Validation of a source before its preparation.
 
-limner check photos/        counts, what is missing, what cannot be read, leaks, words, cost
+limner check photos/        counts, missing and unreadable images, duplicates, vocabulary, disk
+space
 """
 
 from collections import Counter
@@ -27,18 +28,18 @@ from limner.images.limits import USUAL_LIMITS, ImageLimits
 from limner.vocabulary import tokenize
 
 THRESHOLDS = (1, 2, 3, 5, 10, 20)
-"""Values of --min-count that the vocabulary is shown for."""
+"""Minimum counts for which the vocabulary is shown."""
 
 
 @dataclass(frozen=True)
 class Words:
-    """The vocabulary that a threshold makes.
+    """The vocabulary with a minimum count.
 
     Attributes:
         min_count: minimum count of a training token; rarer ones become `<UNK>`.
-        words: how many are left.
-        unknown: the share of `<UNK>` in the training captions.
-        unknown_elsewhere: in the captions of the other splits; None where there are none.
+        words: number of words.
+        unknown: share of `<UNK>` in the training captions.
+        unknown_elsewhere: the same in the other splits; None if there are none.
     """
 
     min_count: int
@@ -80,7 +81,7 @@ class Findings:
 
     @cached_property
     def same(self) -> list[Same]:
-        """Images of equal bytes: for each, the ids by split."""
+        """Groups of images with equal bytes: ids by split."""
         return find_same(
             (split, image, self.seen[image].sha256)
             for split, images in self.splits.items()
@@ -90,7 +91,7 @@ class Findings:
 
     @cached_property
     def counts(self) -> dict[str, dict[str, int]]:
-        """Images and captions of each split."""
+        """Number of images and captions of each split."""
         return {
             split: {"images": len(images), "captions": len(list(self._texts(split)))}
             for split, images in self.splits.items()
@@ -98,7 +99,7 @@ class Findings:
 
     @property
     def unsplit(self) -> list[str]:
-        """Images with captions that the source puts into no split."""
+        """Images with captions that are in no split."""
         named = {image for images in self.source.splits.values() for image in images}
         there = self.source.image_files.keys() | set(self.source.feature_ids)
         both = there & self.source.captions.keys()
@@ -106,7 +107,7 @@ class Findings:
 
     @cached_property
     def wordless(self) -> list[str]:
-        """Images with a caption in which the tokenizer finds no word."""
+        """Images with a caption without words."""
         return [
             image
             for images in self.references.values()
@@ -116,12 +117,12 @@ class Findings:
 
     @cached_property
     def lengths(self) -> Counter[int]:
-        """How many captions have how many words."""
+        """Number of captions by their number of words."""
         return Counter(len(words) for split in self.splits for words in self._words(split))
 
     @cached_property
     def vocabulary(self) -> list[Words]:
-        """What each of `THRESHOLDS` makes of the words."""
+        """The vocabulary for each of `THRESHOLDS`."""
         counts = Counter(word for words in self._words("train") for word in words)
         others = [split for split in self.splits if split != "train"]
         elsewhere = Counter(w for split in others for words in self._words(split) for w in words)
