@@ -142,8 +142,8 @@ def assess(
     rng = np.random.default_rng(seed)
     rows = {}
 
-    def row(captions: Sequence[Tokens], wanted: Sequence[Sequence[Tokens]]) -> Row:
-        table = score_tokens(captions, wanted, frequency)
+    def row(captions: Sequence[Tokens], targets: Sequence[Sequence[Tokens]]) -> Row:
+        table = score_tokens(captions, targets, frequency)
         return Row(table.corpus, intervals(table, seed), measure_diversity(captions, seen))
 
     if len(candidates) > 1:
@@ -153,11 +153,11 @@ def assess(
         here, near = (_pooled(pooled[split].features) for split in (name, "train"))
         nearest = consensus_captions(here, near, known)
         rows[NEAREST] = row(nearest, references)
-    several = [wanted for wanted in references if len(wanted) > 1]
+    several = [own for own in references if len(own) > 1]
     if several:
-        chosen = [int(rng.integers(len(wanted))) for wanted in several]
-        one = [wanted[i] for wanted, i in zip(several, chosen, strict=True)]
-        others = [[*w[:i], *w[i + 1 :]] for w, i in zip(several, chosen, strict=True)]
+        chosen = [int(rng.integers(len(own))) for own in several]
+        one = [own[i] for own, i in zip(several, chosen, strict=True)]
+        others = [[*own[:i], *own[i + 1 :]] for own, i in zip(several, chosen, strict=True)]
         rows[HUMAN] = row(one, others)
 
     provenance = {

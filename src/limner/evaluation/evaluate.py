@@ -63,11 +63,11 @@ def score(
     >>> round(result.scores["BLEU-2"], 1)
     100.0
     """
-    wanted = {image: references[image] for image in captions}
+    used = {image: references[image] for image in captions}
     candidate_tokens = [tokenize(caption) for caption in captions.values()]
-    reference_tokens = [tokenize_all(several) for several in wanted.values()]
+    reference_tokens = [tokenize_all(several) for several in used.values()]
     table = score_tokens(candidate_tokens, reference_tokens, training)
-    return Evaluation(captions, wanted, candidate_tokens, reference_tokens, table)
+    return Evaluation(captions, used, candidate_tokens, reference_tokens, table)
 
 
 def tokenize_all(captions: Iterable[str]) -> list[Tokens]:

@@ -67,23 +67,23 @@ def joined(
     Raises:
         InputError: as `read_references`; or without a common id.
     """
-    said = read_candidates(candidates) if isinstance(candidates, Path) else dict(candidates)
-    wanted = read_references(references) if isinstance(references, Path) else dict(references)
+    captions = read_candidates(candidates) if isinstance(candidates, Path) else dict(candidates)
+    known = read_references(references) if isinstance(references, Path) else dict(references)
     names = (
         candidates if isinstance(candidates, Path) else "candidates",
         references if isinstance(references, Path) else "references",
     )
-    both = {image: caption for image, caption in said.items() if image in wanted}
+    both = {image: caption for image, caption in captions.items() if image in known}
     if not both:
         raise InputError(
-            f"{names[0]}: none of its {len(said)} ids is in {names[1]}; "
-            f"{next(iter(said), None)!r} here, {next(iter(wanted), None)!r} there"
+            f"{names[0]}: none of its {len(captions)} ids is in {names[1]}; "
+            f"{next(iter(captions), None)!r} here, {next(iter(known), None)!r} there"
         )
     for name, ids, lack in (
-        (names[0], [i for i in said if i not in wanted], "without references skipped"),
-        (names[1], [i for i in wanted if i not in said], "without caption skipped"),
+        (names[0], [i for i in captions if i not in known], "without references skipped"),
+        (names[1], [i for i in known if i not in captions], "without caption skipped"),
     ):
         if ids:
             named = ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")
             warn(f"{name}: {len(ids)} ids {lack}: {named}")
-    return both, wanted
+    return both, known

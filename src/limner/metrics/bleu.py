@@ -63,9 +63,9 @@ def closest_length(length: int, reference_lengths: Sequence[int]) -> int:
 def _matched(corpus: Corpus, n: int) -> Float[Array, " N"]:
     """The clipped number of n-grams of each candidate that occur in its references."""
     candidate, reference = corpus.candidate_ngrams[n], corpus.reference_ngrams[n]
-    wanted = reference.keys(corpus.image)
-    order = np.argsort(wanted, kind="stable")
-    distinct, starts = np.unique(wanted[order], return_index=True)
+    keys = reference.keys(corpus.image)
+    order = np.argsort(keys, kind="stable")
+    distinct, starts = np.unique(keys[order], return_index=True)
     most = np.maximum.reduceat(reference.count[order], starts) if len(starts) else starts
     found = lookup(candidate.keys(np.arange(len(corpus.candidates))), distinct, most)
     matched: Array = np.bincount(

@@ -136,9 +136,9 @@ def _spice(
     if not models.exists():  # pycocoevalcap would download them
         raise JavaError(f"{models} is missing; python -m pycocoevalcap.spice.get_stanford_models")
     spice = import_module("pycocoevalcap.spice.spice").Spice()
-    wanted = {i: [" ".join(one) for one in several] for i, several in enumerate(references)}
-    said = {i: [" ".join(candidate)] for i, candidate in enumerate(candidates)}
-    _, found = spice.compute_score(wanted, said)
+    gts = {i: [" ".join(one) for one in several] for i, several in enumerate(references)}
+    res = {i: [" ".join(candidate)] for i, candidate in enumerate(candidates)}
+    _, found = spice.compute_score(gts, res)
     values = 100 * np.nan_to_num([scores["All"]["f"] for scores in found])
     drawn = [block @ values / len(values) for block in weights(len(values), seed)]
     return JavaScore(float(values.mean()), interval(np.concatenate(drawn)), values)

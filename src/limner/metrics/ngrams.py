@@ -72,8 +72,8 @@ def count_ngrams(sentences: Sequence[Tokens], max_n: int = 4) -> list[Ngrams]:
             gram = gram * len(number) + word[start + n - 1]
         first, gram = _numbered(gram)
         rows, count = np.unique(sentence[start] * len(first) + gram, return_counts=True)
-        places = start[first].tolist()
-        texts = [" ".join(tokens[place : place + n]) for place in places]
+        positions = start[first].tolist()
+        texts = [" ".join(tokens[i : i + n]) for i in positions]
         result.append(Ngrams(*np.divmod(rows, max(len(first), 1)), count, texts))
     return result
 
@@ -95,5 +95,5 @@ def lookup(keys: Int[Array, " K"], table: Int[Array, " M"], values: Array) -> Ar
     """
     if not len(table):
         return np.zeros(len(keys), values.dtype)
-    place = np.searchsorted(table, keys).clip(max=len(table) - 1)
-    return np.where(table[place] == keys, values[place], 0)
+    index = np.searchsorted(table, keys).clip(max=len(table) - 1)
+    return np.where(table[index] == keys, values[index], 0)

@@ -152,17 +152,17 @@ def split(line: str) -> Iterator[str]:
     >>> list(split("He can't (or won't) pay $5."))
     ['he', 'ca', "n't", '-lrb-', 'or', 'wo', "n't", '-rrb-', 'pay', '$', '5', '.']
     """
-    place = 0
-    while place < len(line):
-        if blanks := _BLANKS.match(line, place):
-            place = blanks.end()
+    position = 0
+    while position < len(line):
+        if blanks := _BLANKS.match(line, position):
+            position = blanks.end()
             continue
-        reach, end, token = place, place + 1, ""
+        reach, end, token = position, position + 1, ""
         for pattern, written in rules():
-            found = pattern.match(line, place)
+            found = pattern.match(line, position)
             if found and found.end() > reach:
                 reach, end, token = found.end(), found.end(1), found[1]
                 write = written
         if token and (text := write(token).lower()):
             yield text
-        place = end
+        position = end

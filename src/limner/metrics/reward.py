@@ -59,7 +59,9 @@ def _smoothed_bleu(corpus: Corpus) -> Float[Array, " N"]:
     matched[:, 1:] += 1
     total[:, 1:] += 1
     length = counts[:, -2]
-    wanted = np.array([np.mean([len(one) for one in several]) for several in corpus.references])
-    brevity = np.exp(np.minimum(1 - wanted / length, 0))
+    mean_length = np.array(
+        [np.mean([len(one) for one in several]) for several in corpus.references]
+    )
+    brevity = np.exp(np.minimum(1 - mean_length / length, 0))
     reward: Array = brevity * (matched / total).prod(axis=1) ** (1 / MAX_N)
     return reward

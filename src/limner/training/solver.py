@@ -206,8 +206,8 @@ class Solver:
 
     def _by_image(self, rng: Random) -> Int[Array, " M"]:
         """Indices of all captions, image by image, in random order."""
-        place = rng.permutation(len(self.train_split.features))
-        return np.argsort(place[self.train_split.image_idxs], kind="stable")
+        rank = rng.permutation(len(self.train_split.features))
+        return np.argsort(rank[self.train_split.image_idxs], kind="stable")
 
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """The state for `restore`: arrays, and JSON-able values."""

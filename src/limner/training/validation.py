@@ -57,8 +57,8 @@ class Validation:
         different, images = len(set(captions.values())), len(captions)
         if images > 2 and different <= max(HANDFUL * images, 1):
             self.report(
-                f"only {different} different captions for {images} images: the model does not "
-                "look at them yet; if it stays so, lower the learning rate or the dropout"
+                f"only {different} different captions for {images} images: they do not "
+                "depend on the image yet; if this persists, lower the learning rate or the dropout"
             )
 
 

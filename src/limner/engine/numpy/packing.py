@@ -28,7 +28,7 @@ class PackedCaptions:
     Attributes:
         order: the caption of each row of step 0, longest first, without captions that have no
             target.
-        caption, place: (P,) the caption of each row, and the position of its target.
+        caption, position: (P,) the caption of each row, and the position of its target.
         steps: the slice of the P rows of each time step. The rows of a step continue the first
             rows of the previous step.
         tokens: (U,) the distinct input tokens.
@@ -39,7 +39,7 @@ class PackedCaptions:
 
     order: Int[Array, " N"]
     caption: Int[Array, " P"]
-    place: Int[Array, " P"]
+    position: Int[Array, " P"]
     steps: list[slice]
     tokens: Int[Array, " U"]
     lookup: Int[Array, " P"]
@@ -60,10 +60,10 @@ def pack(batch: Batch, null: int, vocabulary_size: int) -> PackedCaptions:
     >>> packed.tokens[packed.lookup].tolist(), packed.targets.tolist()
     ([1, 1, 6, 5, 7], [6, 5, 7, 2, 2])
     """
-    places = np.arange(1, batch.captions.shape[1])
-    lengths = ((batch.targets != null) * places).max(axis=1)
+    positions = np.arange(1, batch.captions.shape[1])
+    lengths = ((batch.targets != null) * positions).max(axis=1)
     order = np.argsort(-lengths, kind="stable")
-    running = lengths[order] >= places[:, None]  # (T - 1, N)
+    running = lengths[order] >= positions[:, None]  # (T - 1, N)
 
     active = running.sum(axis=1)
     active = active[active > 0]
@@ -73,9 +73,16 @@ def pack(batch: Batch, null: int, vocabulary_size: int) -> PackedCaptions:
     targets = batch.targets[order].T[running]
     tokens, lookup = _distinct(batch.input_tokens[order].T[running], vocabulary_size)
     num_captions = steps[0].stop if steps else 0
-    place, caption = np.nonzero(running)
+    position, caption = np.nonzero(running)
     return PackedCaptions(
-        order[:num_captions], order[caption], place, steps, tokens, lookup, targets, targets != null
+        order[:num_captions],
+        order[caption],
+        position,
+        steps,
+        tokens,
+        lookup,
+        targets,
+        targets != null,
     )
 
 
@@ -84,6 +91,6 @@ def _distinct(ids: Array, vocabulary_size: int) -> tuple[Array, Array]:
     seen = np.zeros(vocabulary_size, dtype=bool)
     seen[ids] = True
     words = np.flatnonzero(seen)
-    place = np.empty(vocabulary_size, dtype=np.intp)
-    place[words] = np.arange(len(words))
-    return words, place[ids]
+    index = np.empty(vocabulary_size, dtype=np.intp)
+    index[words] = np.arange(len(words))
+    return words, index[ids]

@@ -48,13 +48,13 @@ def packed_targets(
     batch: Batch, packed: PackedCaptions, label_smoothing: float, dtype: type[np.floating]
 ) -> Targets:
     """The targets of a batch, in the order of its packed rows."""
-    caption, place = packed.caption, packed.place
+    caption, position = packed.caption, packed.position
     weights = packed.counted.astype(dtype)
     if batch.weights is not None:
         weights = np.where(packed.counted, batch.weights[caption], 0).astype(dtype)
     soft = None
     if batch.soft_targets is not None:
-        tokens, probs = (part[caption, place] for part in batch.soft_targets)
+        tokens, probs = (part[caption, position] for part in batch.soft_targets)
         soft = SoftTargets(tokens, probs.astype(dtype, copy=False))
     return Targets(packed.targets, weights, len(batch.captions), label_smoothing, soft)
 

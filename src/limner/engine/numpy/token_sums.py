@@ -30,12 +30,12 @@ def sum_by_token(
     starts = ends - counts
     # the first row of each token, then the second rows, and so on
     np.take(rows, by_token[starts], axis=1, out=out, mode="clip")
-    for place in range(1, OFTEN):
-        tokens = np.flatnonzero((counts > place) & (counts <= OFTEN))
-        out[:, tokens] += rows[:, by_token[starts[tokens] + place]]
+    for i in range(1, OFTEN):
+        tokens = np.flatnonzero((counts > i) & (counts <= OFTEN))
+        out[:, tokens] += rows[:, by_token[starts[tokens] + i]]
     for token in np.flatnonzero(counts > OFTEN).tolist():
-        places = by_token[starts[token] : ends[token]]
-        np.add.reduce(rows[:, places], axis=1, out=out[:, token])
+        indices = by_token[starts[token] : ends[token]]
+        np.add.reduce(rows[:, indices], axis=1, out=out[:, token])
 
 
 def sum_rows(rows: Float[Array, "P K"], lookup: Int[Array, " P"], size: int) -> Array:
