@@ -179,3 +179,38 @@ def test_reprs_are_short(tiny_run, tiny_dataset):
     ):
         assert 10 < len(repr(value)) < 300, repr(value)
         assert repr(value).startswith(type(value).__name__)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: limner.evaluate(None, "data"), TypeError, "`model`: expected a model"),
+        (lambda: limner.evaluate([], "data"), ValueError, "`model`: expected at least one"),
+        (lambda: limner.score(["a dog"], {"a": ["a dog"]}), TypeError, "a dict with image ids"),
+        (lambda: limner.load().caption(None), TypeError, "expected a path, address"),
+        (lambda: limner.load().features([]), ValueError, "`images`: expected at least one"),
+        (
+            lambda: list(limner.load().caption_all([], batch_size=0)),
+            ValueError,
+            "`batch_size` 0, .*expected 1 or more",
+        ),
+        (
+            lambda: list(limner.load().caption_all([], on_error="ignore")),
+            ValueError,
+            "`on_error` 'ignore'",
+        ),
+        (lambda: limner.train("data", "none", resume=True), limner.InputError, "no run to resume"),
+    ],
+)
+def test_wrong_arguments_are_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_a_text_is_one_reference():
+    assert limner.score({"a": "a red dog"}, {"a": "a red dog"}).scores["BLEU-1"] == 100
+
+
+def test_a_run_takes_its_path_as_text(tiny_run):
+    assert limner.Run(str(tiny_run)).history
+    assert limner.Run(str(tiny_run)).checkpoint.model.params

@@ -23,6 +23,7 @@ PUBLIC = [
     "Decoding",
     "DecodingConfig",
     "Evaluation",
+    "ImageLimits",
     "InputError",
     "LimnerError",
     "Run",

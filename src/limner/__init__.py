@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from limner.evaluation.assessment import Assessment
     from limner.evaluation.comparison import Comparison
     from limner.evaluation.evaluate import Evaluation
+    from limner.images.limits import ImageLimits
     from limner.models import AttentionRNN, CaptioningRNN
     from limner.training.captioning_solver import CaptioningSolver
     from limner.vocabulary import Vocabulary
@@ -41,6 +42,7 @@ __all__ = [
     "Decoding",
     "DecodingConfig",
     "Evaluation",
+    "ImageLimits",
     "InputError",
     "LimnerError",
     "Run",
@@ -72,6 +74,7 @@ HOMES = {
     "Decoding": "limner.decoding",
     "DecodingConfig": "limner.decoding",
     "Evaluation": "limner.evaluation.evaluate",
+    "ImageLimits": "limner.images.limits",
     "InputError": "limner.errors",
     "LimnerError": "limner.errors",
     "Run": "limner.api",

@@ -48,6 +48,9 @@ class Run:
 
     path: Path
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(self.path))
+
     @property
     def checkpoint(self) -> Checkpoint:
         """The best model so far; the last one if none was validated yet."""
@@ -63,7 +66,7 @@ class Run:
         return Captioner.load(self.path)
 
 
-Model = WordModel | Captioner | Run | str | Path
+Model = WordModel | Captioner | Checkpoint | Run | str | Path
 
 
 def prepare(
@@ -147,6 +150,10 @@ def train(
         >>> run.captioner().caption("holiday.jpg").text  # doctest: +SKIP
     """
     folder = Path(out)
+    if "teachers" in settings:
+        settings["teachers"] = [str(teacher) for teacher in settings["teachers"]]
+    if resume and not (folder / "config.toml").exists():
+        raise InputError(f"{folder}: no run to resume; omit `resume` to start one")
     config = (
         read_config(folder / "config.toml", settings) if resume else TrainConfig.from_flat(settings)
     )
@@ -163,8 +170,8 @@ def evaluate(
     """Caption a split and score the captions, with baselines, as `limner evaluate`.
 
     Args:
-        model: a model, a captioner, a run, or the path of a run or checkpoint; several of them
-            form an ensemble.
+        model: a model, a captioner, a checkpoint, a run, or the path of a run or checkpoint;
+            several of them form an ensemble.
         dataset: a dataset or its folder; None opens the one that the model was trained on.
         split: its name; None takes the first of dev, val and test that exists.
         decoding: fields of `DecodingConfig`.
@@ -263,7 +270,7 @@ def explain(captioner: Captioner, caption: Caption, others: int = 3) -> list[Cho
     Args:
         captioner: the captioner that made the caption.
         caption: a caption of one image.
-        others: number of alternative words at each position.
+        others: number of alternative words at each position, 0 or more.
 
     Returns:
         A `Choice` for each token: its probability, the most likely other words, and, of a model
@@ -275,6 +282,8 @@ def explain(captioner: Captioner, caption: Caption, others: int = 3) -> list[Cho
     >>> [choice.word for choice in explain(captioner, caption)][:-1] == caption.text.split()
     True
     """
+    if others < 0:
+        raise ValueError(f"`others` {others}: expected 0 or more")
     return explain_caption(captioner.model, caption.features, caption.text, caption.ended, others)
 
 
@@ -311,7 +320,11 @@ def _opened(dataset: Dataset | str | Path) -> Dataset:
 
 def _named(captions: Any) -> Any:
     """The path of a file, or captions in memory."""
-    return captions if isinstance(captions, Mapping) else Path(captions)
+    if isinstance(captions, Mapping):
+        return captions
+    if isinstance(captions, str | Path):
+        return Path(captions)
+    raise TypeError(f"expected a file, or a dict with image ids, not {captions!r:.60}")
 
 
 def _models(
@@ -320,7 +333,14 @@ def _models(
     """Models of runs, checkpoints and captioners, and the dataset to evaluate them on."""
     paths = {i: Path(getattr(one, "path", one)) for i, one in enumerate(models) if _is_file(one)}
     data = _opened(dataset) if dataset is not None else None
-    found = [one.model if isinstance(one, Captioner) else one for one in models]
+    if not models:
+        raise ValueError("`model`: expected at least one model")
+    found = [one.model if isinstance(one, Captioner | Checkpoint) else one for one in models]
+    for one in found:
+        if not isinstance(one, WordModel | Run | str | Path):
+            raise TypeError(
+                f"`model`: expected a model, captioner, run, checkpoint or path, not {one!r:.60}"
+            )
     if paths:
         checkpoints, data = open_for(list(paths.values()), data)
         for i, checkpoint in zip(paths, checkpoints, strict=True):

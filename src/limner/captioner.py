@@ -223,7 +223,13 @@ class Captioner:
             ValueError: for an unknown or unsuitable option.
             InputError: as `caption`.
         """
-        how, rng, rest = how.changed(**options), how.new_rng(), iter(as_several(images))
+        if batch_size < 1 or on_error not in ("raise", "return"):
+            raise ValueError(
+                f"`batch_size` {batch_size}, `on_error` {on_error!r}: expected 1 or more, and "
+                "'raise' or 'return'"
+            )
+        how = how.changed(**options)
+        rng, rest = how.new_rng(), iter(as_several(images))
         # One after the other, since running the network and decoding at once is slower.
         while some := list(islice(rest, batch_size * self.backbone.threads)):
             batch = self._extract(some, limits)
@@ -250,6 +256,7 @@ class Captioner:
 
         Raises:
             InputError: if an image cannot be read.
+            ValueError: without images.
 
         >>> Captioner.load().features(np.zeros((1, 64, 64, 3), np.uint8)).ndim
         3
@@ -259,6 +266,8 @@ class Captioner:
             if isinstance(row, InputError):
                 raise row
             rows.append(row)
+        if not rows:
+            raise ValueError("`images`: expected at least one")
         return np.stack(rows)
 
     def _extract(

@@ -154,8 +154,8 @@ def cannot_write(path: Path, error: OSError) -> LimnerError:
     """The error for a file that could not be written."""
     reason = error.strerror or str(error)
     return LimnerError(
-        f"{path}: cannot be written ({reason}); what was there before is unharmed: "
-        "make room or choose another place, then run the same command again"
+        f"{path}: cannot be written ({reason}), and is unchanged; free disk space or "
+        "choose another path, then repeat the command"
     )
 
 

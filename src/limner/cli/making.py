@@ -45,8 +45,8 @@ def train(
     settings = read_config(path, given)
     if resume and settings != msgspec.structs.replace(read_config(kept), epochs=settings.epochs):
         raise InputError(
-            f"{kept}: a run's settings stay as they are; only --epochs may change, or where there "
-            "are critical_epochs, these, in that file"
+            f"{kept}: the settings of a run cannot change; only --epochs may be increased, or, if "
+            "it has critical_epochs, these in that file"
         )
     opened = open_dataset(dataset)
     train_with_progress(opened, out, settings, resume)

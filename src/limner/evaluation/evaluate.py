@@ -105,7 +105,7 @@ def evaluate(
             meets the constraints.
     """
     if how.n_best > 1:
-        raise InputError(f"n_best {how.n_best} has no effect on scores: leave it out")
+        raise InputError(f"`n_best` {how.n_best} has no effect on scores: leave it out")
     dataset = dataset.reading(model.reads_grid)
     name, part = dataset.split(split)
     if name not in dataset.references:

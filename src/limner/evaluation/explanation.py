@@ -3,7 +3,7 @@
 Shapes: L regions, D features.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -28,7 +28,7 @@ class Choice:
     word: str
     probability: float
     others: tuple[tuple[str, float], ...]
-    attention: Float[Array, " L"] | None = None
+    attention: Float[Array, " L"] | None = field(default=None, repr=False)
 
 
 def explain(

@@ -58,7 +58,7 @@ def joined(
 
     Args:
         candidates: a file of captions, or {image id: caption}.
-        references: a file of references, or {image id: references}.
+        references: a file of references, or {image id: references}; a text is one reference.
         warn: called with a message about ids that only one of them has.
 
     Returns:
@@ -69,6 +69,7 @@ def joined(
     """
     captions = read_candidates(candidates) if isinstance(candidates, Path) else dict(candidates)
     known = read_references(references) if isinstance(references, Path) else dict(references)
+    known = {image: [one] if isinstance(one, str) else one for image, one in known.items()}
     names = (
         candidates if isinstance(candidates, Path) else "candidates",
         references if isinstance(references, Path) else "references",

@@ -147,9 +147,8 @@ def _default_cache() -> Path:
 def _download(url: str, name: str, timeout: float, max_bytes: int, allow_private: bool) -> bytes:
     """Download a file, within the limits.
 
-    It runs in a thread that is abandoned after the timeout: that of a socket restarts with each
-        byte
-    received, and host name lookup has none.
+    It runs in a thread that is abandoned after the timeout: a socket's own timeout
+    restarts with each byte received, and host name lookup has none.
     """
     outcome: list[bytes | Exception] = []
 

@@ -1,4 +1,4 @@
-"""Images as people name them: files, folders, addresses, bytes, arrays, Pillow's images."""
+"""Images from any source: files, folders, addresses, bytes, arrays, Pillow's images."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -36,7 +36,7 @@ def open_source(
         (3, 2)
     """
     if isinstance(source, np.ndarray):
-        if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3:
+        if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or not source.size:
             raise InputError(
                 f"array {source.shape} of {source.dtype}: expected an image (H, W, 3) of uint8"
             )
@@ -74,7 +74,14 @@ def is_several(images: Images) -> bool:
         return Path(images).is_dir()
     if isinstance(images, np.ndarray):
         return images.ndim > 3
-    return not isinstance(images, bytes | Image.Image) and not hasattr(images, "read")
+    if isinstance(images, bytes | Image.Image) or hasattr(images, "read"):
+        return False
+    if not isinstance(images, Iterable):
+        raise TypeError(
+            "expected a path, address, bytes, open file, Pillow image or array, or several of "
+            f"these, not {images!r:.60}"
+        )
+    return True
 
 
 def as_several(images: Images) -> Iterable[ImageSource]:

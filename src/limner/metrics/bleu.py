@@ -5,8 +5,8 @@
 p_k is the clipped precision: the share of k-grams of the candidates that occur in the references,
 each counted at most as often as in the reference with most of it. `brevity` is `exp(1 - r/c)` if
 the length c of the candidates is below r, the sum of the closest reference lengths, and 1
-otherwise. The
-BLEU of a set is not the mean over images: it is computed from counts summed over the images.
+otherwise. The BLEU of a set is not the mean over images: it is computed from counts summed over
+them.
 
 Source: K. Papineni et al., "BLEU: a method for automatic evaluation of machine translation",
 ACL 2002; the small constants are those of COCO's evaluation code.

@@ -19,7 +19,7 @@ def model_class(kind: str) -> type[CaptioningModel]:
     for model in MODELS:
         if model.kind == kind:
             return model
-    raise ValueError(f"model {kind}: expected one of {', '.join(m.kind for m in MODELS)}")
+    raise ValueError(f"`model` {kind}: expected one of {', '.join(m.kind for m in MODELS)}")
 
 
 __all__ = [

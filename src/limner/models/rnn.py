@@ -223,8 +223,8 @@ class CaptioningRNN(CaptioningModel):
         """Word vectors (V, W), projected features (M, H), the last layer's output (N, H).
 
         A caption's mask is the same at every time step, a word's at all its occurrences in the
-        batch. Source: Y. Gal and Z. Ghahramani, "A theoretically grounded
-        application of dropout in recurrent neural networks", NIPS 2016.
+        batch. Source: Y. Gal and Z. Ghahramani, "A theoretically grounded application of dropout
+        in recurrent neural networks", NIPS 2016.
         """
         H = self.config.hidden_dim
         return {

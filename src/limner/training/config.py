@@ -110,7 +110,7 @@ class TrainConfig(Config, frozen=True, kw_only=True):
 
     def without_effect(self) -> Iterator[tuple[bool, Sequence[str], str]]:
         """See `Config.without_effect`."""
-        yield not self.teachers, ("distillation",), "no `teachers`"
+        yield not self.teachers, ("distillation",), "`teachers` unset"
         yield self.schedule == "epochs", ("warmup",), "`schedule` epochs"
         yield self.schedule != "epochs", ("lr_decay",), f"`schedule` {self.schedule}"
         yield self.update_rule != "adamw", ("weight_decay",), f"`update_rule` {self.update_rule}"

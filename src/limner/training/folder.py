@@ -111,11 +111,13 @@ class RunFolder:
             if trained.get(name, usual.get(name, value)) != value:
                 raise InputError(
                     f"{self.last}: trained with {name} {trained.get(name)}, not {value}; "
-                    f"a run's settings stay as they are, only {grows} may grow"
+                    f"the settings of a run cannot change; only {grows} may be increased"
                 )
         epochs = self._config.epochs + self._config.critical_epochs
         if epochs < epochs_done:
-            raise InputError(f"{self.last}: has more epochs behind it than {epochs}")
+            raise InputError(
+                f"{self.last}: trained for {epochs_done} epochs already, more than {epochs}"
+            )
 
     def write_config(self) -> None:
         """Write config.toml."""

@@ -35,6 +35,8 @@ def phases_of(
         dataset: the training dataset.
         soft_targets: for the training captions, if there are teachers.
 
+    Returns:
+        One or two phases.
     """
     settings = {"learning_rate": config.learning_rate}
     if config.update_rule == "adamw":

@@ -96,7 +96,7 @@ class Solver:
                 f"batch_size {batch_size}, print_every {print_every}: expected 1 or more"
             )
         if schedule and lr_decay != 1:
-            raise ValueError(f"lr_decay {lr_decay} has no effect with a schedule: leave it out")
+            raise ValueError(f"`lr_decay` {lr_decay} has no effect with a schedule: leave it out")
         self.model = model
         self.train_split = split
         self.phases = tuple(phases)
@@ -230,9 +230,9 @@ class Solver:
         losses, order = tensors["solver/loss_history"], tensors["solver/order"]
         M = len(self.train_split.captions)
         if losses.ndim != 1 or not np.isfinite(losses).all():
-            raise ValueError("losses that are not numbers")
+            raise ValueError("losses that are not finite")
         if order.size and not np.array_equal(np.sort(order), np.arange(M)):
-            raise ValueError(f"an order that is none of {M} captions")
+            raise ValueError(f"not a permutation of {M} captions")
         self.loss_history, self._order = losses.tolist(), order.astype(np.intp)
         while self.iteration > self._last_step and self._number + 1 < len(self.phases):
             self._begin(self._number + 1)

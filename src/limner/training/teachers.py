@@ -61,7 +61,7 @@ class Teachers:
         """
         if self._kept is None:
             teacher = Ensemble(self._members)
-            report(f"asking {teacher.title} what they would say")
+            report(f"computing the soft targets of {teacher.title}")
             self._kept = soft_targets_of(
                 fast_decoder(teacher),
                 len(teacher.word_to_idx),

@@ -90,7 +90,7 @@ def read_source(
     source = reader.read(path, choice.files, choice.images)
     for option, value in (("captions", captions), ("images", images)):
         if value and option in reader.ignored:
-            raise InputError(f"--{option} has no effect with {source.title}: leave it out")
+            raise InputError(f"`{option}` has no effect with {source.title}: leave it out")
     if reader.needs_captions:
         reader, source = _with_captions(source, captions)
     if not split_files and not source.splits and reader.finds_splits:

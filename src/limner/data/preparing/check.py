@@ -236,7 +236,8 @@ def summary(findings: Findings) -> list[str]:
         lengths = np.array(sorted(findings.lengths.elements()))
         low, middle, high = np.percentile(lengths, [5, 50, 95]).astype(int)
         lines.append(
-            f"captions: {middle} words in the middle, {low} to {high} mostly, {lengths[-1]} at most"
+            f"words per caption: median {middle}, 5th to 95th percentile {low} to {high}, "
+            f"maximum {lengths[-1]}"
         )
         lines += _vocabulary(findings.vocabulary)
     return lines + [str(one) for one in findings.mangled]
@@ -253,9 +254,9 @@ def trouble(findings: Findings) -> list[str]:
 def _vocabulary(words: Sequence[Words]) -> list[str]:
     """A table with one line per minimum count."""
     others = words[0].unknown_elsewhere is not None
-    head = f"{'--min-count':>11} {'words':>9} {'<UNK> in train':>15}"
+    head = f"{'minimum count':>13} {'words':>9} {'<UNK> in train':>15}"
     return [head + "  <UNK> elsewhere" * others] + [
-        f"{one.min_count:>11} {one.words:>9,} {one.unknown:>15.1%}"
+        f"{one.min_count:>13} {one.words:>9,} {one.unknown:>15.1%}"
         + (f"{one.unknown_elsewhere:>17.1%}" if one.unknown_elsewhere is not None else "")
         for one in words
     ]

@@ -13,7 +13,7 @@ from limner.data.tokens import TokenConfig
 from limner.images.limits import ImageLimits, Pixels
 
 SPLIT = {"metavar": "NAME=FILE", "expected": "NAME=FILE, e.g. train=train.txt"}
-RATIO = {"metavar": "TRAIN,DEV,TEST", "expected": "three numbers, e.g. 80,10,10"}
+RATIO = {"metavar": "TRAIN,DEV,TEST", "expected": "three numbers, the first above 0, e.g. 80,10,10"}
 Name = Annotated[str, Meta(pattern=r"^[^\W\d]\w*$")]
 Share = Annotated[float, Meta(ge=0, le=MANY)]
 Views = Annotated[int, Meta(ge=0, le=1000)]

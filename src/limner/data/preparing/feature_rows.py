@@ -144,7 +144,7 @@ class FromFile(FeatureRows):
                 f"{file}: has {' x '.join(map(str, shape))} numbers an image; use `features` {kind}"
             )
         for_images = ("views", "size", "max_pixels", "reuse")
-        idle = [f"--{name}" for name in for_images if getattr(config, name, None)]
+        idle = [f"`{name}`" for name in for_images if getattr(config, name, None)]
         if idle:
             raise InputError(
                 f"{file}: has features, and no images to make others of; leave "

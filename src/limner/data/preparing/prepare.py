@@ -92,6 +92,8 @@ def prepare(config: PrepareConfig, report: Report = print, progress: Progress = 
     """
     if config.out.exists() and not config.out.is_dir():
         raise InputError(f"{config.out}: a file; `out` takes a folder")
+    if (config.out / "history.jsonl").exists():
+        raise InputError(f"{config.out}: contains a run; choose another `out`")
     if config.out.resolve() in [p.resolve() for p in (config.source, config.images) if p]:
         raise InputError(f"{config.out}: contains the images; choose another `out`")
     source = _source_of(config, report)
@@ -182,7 +184,8 @@ def _is_done(
     if there.fingerprint != sha256_of_json(parts):
         made_of = there.made_of
         changed = [name for name, part in parts.items() if made_of and made_of.get(name) != part]
-        other = ", other ".join(changed).replace("pictures", "images")
+        names = (name.split(" (")[0] for name in changed)  # without the options in the name
+        other = ", other ".join(names).replace("pictures", "images")
         raise InputError(
             f"{out}: holds a dataset with other {other or 'contents'}; choose "
             f"another `out` (with `reuse` {out}, the network runs for new images alone), or "
