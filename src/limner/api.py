@@ -331,8 +331,6 @@ def _models(
     models: Sequence[Any], dataset: Dataset | str | Path | None
 ) -> tuple[list[Any], Dataset]:
     """Models of runs, checkpoints and captioners, and the dataset to evaluate them on."""
-    paths = {i: Path(getattr(one, "path", one)) for i, one in enumerate(models) if _is_file(one)}
-    data = _opened(dataset) if dataset is not None else None
     if not models:
         raise ValueError("`model`: expected at least one model")
     found = [one.model if isinstance(one, Captioner | Checkpoint) else one for one in models]
@@ -341,6 +339,8 @@ def _models(
             raise TypeError(
                 f"`model`: expected a model, captioner, run, checkpoint or path, not {one!r:.60}"
             )
+    paths = {i: Path(getattr(one, "path", one)) for i, one in enumerate(models) if _is_file(one)}
+    data = _opened(dataset) if dataset is not None else None
     if paths:
         checkpoints, data = open_for(list(paths.values()), data)
         for i, checkpoint in zip(paths, checkpoints, strict=True):

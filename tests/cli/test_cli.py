@@ -149,7 +149,7 @@ def test_train_options_override_config_file(run, tiny_dataset, tmp_path):
     assert err.startswith("epoch 2 of 2: ")
     status, _, err = run("train", tiny_dataset, *out, "--resume", "--hidden-dim", 9)
     assert status == 2
-    assert "a run's settings stay as they are; only --epochs may change" in err
+    assert "the settings of a run cannot change; only --epochs may be increased" in err
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")

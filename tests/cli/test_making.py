@@ -25,7 +25,10 @@ def test_train_has_option_for_every_setting():
     ("options", "message"),
     [
         (["--epochs", "0"], "--epochs 0: expected a whole number from 1 to 1,000,000"),
-        (["--model", "gpt"], "--model gpt: expected one of rnn, attention"),
+        (
+            ["--model", "gpt"],
+            f"--model gpt: expected one of {', '.join(one.kind for one in MODELS)}",
+        ),
         (
             ["--warmup", "0.5"],
             "--warmup has no effect with --schedule epochs: leave it out; docs/training.md has the "

@@ -12,6 +12,7 @@ from limner.cli import main
 from limner.data.opening import open_dataset
 from limner.decoding import GREEDY, DecodingConfig
 from limner.evaluation.evaluate import evaluate, score
+from limner.metrics.scores import BY_CAPTION
 from limner.models import Ensemble, RNNConfig
 from limner.training.config import TrainConfig
 from limner.training.run import TrainingRun
@@ -53,7 +54,7 @@ def write(path, content):
 
 def table(out):
     """The printed scores: {name: [cells]}."""
-    lines = [line for line in out.splitlines() if line.startswith(("BLEU", "ROUGE", "CIDEr"))]
+    lines = [line for line in out.splitlines() if line.startswith(("BLEU", *BY_CAPTION, "CIDEr"))]
     return {line.split()[0]: line.split()[1:] for line in lines}
 
 

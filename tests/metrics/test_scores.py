@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from limner.metrics import DocumentFrequency, score
+from limner.metrics.scores import BY_CAPTION
 
 WORDS = np.array([f"w{i}" for i in range(1500)])
 ZIPF = 1 / np.arange(1, len(WORDS) + 1)
@@ -72,9 +73,9 @@ def test_names_and_scale():
     references = [[["a", "red", "dog", "runs"]], [["two", "cats", "sit", "there"]]]
     frequency = DocumentFrequency.of(references)
     scores = score([several[0] for several in references], references, frequency).corpus
-    assert list(scores) == [*(f"BLEU-{n}" for n in (1, 2, 3, 4)), "ROUGE-L", "CIDEr", "CIDEr-D"]
+    assert list(scores) == [*(f"BLEU-{n}" for n in (1, 2, 3, 4)), *BY_CAPTION, "CIDEr", "CIDEr-D"]
     assert {name: round(value) for name, value in scores.items() if "CIDEr" not in name} == {
         **{f"BLEU-{n}": 100 for n in (1, 2, 3, 4)},
-        "ROUGE-L": 100,
+        **dict.fromkeys(BY_CAPTION, 100),
     }
     assert scores["CIDEr"] == scores["CIDEr-D"] == pytest.approx(1000)

@@ -153,8 +153,8 @@ def test_summary_numbers_are_those_of_the_json(messy):
     found, lines = messy.to_json(), summary(messy)
     for split, counts in found["splits"].items():
         assert f"{split}: {counts['images']} images, {counts['captions']} captions" in lines
-    [head] = [number for number, line in enumerate(lines) if "--min-count" in line]
-    columns = "--min-count words <UNK> in train <UNK> elsewhere"
+    [head] = [number for number, line in enumerate(lines) if "minimum count" in line]
+    columns = "minimum count words <UNK> in train <UNK> elsewhere"
     assert " ".join(lines[head].split()) == columns
     rows = [line.split() for line in lines[head + 1 : head + 1 + len(found["vocabulary"])]]
     assert rows == [

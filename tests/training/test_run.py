@@ -313,7 +313,7 @@ def test_stopped_run_with_all_options_is_resumed(model, after, dataset, grid_dat
     teachers = [str(tmp_path / "teacher")]
     config = msgspec.structs.replace(config, scheduled_sampling=0.0, teachers=teachers)
     _, lines = start(data, tmp_path / "whole", config)
-    assert lines[0].startswith("asking 1 model: ")
+    assert lines[0].startswith("computing the soft targets of 1 model: ")
     assert lines[3].startswith("epoch 3 of 5: loss")
     assert lines[5].startswith("epoch 5 of 5: reward")
     assert lines[6].startswith("mean of the last 2 epochs: dev CIDEr")
@@ -573,7 +573,7 @@ def test_parameters_that_are_no_numbers_are_not_kept(dataset, tmp_path):
         ),
         ('model = "attention"\ncell_type = "gru"', "cell_type has no effect with model attention"),
         ("place_dim = 5", "place_dim has no effect with model rnn"),
-        ("distillation = 0.7", "distillation has no effect with no teachers"),
+        ("distillation = 0.7", "distillation has no effect with teachers unset"),
         ("average = 5\nepochs = 3", "average 5: expected 0, or from 2 to the 3 of the training"),
         ("warmup = 0.1", "warmup has no effect with schedule epochs: leave it out"),
         ("critical_bleu = 2.0", "critical_bleu has no effect with critical_epochs 0"),

@@ -126,7 +126,7 @@ def test_schedule_restarts_in_each_phase(split, recorded):
     for wrong, message in (
         ({"batch_size": 0}, "batch_size 0"),
         ({"print_every": 0}, "print_every 0"),
-        ({"lr_decay": 0.5, "schedule": progress}, "lr_decay 0.5 has no effect with a schedule"),
+        ({"lr_decay": 0.5, "schedule": progress}, "`lr_decay` 0.5 has no effect with a schedule"),
     ):
         with pytest.raises(ValueError, match=message):
             Solver(new_model(), split, phases, engine=recorded, **wrong)
@@ -146,7 +146,7 @@ def test_a_damaged_state_is_refused(split, name, wrong):
     whole = solver(split, shuffle=True, rng=np.random.default_rng(0))
     whole.train()
     tensors, rng = whole.state()
-    with pytest.raises(ValueError, match=r"losses|order"):
+    with pytest.raises(ValueError, match=r"losses|order|permutation"):
         solver(split, shuffle=True).restore({**tensors, name: wrong}, rng)
 
 

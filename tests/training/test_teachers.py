@@ -56,7 +56,7 @@ def test_damaged_soft_targets_are_refused(tiny_dataset, tiny_run, tmp_path):
     file.unlink()
     lines = []
     TrainingRun(dataset, tmp_path / "run", config, resume=True, report=lines.append).train()
-    assert lines[0] == "asking 1 model: LSTM what they would say"
+    assert lines[0] == "computing the soft targets of 1 model: LSTM"
 
 
 def test_answers_of_others_are_not_taken(tiny_dataset, tiny_run, tmp_path):
@@ -71,7 +71,7 @@ def test_answers_of_others_are_not_taken(tiny_dataset, tiny_run, tmp_path):
     (folder / "last.safetensors").unlink()
     other = msgspec.structs.replace(config, teachers=[str(tiny_run / "last.safetensors")])
     TrainingRun(dataset, folder, other, resume=True, report=lines.append).train()
-    assert "asking 1 model: LSTM what they would say" in lines
+    assert "computing the soft targets of 1 model: LSTM" in lines
 
 
 def test_stop_while_soft_targets_are_computed(tiny_dataset, tiny_run, tmp_path):

@@ -149,7 +149,7 @@ class Given:
                 kind = annotations(struct)[field.name]
                 one = Field(field.name, kind, field.default, field.required)
                 same = known.setdefault(field.name, one)
-                if (same.annotation, same.default) != (one.annotation, one.default):
+                if (meta_of(same.annotation), same.default) != (meta_of(kind), one.default):
                     known[field.name] = same.without_limits()
         known |= {name: Field(name, annotation) for name, annotation in others.items()}
         self.fields = [one for one in known.values() if one.annotation is not None]

@@ -48,7 +48,7 @@ def test_shards_with_captions_inside(tmp_path, name):
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
     config = CheckConfig(source=tmp_path / "train.tar", **{name: tmp_path})
-    with pytest.raises(InputError, match=f"--{name} has no effect with .*leave it out"):
+    with pytest.raises(InputError, match=f"`{name}` has no effect with .*leave it out"):
         check_source(config, print)
 
 

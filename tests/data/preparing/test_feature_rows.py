@@ -94,9 +94,9 @@ def test_components_of_a_grid(folder, rng):
     ("change", "message"),
     [
         ({"features": "grid"}, "has 6 numbers an image; use `features` pooled"),
-        ({"views": 1, "size": 224}, "leave --views and --size out"),
-        ({"images": Path()}, "--images has no effect with the features of features.npy"),
-        ({"max_pixels": 9}, "leave --max-pixels out"),
+        ({"views": 1, "size": 224}, "leave `views` and `size` out"),
+        ({"images": Path()}, "`images` has no effect with the features of features.npy"),
+        ({"max_pixels": 9}, "leave `max_pixels` out"),
         ({"pca": 7}, "`pca` 7: features of 6 numbers have no more"),
     ],
 )

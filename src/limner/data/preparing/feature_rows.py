@@ -148,7 +148,7 @@ class FromFile(FeatureRows):
         if idle:
             raise InputError(
                 f"{file}: has features, and no images to make others of; leave "
-                f"{' and '.join(idle).replace('_', '-')} out"
+                f"{' and '.join(idle)} out"
             )
         digest = sha256_of(file)
         self.info = BackboneInfo(name=file.name, sha256=digest, dim=shape[-1])
