@@ -108,6 +108,9 @@ class Captioner:
                 the name of a PyTorch network such as ``torchvision:resnet18``.
             weights: of a PyTorch network: a file, or "download".
 
+        Returns:
+            The captioner.
+
         Raises:
             InputError: if a file cannot be read, or the models or backbone do not go together.
 
@@ -303,7 +306,11 @@ class Captioner:
 
 
 def ensemble(models: Sequence[CaptioningModel]) -> WordModel:
-    """Several models as one, a single one as it is; InputError if they do not go together."""
+    """Several models as one, a single one as it is; InputError if they do not go together.
+
+    Args:
+        models: with the same vocabulary and features.
+    """
     try:
         return Ensemble(models) if len(models) > 1 else models[0]
     except ValueError as error:
@@ -314,7 +321,14 @@ load = Captioner.load
 
 
 def checkpoint_path(model: Path) -> Path:
-    """The checkpoint itself: of a run's folder its best, or its last before there is a best."""
+    """The checkpoint itself: of a run's folder its best, or its last before there is a best.
+
+    Args:
+        model: folder of a run, or a checkpoint.
+
+    Returns:
+        Its best checkpoint, or the last one if there is no best.
+    """
     if model.is_dir():
         for name in ("best.safetensors", "last.safetensors"):
             if (model / name).exists():

@@ -143,6 +143,12 @@ def save_checkpoint(
 def load_checkpoint(path: Path | str) -> Checkpoint:
     """Read a checkpoint; the model computes in float32.
 
+    Args:
+        path: the file.
+
+    Returns:
+        The model with its metadata.
+
     Raises:
         InputError: if the file is missing, damaged, of another version, or not a checkpoint.
     """

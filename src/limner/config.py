@@ -71,6 +71,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def from_values(cls, values: Mapping[str, Any]) -> Self:
         """From untyped values, as a file gives them.
 
+        Args:
+            values: {field: value}.
+
         Raises:
             ValueError: for a name that is no field, or a value that does not fit.
         """

@@ -18,6 +18,9 @@ def rel_error(x: Array | float, y: Array | float) -> float:
     Args:
         x, y: arrays of the same shape, or numbers.
 
+    Returns:
+        0 for equal arrays, at most 1.
+
     >>> rel_error(1.0, 1.0 + 2e-6) < 1.1e-6
     True
     """

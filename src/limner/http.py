@@ -125,6 +125,9 @@ def is_public(address: str) -> bool:
     Private, loopback, link-local, shared, reserved, multicast and unspecified addresses are not.
     IPv6 carries IPv4 in three ways (mapped, NAT64, 6to4), and then both count.
 
+    Args:
+        address: an IPv4 or IPv6 address.
+
     Raises:
         ValueError: not an IP address.
 

@@ -110,6 +110,10 @@ def checked_settings(
 ) -> dict[str, float]:
     """The settings of a rule, with defaults for missing ones.
 
+    Args:
+        update_rule: a key of `RULES`.
+        optim_config: settings that differ from the defaults.
+
     Raises:
         ValueError: for an unknown rule, or a setting that the rule does not have.
 
@@ -192,6 +196,10 @@ def sgd(
 ) -> tuple[Float[Array, "*S"], CourseConfig]:
     """Stochastic gradient descent: `next_w = w - learning_rate * dw`.
 
+    Args:
+        w, dw: parameters and their gradient.
+        config: settings and state.
+
     Config:
         learning_rate: default 1e-2.
 
@@ -206,6 +214,10 @@ def sgd_momentum(
     w: Float[Array, "*S"], dw: Float[Array, "*S"], config: CourseConfig | None = None
 ) -> tuple[Float[Array, "*S"], CourseConfig]:
     """SGD with momentum: `v = momentum * v - learning_rate * dw;  next_w = w + v`.
+
+    Args:
+        w, dw: parameters and their gradient.
+        config: settings and state.
 
     Config:
         learning_rate: default 1e-2.
@@ -224,6 +236,10 @@ def rmsprop(
 
         cache = decay_rate * cache + (1 - decay_rate) * dw^2
         next_w = w - learning_rate * dw / (sqrt(cache) + epsilon)
+
+    Args:
+        w, dw: parameters and their gradient.
+        config: settings and state.
 
     Config:
         learning_rate: default 1e-2.
@@ -246,6 +262,10 @@ def adam(
         v = beta2 * v + (1 - beta2) * dw^2
         next_w = w - learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + epsilon)
 
+    Args:
+        w, dw: parameters and their gradient.
+        config: settings and state.
+
     Config:
         learning_rate: default 1e-3.
         beta1, beta2: default 0.9 and 0.999.
@@ -263,6 +283,10 @@ def adamw(
     w: Float[Array, "*S"], dw: Float[Array, "*S"], config: CourseConfig | None = None
 ) -> tuple[Float[Array, "*S"], CourseConfig]:
     """Adam, and apart from it the weights shrink: `w = w - learning_rate * weight_decay * w` first.
+
+    Args:
+        w, dw: parameters and their gradient.
+        config: settings and state.
 
     Config:
         weight_decay: default 1e-2; the rest as for `adam`.

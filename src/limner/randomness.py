@@ -22,6 +22,9 @@ def integers(rng: Random | None, high: int, size: int) -> Int[Array, " S"]:
 def global_if_none(rng: Random | None) -> Random:
     """The generator itself, or NumPy's global one.
 
+    Args:
+        rng: a random generator, or None.
+
     >>> np.random.seed(0)
     >>> float(global_if_none(None).standard_normal()) == np.random.RandomState(0).standard_normal()
     True

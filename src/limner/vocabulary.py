@@ -72,6 +72,9 @@ def tokenize(caption: str) -> list[str]:
 def characters(words: Sequence[str]) -> list[str]:
     """The characters of a tokenized caption, including spaces.
 
+    Args:
+        words: the words of a caption.
+
     >>> characters(["a", "cat"])
     ['a', ' ', 'c', 'a', 't']
     """
@@ -171,7 +174,11 @@ class Vocabulary:
 
     @classmethod
     def from_mapping(cls, word_to_idx: Mapping[str, int]) -> "Vocabulary":
-        """From a dict of ids; raises InputError unless they are 0, 1, 2, ..."""
+        """From a dict of ids; raises InputError unless they are 0, 1, 2, ...
+
+        Args:
+            word_to_idx: {word: id}.
+        """
         words = sorted(word_to_idx, key=lambda word: word_to_idx[word])
         if [word_to_idx[word] for word in words] != list(range(len(words))):
             raise InputError("the vocabulary's ids must be 0, 1, 2, ... without a gap")
@@ -179,7 +186,11 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: Path) -> "Vocabulary":
-        """Read `vocab.json` or the course's `coco2014_vocab.json`; raises InputError if invalid."""
+        """Read `vocab.json` or the course's `coco2014_vocab.json`; raises InputError if invalid.
+
+        Args:
+            path: the file.
+        """
         try:
             words = msgspec.json.decode(path.read_bytes(), type=_File).idx_to_word
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -203,6 +214,9 @@ class Vocabulary:
         Args:
             words: tokens; those not in the vocabulary become `<UNK>`.
             length: T; more than `length - 2` words are truncated.
+
+        Returns:
+            (T,) int32.
         """
         ids = [self.word_to_idx.get(word, self.word_to_idx[UNK]) for word in words[: length - 2]]
         row = np.zeros(length, dtype=np.int32)
@@ -211,6 +225,9 @@ class Vocabulary:
 
     def marked(self, caption: str) -> list[tuple[str, bool]]:
         """Split a caption, in normal form C, into pieces: (text, whether it becomes `<UNK>`).
+
+        Args:
+            caption: raw text.
 
         >>> Vocabulary((*SPECIAL, "a", "dog")).marked("A dog, asleep.")
         [('A dog, ', False), ('asleep', True), ('.', False)]
@@ -234,6 +251,9 @@ class Vocabulary:
     def decode(self, ids: Int[Array, " T"]) -> str:
         """The text of a caption, without `<START>`, `<END>` and `<NULL>`.
 
+        Args:
+            ids: token ids, up to `<END>`.
+
         >>> Vocabulary((*SPECIAL, "a", "dog")).decode(np.array([1, 4, 5, 2, 0]))
         'a dog'
         >>> Vocabulary((*SPECIAL, " ", "a", "d", "g", "o")).decode(np.array([5, 4, 6, 8, 7, 2]))
@@ -249,5 +269,9 @@ class Vocabulary:
         return ("" if self.of_characters else " ").join(tokens).strip()
 
     def split(self, text: str) -> list[str]:
-        """The tokens of a text as `decode` returns it."""
+        """The tokens of a text as `decode` returns it.
+
+        Args:
+            text: of `decode`.
+        """
         return list(text) if self.of_characters else text.split()

@@ -49,6 +49,12 @@ class Backbone(ABC):
         """Run the network on preprocessed images; returns the features by name.
 
         "features" is (N, D), "grid" (N, L, G).
+
+        Args:
+            pixels: (N, 3, S, S), preprocessed.
+
+        Returns:
+            {"features": (N, D), "grid": (N, L, G)}, those that are kept.
         """
 
     @property
@@ -93,11 +99,24 @@ class Backbone(ABC):
         return {name: found.shape[1:] for name, found in parts.items()}
 
     def preprocess(self, image: Image.Image) -> Float[Array, "3 S S"]:
-        """Preprocess an RGB image of any size; returns the input (3, S, S)."""
+        """Preprocess an RGB image of any size; returns the input (3, S, S).
+
+        Args:
+            image: RGB, of any size.
+
+        Returns:
+            float32 (3, S, S).
+        """
         return to_pixels(image, self.preprocessing)
 
     def features(self, pixels: Float[Array, "N 3 S S"]) -> Float[Array, "N *_ F"]:
         """The features of preprocessed images, one row per image, of `shape`.
+
+        Args:
+            pixels: (N, 3, S, S), preprocessed.
+
+        Returns:
+            (N, D), (N, L, G), or both in one row.
 
         Raises:
             ValueError: ``pixels`` is not of shape (N, 3, S, S).

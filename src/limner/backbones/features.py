@@ -44,6 +44,9 @@ def extract(
         batch_size: images in one run of the network.
         load: opens an image, given `size_hint`, as `load_image` does.
 
+    Yields:
+        Each source with its features, (D,) or (L, D), or an InputError.
+
     Example:
         >>> from limner.backbones.open_backbone import open_backbone
         >>> [(name, found)] = extract(open_backbone(), ["absent.jpg"])

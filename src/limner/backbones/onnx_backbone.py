@@ -88,6 +88,10 @@ class OnnxBackbone(Backbone):
         """The bundled backbone: EfficientNet-Lite0, 1280 features, Apache-2.0.
 
         Its ``size`` may be any multiple of 32.
+
+        Args:
+            threads, keep: as for the class.
+            size: side of the input in pixels; None is 224.
         """
         return cls.from_file(_BUNDLED, threads=threads, keep=keep, size=size)
 
@@ -103,6 +107,11 @@ class OnnxBackbone(Backbone):
         """Open ``name.onnx`` with the ``name.toml`` beside it, whose keys `Preprocessing` lists.
 
         ``size`` overrides that of the TOML file.
+
+        Args:
+            path: the ``.onnx`` file.
+            threads, keep: as for the class.
+            size: overrides the size of the TOML file.
 
         Raises:
             InputError: either file is missing or cannot be used; the message names the file,

@@ -28,6 +28,9 @@ def open_backbone(
         size: side of the input in pixels; None is the network's default.
         threads: as for `OnnxBackbone` and `TorchBackbone`.
 
+    Returns:
+        The backbone.
+
     Raises:
         InputError: if there is no such backbone, or name and weights do not match.
 

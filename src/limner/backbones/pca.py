@@ -68,6 +68,12 @@ class Projection:
     def project(self, features: Float[Array, "*N D"]) -> Float[Array, "*N K"]:
         """Project features; returns float32 coordinates along the components.
 
+        Args:
+            features: (..., D).
+
+        Returns:
+            (..., K) float32.
+
         >>> projection = fit(lambda: [np.array([[0.0, 1], [2, 1], [4, 1]])], dim=1)
         >>> projection.project(np.array([4.0, 1.0])), projection.explained
         (array([2.], dtype=float32), array([1.]))
@@ -89,12 +95,19 @@ class Projection:
         }
 
     def save(self, path: Path) -> None:
-        """Write a `.safetensors` file for `load`."""
+        """Write a `.safetensors` file for `load`.
+
+        Args:
+            path: the file.
+        """
         write_atomically(path, save(self.tensors()))
 
     @classmethod
     def load(cls, path: Path) -> "Projection":
         """Read a file of `save`.
+
+        Args:
+            path: the file.
 
         Raises:
             InputError: if the file is missing or damaged.

@@ -94,6 +94,12 @@ def to_pixels(image: Image.Image, how: Preprocessing) -> Float[Array, "3 S S"]:
 def read_preprocessing(path: Path) -> Preprocessing:
     """Read the TOML file of a network, with the keys of `Preprocessing`.
 
+    Args:
+        path: the file.
+
+    Returns:
+        The preprocessing.
+
     Raises:
         InputError: if it is missing or not TOML, or a key is unknown, missing or invalid.
     """

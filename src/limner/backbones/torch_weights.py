@@ -24,6 +24,12 @@ NAMED = 3
 def read_weights(path: Path) -> "dict[str, Tensor]":
     """Read the tensors of a file by name, without the wrapping of training scripts.
 
+    Args:
+        path: a ``.pth``, ``.pt`` or ``.safetensors`` file.
+
+    Returns:
+        {name: tensor}.
+
     Raises:
         InputError: if the file is missing or damaged, or contains code or other data.
 

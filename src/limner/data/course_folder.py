@@ -35,6 +35,9 @@ def open_course_folder(folder: Path, pca_features: bool | None = None) -> Datase
         folder: the folder.
         pca_features: use features reduced to 512 dimensions; None uses them if they exist.
 
+    Returns:
+        The dataset.
+
     Raises:
         InputError: if files are missing or damaged.
     """

@@ -64,7 +64,12 @@ class Split:
 
     @classmethod
     def from_course(cls, data: Mapping[str, Any], name: str) -> "Split":
-        """The split `name` of the dict of `load_coco_data`."""
+        """The split `name` of the dict of `load_coco_data`.
+
+        Args:
+            data: the dict of `load_coco_data`.
+            name: "train" or "val".
+        """
         return cls(
             data[f"{name}_captions"],
             data[f"{name}_image_idxs"],
@@ -84,6 +89,9 @@ class Split:
         Args:
             rows: indices of captions.
             rng: for views; None is NumPy's global state.
+
+        Returns:
+            features (B, D) or (M, L, D), captions (B, T), and indices (B,) of rows of the features.
         """
         if self.features.ndim == 3:
             return self.by_image(rows, rng)
@@ -93,14 +101,26 @@ class Split:
     def by_image(
         self, rows: Int[Array, " B"], rng: Random | None = None
     ) -> tuple[Float[Array, "M *_ D"], Int[Array, "B T"], Int[Array, " B"]]:
-        """As `minibatch`, with one row of features per image."""
+        """As `minibatch`, with one row of features per image.
+
+        Args:
+            rows, rng: as for `minibatch`.
+
+        Returns:
+            features (M, D) or (M, L, D), captions (B, T), and indices (B,) of rows of the features.
+        """
         images, image_idxs = np.unique(self.image_idxs[rows], return_inverse=True)
         return self.features_of(images, rng), self.captions[rows], image_idxs
 
     def features_of(
         self, images: Int[Array, " M"], rng: Random | None = None
     ) -> Float[Array, "M *_ D"]:
-        """The features of these images or of their views; see `minibatch`."""
+        """The features of these images or of their views; see `minibatch`.
+
+        Args:
+            images: (M,) indices of images.
+            rng: for views; None is NumPy's global state.
+        """
         features: Array = self.features[images]
         if self.views:
             drawn = integers(rng, 1 + len(self.views), len(images))
@@ -150,7 +170,14 @@ class Dataset:
         return self.splits["train"].features.ndim == 3
 
     def reading(self, grid: bool) -> "Dataset":
-        """The dataset with region or pooled features, if it has them."""
+        """The dataset with region or pooled features, if it has them.
+
+        Args:
+            grid: whether region features are wanted.
+
+        Returns:
+            The dataset with these features if it has them, otherwise itself.
+        """
         if self.has_grid == grid or not self.others:
             return self
         return replace(self, splits=self.others, others=self.splits)
@@ -169,7 +196,17 @@ class Dataset:
         return self.info.fingerprint or self.vocabulary.sha256
 
     def split(self, name: str | None = None) -> tuple[str, Split]:
-        """A split by name; None takes the validation split: `dev`, else `val`, else `test`."""
+        """A split by name; None takes the validation split: `dev`, else `val`, else `test`.
+
+        Args:
+            name: of the split; None takes the validation split: `dev`, else `val`, else `test`.
+
+        Returns:
+            The name and the split.
+
+        Raises:
+            InputError: if there is no such split.
+        """
         names = [name] if name else ["dev", "val", "test"]
         for candidate in names:
             if candidate in self.splits:
@@ -184,7 +221,12 @@ class Dataset:
         return Origins(self.info, {name: split.image_ids for name, split in self.splits.items()})
 
     def texts(self, split: str, row: int) -> list[str]:
-        """Raw captions of an image, or decoded ones if there are no raw ones."""
+        """Raw captions of an image, or decoded ones if there are no raw ones.
+
+        Args:
+            split: its name.
+            row: index of the image.
+        """
         part = self.splits[split]
         written = self.references.get(split, {}).get(part.image_ids[row])
         if written is not None:
@@ -194,6 +236,9 @@ class Dataset:
     def image_file(self, image_id: str) -> ImageFile:
         """The file of an image, or its member of a tar file, as it was when the dataset was
         prepared.
+
+        Args:
+            image_id: one of the split's `image_ids`.
 
         Raises:
             InputError: if there are only features, or the tar file is missing.

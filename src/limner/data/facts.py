@@ -12,7 +12,14 @@ from limner.vocabulary import NULL, UNK, Vocabulary
 
 
 def facts_of(dataset: Dataset) -> dict[str, Any]:
-    """Facts about a dataset that do not need its images; JSON-serializable."""
+    """Facts about a dataset that do not need its images; JSON-serializable.
+
+    Args:
+        dataset: the dataset.
+
+    Returns:
+        Counts, shapes, vocabulary, backbone and sources.
+    """
     info, words = dataset.info, dataset.vocabulary
     train = dataset.splits["train"]
     return {

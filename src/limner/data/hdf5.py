@@ -76,6 +76,12 @@ def map_features(path: Path) -> Float[Array, "N *_ D"]:
 
     A chunked or compressed array is first decompressed into a temporary file, in the folder TMPDIR.
 
+    Args:
+        path: the file.
+
+    Returns:
+        (N, D) or (N, L, D).
+
     Raises:
         InputError: if there is no such array, or the file is damaged.
         LimnerError: if the disk is full.

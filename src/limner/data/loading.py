@@ -105,7 +105,12 @@ class Minibatches:
         self._running = workers
 
     def batch(self, epoch: int, number: int) -> Minibatch:
-        """A single batch."""
+        """A single batch.
+
+        Args:
+            epoch: number of the epoch.
+            number: of the batch in the epoch.
+        """
         if self._order[0] != epoch:
             rng = np.random.default_rng([self._seed, epoch])
             self._order = epoch, rng.permutation(len(self._split.captions))

@@ -89,7 +89,12 @@ def decode(
 def caption_constraints(
     how: DecodingConfig, word_to_idx: Mapping[str, int]
 ) -> tuple[Constraints, list[int]]:
-    """The constraints with token ids, and the ids of the required words; raises as `decode`."""
+    """The constraints with token ids, and the ids of the required words; raises as `decode`.
+
+    Args:
+        how: decoding options.
+        word_to_idx: the vocabulary.
+    """
     ids = word_to_idx
     for word in (*how.forced, *how.forbidden):
         if word not in ids:

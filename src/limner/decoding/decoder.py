@@ -16,18 +16,31 @@ class Decoder(Protocol):
     """Next-token scores of each row. Models are decoders; engines provide faster ones."""
 
     def start(self, features: Float[Array, "N *L D"]) -> State:
-        """The state before the first token, one row per image."""
+        """The state before the first token, one row per image.
+
+        Args:
+            features: of N images.
+        """
         ...
 
     def step(self, tokens: Int[Array, " R"], state: State) -> tuple[Float[Array, "R V"], State]:
         """Logits of the token after `tokens`, and the state after them.
 
         The caller may change the logits, and the next call may overwrite them.
+
+        Args:
+            tokens: the last token of each row.
+            state: of `start`, `step` or `select`.
         """
         ...
 
     def select(self, state: State, rows: Array) -> State:
-        """The state of these rows: indices, in any order and number, or a mask."""
+        """The state of these rows: indices, in any order and number, or a mask.
+
+        Args:
+            state: as for `step`.
+            rows: indices, in any order and number, or a mask.
+        """
         ...
 
 

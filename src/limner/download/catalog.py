@@ -92,6 +92,12 @@ class Download(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 def read_catalog(path: Path | None = None) -> dict[str, Download]:
     """The downloads of the package, overridden by those of the user's file.
 
+    Args:
+        path: TOML file of the user; None for none.
+
+    Returns:
+        {name: download}.
+
     Raises:
         InputError: if the file is missing or not TOML, or a key is unknown, missing or invalid.
 

@@ -43,11 +43,27 @@ class Engine(Protocol):
     """Computes a model's loss and gradients, and updates its parameters."""
 
     def step(self, batch: Batch, learning_rate: float) -> float:
-        """Forward pass, backward pass and update; returns the loss before the update."""
+        """Forward pass, backward pass and update; returns the loss before the update.
+
+        Args:
+            batch: the batch.
+            learning_rate: of this step.
+
+        Returns:
+            The loss.
+        """
         ...
 
     def loss_and_grads(self, batch: Batch, masks: Masks = ...) -> tuple[float, dict[str, Array]]:
-        """Loss and gradients of `CaptioningModel.loss`, with the engine's label smoothing."""
+        """Loss and gradients of `CaptioningModel.loss`, with the engine's label smoothing.
+
+        Args:
+            batch: the batch.
+            masks: dropout masks by site.
+
+        Returns:
+            The loss, and the gradient of each parameter.
+        """
         ...
 
     def decoder(self) -> Decoder:
@@ -64,6 +80,9 @@ class Engine(Protocol):
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
         """Restore the state of `state_dict`.
+
+        Args:
+            state: of `state_dict`.
 
         Raises:
             ValueError: if some of it is missing.

@@ -132,6 +132,9 @@ def assess(
         how: decoding options.
         seed: for the shuffling, the choice of the reference for "a person", and the bootstrap.
         java: whether to compute METEOR and SPICE, if available.
+
+    Returns:
+        The assessment.
     """
     name, _ = dataset.split(split)
     known = training_tokens(dataset)
@@ -184,6 +187,9 @@ def assess_captions(
         seen: tokenized captions of the training set.
         seed: for the bootstrap.
         java: whether to compute METEOR and SPICE, if available.
+
+    Returns:
+        The assessment, with one row.
     """
     captions, references = evaluation.candidate_tokens, evaluation.reference_tokens
     extra, problems = java_scores(captions, references, seed) if java else ({}, [])

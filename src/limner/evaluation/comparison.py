@@ -63,6 +63,9 @@ def compare_models(
         dataset, split, how: see `limner.evaluation.evaluate.evaluate`.
         names: their names.
 
+    Returns:
+        The comparison.
+
     Raises:
         InputError: as `evaluate`.
     """
@@ -88,6 +91,9 @@ def compare_captions(
     Args:
         first, second: {image id: caption}.
         references: {image id: references}.
+
+    Returns:
+        The comparison.
 
     Raises:
         InputError: if they have different images.

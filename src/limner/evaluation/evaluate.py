@@ -58,6 +58,9 @@ def score(
         references: {image id: raw captions}; may have more ids.
         training: document frequencies of the training set, for CIDEr-D.
 
+    Returns:
+        The captions with their scores.
+
     >>> references = {"a.jpg": ["A red dog.", "A dog."], "b.jpg": ["Two cats."]}
     >>> result = score({"a.jpg": "a red dog", "b.jpg": "two cats"}, references)
     >>> round(result.scores["BLEU-2"], 1)
@@ -99,6 +102,9 @@ def evaluate(
         how: decoding options.
         training: document frequencies of the training set, for CIDEr-D.
         decoder: of the model; None creates one.
+
+    Returns:
+        The captions with their scores.
 
     Raises:
         InputError: if the features do not fit the model, there are no references, or no caption
@@ -151,6 +157,9 @@ def caption_features(
         features: (N, D) or (N, L, D).
         how: decoding options.
         batch_size: images per batch.
+
+    Returns:
+        One caption per image.
     """
     vocabulary = Vocabulary.from_mapping(word_to_idx)
     rng = how.new_rng()

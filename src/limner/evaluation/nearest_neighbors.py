@@ -86,6 +86,11 @@ def nearest_neighbours(
 ) -> Int[Array, "N k"]:
     """Indices of the k rows of `known` with the highest cosine similarity, unordered.
 
+    Args:
+        features: (N, D).
+        known: (M, D).
+        k: number of neighbors.
+
     >>> nearest_neighbours(np.array([[1.0, 0.1]]), np.array([[0.0, 9.0], [5.0, 0.0]]), k=1)
     array([[1]])
     """

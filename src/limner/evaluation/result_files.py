@@ -25,6 +25,9 @@ COLUMNS = Columns(image=("image", "image_id", "id"), caption=("caption", "captio
 def read_candidates(path: Path) -> dict[str, str]:
     """Read one caption per image, {id: caption}; captions may be empty.
 
+    Args:
+        path: the file.
+
     Raises:
         InputError: if the file cannot be read, or has two captions of an image.
     """
@@ -39,6 +42,9 @@ def read_candidates(path: Path) -> dict[str, str]:
 
 def read_references(path: Path) -> Captions:
     """Read all captions of each image, {id: captions}.
+
+    Args:
+        path: the file.
 
     Raises:
         InputError: if the file cannot be read.

@@ -124,6 +124,9 @@ def check_image(content: bytes, name: str, limits: ImageLimits = USUAL_LIMITS) -
 def source_name(source: Source) -> str:
     """The name of a source in messages: its path on one line, or its size.
 
+    Args:
+        source: as for `load_image`.
+
     Example:
         >>> source_name(Path("two\\nlines.jpg")), source_name(b"GIF89a")
         ('two\\\\nlines.jpg', 'image of 6 bytes')
@@ -138,6 +141,9 @@ def source_name(source: Source) -> str:
 
 def open_file(path: str | Path) -> BinaryIO:
     """Open a regular file; a pipe or device could block.
+
+    Args:
+        path: the file.
 
     Raises:
         InputError: if it is missing, a folder, not a regular file, or not permitted.

@@ -49,6 +49,9 @@ def fetch_bytes(
         cache: folder of the cache; None is ``$XDG_CACHE_HOME/limner/images``, or the same under
             ``~/.cache``.
 
+    Returns:
+        The file's bytes.
+
     Raises:
         InputError: in one line that starts with the address: another scheme, no such host, a
             private address, a timeout, an error of the server, too many bytes, or not an

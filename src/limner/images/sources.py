@@ -28,6 +28,9 @@ def open_source(
         source: as for `load_image`; or an http(s) address; or uint8 (H, W, 3), RGB.
         size_hint, limits: as for `load_image`; `limits` applies to addresses, too.
 
+    Returns:
+        An image of mode RGB.
+
     Raises:
         InputError: as `load_image` and `fetch_image` do; or for an array of another shape or type.
 
@@ -57,6 +60,9 @@ def name_of(source: ImageSource) -> str:
 
 def images_in(folder: str | Path) -> list[Path]:
     """The image files of a folder and the folders in it, sorted; hidden ones are left out.
+
+    Args:
+        folder: the folder.
 
     Raises:
         InputError: if there are none.

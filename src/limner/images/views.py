@@ -23,6 +23,9 @@ def view_of(image: Image.Image, view: int, name: str) -> Image.Image:
         view: number of the view; 0 is the image itself.
         name: of the image; seeds the random crop.
 
+    Returns:
+        An RGB image.
+
     >>> image = Image.new("RGB", (200, 100))
     >>> view_of(image, 2, "a.jpg").size, view_of(image, 2, "b.jpg").size
     ((162, 78), (174, 83))

@@ -31,6 +31,9 @@ def bleu(counts: Float[Array, "*B 2*K+2"]) -> Float[Array, "*B K"]:
     Args:
         counts: (..., 10), of `bleu_counts`, or sums of them.
 
+    Returns:
+        (..., 4).
+
     >>> three_of_four_words = np.array([3, 2, 1, 0, 4, 3, 2, 1, 4, 4])
     >>> bleu(three_of_four_words).round(3)
     array([0.75 , 0.707, 0.63 , 0.   ])
@@ -44,7 +47,11 @@ def bleu(counts: Float[Array, "*B 2*K+2"]) -> Float[Array, "*B K"]:
 
 
 def bleu_counts(corpus: Corpus) -> Float[Array, "N 2*K+2"]:
-    """The counts (N, 10) for BLEU: matched n-grams (K), n-grams (K), c and r of each image."""
+    """The counts (N, 10) for BLEU: matched n-grams (K), n-grams (K), c and r of each image.
+
+    Args:
+        corpus: candidates and references.
+    """
     matched = [_matched(corpus, n) for n in range(MAX_N)]
     length = np.array([len(candidate) for candidate in corpus.candidates])
     total = [np.maximum(length - n, 0) for n in range(MAX_N)]
@@ -56,7 +63,12 @@ def bleu_counts(corpus: Corpus) -> Float[Array, "N 2*K+2"]:
 
 
 def closest_length(length: int, reference_lengths: Sequence[int]) -> int:
-    """The reference length closest to `length`, the shorter one of two equally close."""
+    """The reference length closest to `length`, the shorter one of two equally close.
+
+    Args:
+        length: of the candidate.
+        reference_lengths: of its references.
+    """
     return min(reference_lengths, key=lambda r: (abs(r - length), r))
 
 

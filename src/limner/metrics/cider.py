@@ -46,6 +46,9 @@ class DocumentFrequency:
     def of(cls, references: Sequence[Sequence[Tokens]]) -> "DocumentFrequency":
         """Count the n-grams of tokenized references; those of an image form a document.
 
+        Args:
+            references: tokenized references of each image.
+
         >>> frequency = DocumentFrequency.of([[["a", "dog"], ["a", "cat"]], [["a", "dog"]]])
         >>> frequency.counts["a"], frequency.counts["a dog"], frequency.counts["a cat"]
         (2, 2, 1)
@@ -64,6 +67,9 @@ def cider(corpus: Corpus, frequency: DocumentFrequency | None = None) -> Float[A
     Args:
         corpus: candidates and references.
         frequency: document frequencies; None takes those of the references.
+
+    Returns:
+        (N,) scores.
 
     >>> corpus = Corpus.of([["a", "dog"], ["a", "cat"]], [[["a", "dog"]], [["one", "cat"]]])
     >>> cider(corpus).round(2)

@@ -38,6 +38,10 @@ class Corpus:
     def of(cls, candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> "Corpus":
         """Count the n-grams.
 
+        Args:
+            candidates: one tokenized caption per image.
+            references: tokenized references of each image.
+
         Raises:
             ValueError: without candidates, for different numbers of images, or an image without
                 references.

@@ -30,6 +30,9 @@ def measure_diversity(captions: Sequence[Tokens], training: Sequence[Tokens] = (
         captions: tokenized captions.
         training: tokenized captions of the training set, if known.
 
+    Returns:
+        The diversity.
+
     Raises:
         ValueError: if there are no captions.
 

@@ -90,6 +90,11 @@ def _numbered(values: Int[Array, " K"]) -> tuple[Int[Array, " G"], Int[Array, " 
 def lookup(keys: Int[Array, " K"], table: Int[Array, " M"], values: Array) -> Array:
     """Look up values by keys in a table with ascending keys; 0 for missing keys.
 
+    Args:
+        keys: (K,) keys to look up.
+        table: (M,) ascending keys.
+        values: (M,) their values.
+
     >>> lookup(np.array([5, 6]), np.array([2, 5]), np.array([0.1, 0.2]))
     array([0.2, 0. ])
     """

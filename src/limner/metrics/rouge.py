@@ -25,6 +25,9 @@ def rouge_l(candidate: Tokens, references: Sequence[Tokens]) -> float:
         candidate: a tokenized caption.
         references: its tokenized references.
 
+    Returns:
+        From 0 to 1.
+
     >>> round(rouge_l(["a", "red", "dog"], [["a", "dog", "runs"], ["the", "red", "dog"]]), 4)
     0.6667
     """

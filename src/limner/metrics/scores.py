@@ -40,7 +40,14 @@ class Scores:
         return {name: float(values[0]) for name, values in self.resampled(once).items()}
 
     def resampled(self, weights: Float[Array, "B N"]) -> dict[str, Float[Array, " B"]]:
-        """The scores of resampled sets; weights are the multiplicities of the images."""
+        """The scores of resampled sets; weights are the multiplicities of the images.
+
+        Args:
+            weights: (B, N) how often each image occurs in each set.
+
+        Returns:
+            {name: (B,) scores}.
+        """
         mixed = weights / weights.sum(axis=1, keepdims=True)
         bleus = 100 * bleu(weights @ self.bleu)
         means = {name: mixed @ values for name, values in self.per_image.items()}
@@ -58,6 +65,9 @@ def score(
         candidates: one tokenized caption per image.
         references: at least one tokenized caption per image, in the same order.
         training: document frequencies for CIDEr-D.
+
+    Returns:
+        Scores of the images and the set.
 
     Raises:
         ValueError: without candidates, or for different numbers of images.

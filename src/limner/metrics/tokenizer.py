@@ -34,6 +34,12 @@ def tokenize(caption: str) -> list[str]:
     a digit, `plan b.` before `The`, an open quote in a tag). It drops letters newer than Unicode
     6.1. pycocoevalcap strips a blank such as U+3000 from an address at the end of a caption.
 
+    Args:
+        caption: raw text.
+
+    Returns:
+        The tokens, in lower case.
+
     >>> tokenize("The dog's T-shirt isn't grey (but red).")
     ['the', 'dog', "'s", 't-shirt', 'is', "n't", 'grey', '-lrb-', 'but', 'red', '-rrb-']
     """

@@ -13,6 +13,9 @@ MODELS: list[type[CaptioningModel]] = [CaptioningRNN, AttentionRNN]
 def model_class(kind: str) -> type[CaptioningModel]:
     """The class of a kind of model.
 
+    Args:
+        kind: its name, as in settings and checkpoints.
+
     Raises:
         ValueError: for an unknown kind.
     """

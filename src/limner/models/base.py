@@ -70,7 +70,14 @@ class WordModel(ABC):
         return tuple(part[rows] for part in state)
 
     def attention_weights(self, state: State) -> Float[Array, "R L"] | None:
-        """Attention weights for the next token; None for a model without attention."""
+        """Attention weights for the next token; None for a model without attention.
+
+        Args:
+            state: of the decoder.
+
+        Returns:
+            (R, L), with a sum of 1 per row.
+        """
         return None
 
     def sample(self, features: Float[Array, "N *L D"], max_length: int = 30) -> Int[Array, "N L"]:
@@ -151,7 +158,14 @@ class CaptioningModel(WordModel):
         input_dim: int,
         rng: Random | None = None,
     ) -> "CaptioningModel":
-        """A float32 model with these options, initialized with `rng`."""
+        """A float32 model with these options, initialized with `rng`.
+
+        Args:
+            config: the options.
+            word_to_idx: the vocabulary.
+            input_dim: D.
+            rng: for the initial parameters; None is NumPy's global state.
+        """
         fields = msgspec.structs.asdict(config)
         return cls(word_to_idx, input_dim, rng=rng, **fields)  # type: ignore[call-arg]
 
@@ -180,7 +194,14 @@ class CaptioningModel(WordModel):
         """
 
     def dropout_sites(self, batch: Batch) -> dict[str, tuple[int, ...]]:
-        """The sites where dropout can be applied, with the shapes of their masks."""
+        """The sites where dropout can be applied, with the shapes of their masks.
+
+        Args:
+            batch: the batch.
+
+        Returns:
+            {site: shape of the mask}.
+        """
         return {}
 
     @property
@@ -200,6 +221,9 @@ class CaptioningModel(WordModel):
     def features_of(self, batch: Batch) -> Float[Array, "M *L D"]:
         """The standardized features of a batch.
 
+        Args:
+            batch: the batch.
+
         Raises:
             ValueError: if the batch does not fit the model.
         """
@@ -217,6 +241,9 @@ class CaptioningModel(WordModel):
 
     def standardize(self, features: Float[Array, "N *L D"]) -> Float[Array, "N *L D"]:
         """`(features - feature_mean) / feature_std`, in the model's dtype.
+
+        Args:
+            features: (N, D) or (N, L, D).
 
         Raises:
             ValueError: if the shape does not fit the model.
@@ -243,6 +270,9 @@ def sum_by_image(
         image_idxs: (N,) index of the image of each caption.
         num_images: M.
 
+    Returns:
+        (M, ...).
+
     >>> sum_by_image(np.array([[1.0], [2.0], [4.0]]), np.array([1, 0, 1]), 2).tolist()
     [[2.0], [5.0]]
     """
@@ -252,7 +282,12 @@ def sum_by_image(
 
 
 def keep(x: Float[Array, "N ..."], mask: Float[Array, "..."] | None) -> Float[Array, "N ..."]:
-    """Apply a dropout mask, to values or gradients; it is the same at every step or region."""
+    """Apply a dropout mask, to values or gradients; it is the same at every step or region.
+
+    Args:
+        x: (N, ...).
+        mask: of x or, without the time axis, of its rows; None for no dropout.
+    """
     if mask is None:
         return x
     kept: Array = x * (mask[:, None] if mask.ndim < x.ndim else mask)

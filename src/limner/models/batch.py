@@ -80,7 +80,11 @@ class Batch:
         return self.captions[:, 1:]
 
     def target_weights(self, null: int) -> Array:
-        """(N, S) the weight of each target in the loss; 0 or False at `<NULL>`."""
+        """(N, S) the weight of each target in the loss; 0 or False at `<NULL>`.
+
+        Args:
+            null: id of `<NULL>`.
+        """
         counted = self.targets != null
         return counted if self.weights is None else np.where(counted, self.weights[:, None], 0)
 

@@ -35,6 +35,9 @@ def draw(index: int, *, seed: int = 0, size: int = 224) -> Drawing:
         seed: random seed, from 0.
         size: side of the image in pixels; scene and captions do not depend on it.
 
+    Returns:
+        The image with its captions.
+
     Raises:
         ValueError: if `index` or `seed` is negative, or `size` below 32.
 

@@ -91,6 +91,9 @@ class Scene:
 def compose(rng: np.random.Generator) -> Scene:
     """Sample a scene.
 
+    Args:
+        rng: the random generator.
+
     >>> scene = compose(np.random.default_rng([0, 3]))
     >>> 1 <= len(scene.groups) <= 2
     True

@@ -123,6 +123,9 @@ class TrainConfig(Config, frozen=True, kw_only=True):
 
         Settings of other kinds are ignored if they have their defaults.
 
+        Args:
+            settings: {name: value}.
+
         Raises:
             ValueError: for an unknown setting, a value out of its limits, or one without effect.
 
@@ -190,6 +193,9 @@ def read_config(path: Path | None, given: Mapping[str, Any] | None = None) -> Tr
         path: None for no file.
         given: settings that override those of the file.
 
+    Returns:
+        The settings.
+
     Raises:
         InputError: if the file cannot be read, or a setting is unknown or invalid.
     """
@@ -212,6 +218,9 @@ def new_model(config: TrainConfig, dataset: Dataset, rng: np.random.Generator) -
         config: the settings.
         dataset: its vocabulary and features.
         rng: for the initial parameters.
+
+    Returns:
+        The model.
 
     Raises:
         InputError: if the model cannot read the dataset's features.

@@ -61,7 +61,11 @@ class History:
 
 
 def read_history(folder: Path) -> list[HistoryLine]:
-    """Read history.jsonl of a run, without damaged lines."""
+    """Read history.jsonl of a run, without damaged lines.
+
+    Args:
+        folder: folder of the run.
+    """
     file = folder / "history.jsonl"
     lines = file.read_text("utf-8", errors="replace").splitlines() if file.exists() else []
     history = []

@@ -45,10 +45,18 @@ class Objective(ABC):
 
     @abstractmethod
     def batch(self, request: BatchRequest) -> Batch:
-        """The batch of a step."""
+        """The batch of a step.
+
+        Args:
+            request: split, captions and progress of the step.
+        """
 
     def value(self, loss: float) -> float:
-        """The value for the history, given the loss of a step; a reward is negated."""
+        """The value for the history, given the loss of a step; a reward is negated.
+
+        Args:
+            loss: of the step.
+        """
         return loss
 
 

@@ -56,6 +56,9 @@ def mixed_inputs(
         word_to_idx: the vocabulary.
         rng: the random generator; None is NumPy's global state.
 
+    Returns:
+        (B, T - 1) input tokens.
+
     >>> import numpy as np
     >>> from limner.models import CaptioningRNN
     >>> words = {"<NULL>": 0, "<START>": 1, "<END>": 2, "cat": 3, "dog": 4}

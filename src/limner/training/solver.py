@@ -224,6 +224,10 @@ class Solver:
     def restore(self, tensors: Mapping[str, Array], rng_state: Mapping[str, Any]) -> None:
         """Restore the `state` of another solver; the model's parameters are not part of it.
 
+        Args:
+            tensors: the arrays of `state`.
+            rng_state: the JSON-able values of `state`.
+
         Raises:
             KeyError, ValueError, OverflowError: if some of it is missing or invalid.
         """

@@ -58,6 +58,9 @@ class Teachers:
             weight: of the soft targets, from 0 to 1; the caption's tokens have the rest.
             report: called with each message.
             on_block: called regularly; may raise to stop.
+
+        Returns:
+            The soft targets.
         """
         if self._kept is None:
             teacher = Ensemble(self._members)

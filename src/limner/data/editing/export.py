@@ -48,6 +48,9 @@ def export_coco(dataset: Dataset, out: Path) -> list[Path]:
         dataset: with raw captions.
         out: the new folder.
 
+    Returns:
+        The files.
+
     Raises:
         InputError: if `out` exists already.
         LimnerError: if it cannot be written.
@@ -92,6 +95,9 @@ def export_jsonl(dataset: Dataset, out: Path) -> list[Path]:
         dataset: with raw captions.
         out: the new file.
 
+    Returns:
+        The file, in a list.
+
     Raises:
         InputError: if `out` exists already.
         LimnerError: if it cannot be written.
@@ -116,6 +122,11 @@ def export_webdataset(
 
     Returns:
         The shards, and {image id: why it could not be read} of omitted images.
+
+    Args:
+        dataset: with raw captions.
+        out: the new folder.
+        shard_size: images per shard.
 
     Raises:
         InputError: if `out` exists already, or no image can be read.

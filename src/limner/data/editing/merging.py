@@ -76,6 +76,9 @@ def merge(
         words: conversion of captions to ids.
         report: called with messages, for example about images in several splits.
 
+    Returns:
+        The merged dataset.
+
     Raises:
         InputError: if their features differ in kind.
         LimnerError: if the disk is full.

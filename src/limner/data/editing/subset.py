@@ -52,6 +52,9 @@ def subset(
         config: the selection.
         report: called with each message.
 
+    Returns:
+        The new dataset.
+
     Raises:
         InputError: if a split has fewer images, or none are left for training.
     """

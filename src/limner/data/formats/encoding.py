@@ -20,6 +20,12 @@ def read_text(path: Path) -> str:
     UTF-8, and UTF-16 with a byte order mark, are detected. Other files are read in the best
     matching encoding of `WINDOWS`, with a warning per folder and encoding.
 
+    Args:
+        path: the file.
+
+    Returns:
+        Its text.
+
     Raises:
         InputError: if the file is missing, a folder, empty, not readable, or no text.
     """

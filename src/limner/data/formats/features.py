@@ -53,6 +53,9 @@ def read_features(path: Path) -> tuple[Float[Array, "N *_ D"], tuple[str, ...]]:
     Args:
         path: HDF5 with `features`, (N, D) or (N, L, D) for regions; or `.npy`.
 
+    Returns:
+        The features, and their ids.
+
     Raises:
         InputError: if the file is damaged, has values that are not finite floats, or the number of
             ids differs.

@@ -96,7 +96,11 @@ class Format(ABC):
 
     @abstractmethod
     def detect(self, file: Candidate) -> bool:
-        """Whether a file has this format, if no earlier one in `FORMATS` has detected it."""
+        """Whether a file has this format, if no earlier one in `FORMATS` has detected it.
+
+        Args:
+            file: the file; its text is read only if necessary.
+        """
 
     @abstractmethod
     def read(self, path: Path, files: Sequence[Path], images: Folder) -> Source:
@@ -107,12 +111,19 @@ class Format(ABC):
             files: as `select` gives them.
             images: the folder of the images; empty if the format needs none.
 
+        Returns:
+            Captions and splits by image names, and images if the format has them.
+
         Raises:
             InputError: if they are damaged, or have no caption.
         """
 
     def select(self, files: Sequence[Path], folder: Path) -> Sequence[Path]:
         """Select the files to read; several files of captions are one per split.
+
+        Args:
+            files: all files of this format in the folder.
+            folder: the folder.
 
         Raises:
             InputError: if the choice is ambiguous.

@@ -36,6 +36,9 @@ def match_names(names: Iterable[str], images: Iterable[str]) -> Match:
         names: as in a captions file.
         images: paths with slashes.
 
+    Returns:
+        The images of the names.
+
     >>> images = ["a/1.jpg", "a/2.jpg", "b/2.jpg", "b/COCO_000000000003.png"]
     >>> match_names([r"images\a\2.jpg", "1.JPG", "3"], images).found
     {'images\\a\\2.jpg': 'a/2.jpg', '1.JPG': 'a/1.jpg', '3': 'b/COCO_000000000003.png'}

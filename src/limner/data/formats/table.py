@@ -59,6 +59,9 @@ def read_captions(path: Path, raw: bool = False, columns: Columns = COLUMNS) -> 
         raw: whether captions are kept unchanged, including blank ones.
         columns: names of the columns.
 
+    Returns:
+        Captions by image names.
+
     Raises:
         InputError: if the file is missing, empty, not text, or lacks a column.
     """
