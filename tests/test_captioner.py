@@ -198,3 +198,14 @@ def test_options_are_checked(captioner):
 def test_repr_is_one_short_line(captioner):
     assert repr(captioner).startswith("Captioner(")
     assert len(repr(captioner)) < 80
+
+
+def test_batch_size_is_the_number_of_images_per_run(captioner, monkeypatch):
+    sizes, features = [], captioner.backbone.features
+    monkeypatch.setattr(
+        captioner.backbone, "features", lambda pixels: sizes.append(len(pixels)) or features(pixels)
+    )
+    count = 20 * captioner.backbone.threads
+    images = np.zeros((count, 32, 32, 3), np.uint8)
+    assert len(list(captioner.caption_all(images, GREEDY, batch_size=20))) == count
+    assert set(sizes) == {20}

@@ -235,7 +235,7 @@ class Captioner:
         rng, rest = how.new_rng(), iter(as_several(images))
         # One after the other, since running the network and decoding at once is slower.
         while some := list(islice(rest, batch_size * self.backbone.threads)):
-            batch = self._extract(some, limits)
+            batch = list(self._extract(some, limits, batch_size))
             rows = [row for _, row in batch if not isinstance(row, InputError)]
             captions = iter(self._captions(np.stack(rows), how, rng) if rows else ())
             for image, row in batch:
@@ -274,20 +274,17 @@ class Captioner:
         return np.stack(rows)
 
     def _extract(
-        self, images: Iterable[ImageSource], limits: ImageLimits
-    ) -> list[tuple[ImageSource, Found]]:
+        self, images: Iterable[ImageSource], limits: ImageLimits, batch_size: int = BATCH
+    ) -> Iterator[tuple[ImageSource, Found]]:
         """Each image with its features, projected on principal components if the model's are."""
         images = list(images)
-        share = min(BATCH, math.ceil(len(images) / self.backbone.threads))
+        share = max(1, min(batch_size, math.ceil(len(images) / self.backbone.threads)))
         load = partial(open_source, limits=limits)
-        found = extract(self.backbone, images, batch_size=max(1, share), load=load)
-        if self._projection is None:
-            return list(found)
-        project = self._projection.project
-        return [
-            (image, row if isinstance(row, InputError) else project(row[None])[0])
-            for image, row in found
-        ]
+        for image, row in extract(self.backbone, images, batch_size=share, load=load):
+            if self._projection is None or isinstance(row, InputError):
+                yield image, row
+            else:
+                yield image, self._projection.project(row)
 
     def _captions(
         self, features: Float[Array, "N *_ D"], how: DecodingConfig, rng: np.random.Generator
