@@ -48,7 +48,9 @@ COMMANDS = {
 """The module and summary of each command."""
 
 RENAMED = {"--pictures": "--images", "--no-pictures": "--no-images"}
-"""Options of `demo` and `dataset head` under their names in limner 0.1, which still work."""
+"""Old names of options, which still work in `RENAMED_IN`."""
+
+RENAMED_IN = ("demo", "dataset head")
 
 
 def app_for(arguments: Sequence[str]) -> typer.Typer:
@@ -83,7 +85,10 @@ def main(arguments: list[str] | None = None) -> int:
         for before, given in pairwise(["limner", *arguments]):
             if not given:
                 raise InputError(f"{before}: followed by an empty argument; give a value")
-        arguments = ["--debug"] * debug + [_renamed(a) for a in arguments if a != "--debug"]
+        arguments = [a for a in arguments if a != "--debug"]
+        if " ".join(arguments).startswith(RENAMED_IN):
+            arguments = [_renamed(a) for a in arguments]
+        arguments = ["--debug"] * debug + arguments
         status = app_for(arguments)(arguments, prog_name="limner", standalone_mode=False)
         sys.stdout.flush()
         return int(status or 0)
