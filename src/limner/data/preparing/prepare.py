@@ -17,7 +17,7 @@ from limner.data.formats import Source, read_source, split_by_ratio
 from limner.data.opening import open_dataset
 from limner.data.preparing.check import Findings, find, findings_of, summary, trouble
 from limner.data.preparing.config import CheckConfig, PrepareConfig
-from limner.data.preparing.contents import contents_of
+from limner.data.preparing.contents import Contents, contents_of
 from limner.data.preparing.feature_rows import FeatureRows, FromFile, FromImages, Report
 from limner.data.preparing.scan import Progress
 from limner.data.schema import DatasetInfo, SourceInfo, read_info
@@ -182,10 +182,12 @@ def _is_done(
     except InputError:
         there = DatasetInfo()
     if there.fingerprint != sha256_of_json(parts):
-        made_of = there.made_of
-        changed = [name for name, part in parts.items() if made_of and made_of.get(name) != part]
-        names = (name.split(" (")[0] for name in changed)  # without the options in the name
-        other = ", other ".join(names).replace("pictures", "images")
+        made_of = there.made_of or parts
+        other = ", other ".join(
+            part.name
+            for part in msgspec.structs.fields(Contents)
+            if made_of.get(part.encode_name) != parts.get(part.encode_name)
+        )
         raise InputError(
             f"{out}: holds a dataset with other {other or 'contents'}; choose "
             f"another `out` (with `reuse` {out}, the network runs for new images alone), or "
