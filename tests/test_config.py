@@ -53,3 +53,13 @@ def test_values_that_fit():
 def test_expected_describes_limits():
     assert expected(Annotated[float, Meta(gt=0, lt=1)]) == "a number above 0, below 1"
     assert expected(bool) == "true or false"
+
+
+def test_texts_may_be_paths():
+    class Names(Config, frozen=True, kw_only=True):
+        one: str | None = None
+        several: tuple[str, ...] = ()
+        file: Path | None = None
+
+    given = Names(one=Path("a"), several=[Path("b"), "c"], file="d")
+    assert given == Names(one="a", several=("b", "c"), file=Path("d"))

@@ -150,8 +150,6 @@ def train(
         >>> run.captioner().caption("holiday.jpg").text  # doctest: +SKIP
     """
     folder = Path(out)
-    if "teachers" in settings:
-        settings["teachers"] = [str(teacher) for teacher in settings["teachers"]]
     if resume and not (folder / "config.toml").exists():
         raise InputError(f"{folder}: no run to resume; omit `resume` to start one")
     config = (
@@ -282,8 +280,6 @@ def explain(captioner: Captioner, caption: Caption, others: int = 3) -> list[Cho
     >>> [choice.word for choice in explain(captioner, caption)][:-1] == caption.text.split()
     True
     """
-    if others < 0:
-        raise ValueError(f"`others` {others}: expected 0 or more")
     return explain_caption(captioner.model, caption.features, caption.text, caption.ended, others)
 
 

@@ -57,7 +57,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             plain = value.item() if hasattr(value, "item") else value  # of a NumPy scalar
             try:
                 msgspec.structs.force_setattr(
-                    self, name, msgspec.convert(plain, annotation, dec_hook=_path)
+                    self, name, msgspec.convert(_text_of_paths(plain), annotation, dec_hook=_path)
                 )
             except msgspec.ValidationError:
                 raise _misfit(name, value, annotation) from None
@@ -111,6 +111,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             if getattr(self, one.name) != (one.default_factory() if made else one.default):
                 found[one.name] = getattr(self, one.name)
         return found
+
+
+def _text_of_paths(value: Any) -> Any:
+    """A value with paths as text; `_path` makes paths of them where a field takes paths."""
+    if isinstance(value, list | tuple):
+        return [_text_of_paths(one) for one in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def _path(kind: type, value: object) -> object:

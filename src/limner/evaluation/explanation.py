@@ -51,7 +51,7 @@ def explain(
         One `Choice` per token.
 
     Raises:
-        ValueError: for a word that is not in the vocabulary.
+        ValueError: for a word that is not in the vocabulary, or a negative number of alternatives.
 
     >>> from limner.models import CaptioningRNN
     >>> words = {"<NULL>": 0, "<START>": 1, "<END>": 2, "cat": 3}
@@ -59,6 +59,8 @@ def explain(
     >>> [choice.word for choice in explain(model, np.ones(8), "cat cat")]
     ['cat', 'cat', '<END>']
     """
+    if others < 0:
+        raise ValueError(f"`others` {others}: expected 0 or more")
     ids = model.word_to_idx
     words = [*Vocabulary.from_mapping(ids).split(text), *([END] if ended else [])]
     unknown = [word for word in words if word not in ids]
