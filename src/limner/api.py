@@ -26,7 +26,8 @@ from limner.evaluation.explanation import Choice
 from limner.evaluation.explanation import explain as explain_caption
 from limner.evaluation.opening import open_for
 from limner.evaluation.result_files import joined, read_references
-from limner.images.sources import ImageSource, open_source
+from limner.images.images import Source
+from limner.images.sources import open_source
 from limner.metrics import DocumentFrequency
 from limner.models import WordModel
 from limner.training.config import TrainConfig, read_config
@@ -284,7 +285,7 @@ def explain(captioner: Captioner, caption: Caption, others: int = 3) -> list[Cho
 
 
 def attention_map(
-    captioner: Captioner, image: ImageSource, caption: Caption | None = None
+    captioner: Captioner, image: Source, caption: Caption | None = None
 ) -> Image.Image:
     """Draw where a model attends before each word, as `limner caption --attention`.
 

@@ -19,13 +19,12 @@ from limner.checkpoint import Checkpoint, load_checkpoint
 from limner.decoding import NO_CAPTION, DecodingConfig, decode
 from limner.engine.numpy import fast_decoder
 from limner.errors import InputError
+from limner.images.images import Source, source_name
 from limner.images.limits import USUAL_LIMITS, ImageLimits
 from limner.images.sources import (
     Images,
-    ImageSource,
     as_several,
     is_several,
-    name_of,
     open_source,
 )
 from limner.models import CaptioningModel, Ensemble, WordModel
@@ -137,12 +136,12 @@ class Captioner:
     ) -> Any: ...
     @overload
     def caption(
-        self, image: ImageSource, how: DecodingConfig = ..., *, limits: ImageLimits = ..., **o: Any
+        self, image: Source, how: DecodingConfig = ..., *, limits: ImageLimits = ..., **o: Any
     ) -> Caption: ...
     @overload
     def caption(
         self,
-        image: Sequence[ImageSource],
+        image: Sequence[Source],
         how: DecodingConfig = ...,
         *,
         limits: ImageLimits = ...,
@@ -150,7 +149,7 @@ class Captioner:
     ) -> list[Caption]: ...
     def caption(
         self,
-        image: ImageSource | Sequence[ImageSource],
+        image: Source | Sequence[Source],
         how: DecodingConfig = DecodingConfig(),
         *,
         limits: ImageLimits = USUAL_LIMITS,
@@ -187,7 +186,7 @@ class Captioner:
         limits: ImageLimits = ...,
         on_error: Literal["raise"] = ...,
         **options: Any,
-    ) -> Iterator[tuple[ImageSource, Caption]]: ...
+    ) -> Iterator[tuple[Source, Caption]]: ...
     @overload
     def caption_all(
         self,
@@ -198,7 +197,7 @@ class Captioner:
         limits: ImageLimits = ...,
         on_error: Literal["return"],
         **options: Any,
-    ) -> Iterator[tuple[ImageSource, Caption | InputError]]: ...
+    ) -> Iterator[tuple[Source, Caption | InputError]]: ...
     def caption_all(
         self,
         images: Images,
@@ -208,7 +207,7 @@ class Captioner:
         limits: ImageLimits = USUAL_LIMITS,
         on_error: Literal["raise", "return"] = "raise",
         **options: Any,
-    ) -> Iterator[tuple[ImageSource, Caption | InputError]]:
+    ) -> Iterator[tuple[Source, Caption | InputError]]:
         """Caption any number of images, in batches on all cores.
 
         Args:
@@ -241,7 +240,7 @@ class Captioner:
             for image, row in batch:
                 found = row if isinstance(row, InputError) else next(captions)
                 if found is None:
-                    found = InputError(f"{name_of(image)}: {NO_CAPTION}")
+                    found = InputError(f"{source_name(image)}: {NO_CAPTION}")
                 if isinstance(found, InputError) and on_error == "raise":
                     raise found
                 yield image, found
@@ -274,8 +273,8 @@ class Captioner:
         return np.stack(rows)
 
     def _extract(
-        self, images: Iterable[ImageSource], limits: ImageLimits, batch_size: int = BATCH
-    ) -> Iterator[tuple[ImageSource, Found]]:
+        self, images: Iterable[Source], limits: ImageLimits, batch_size: int = BATCH
+    ) -> Iterator[tuple[Source, Found]]:
         """Each image with its features, projected on principal components if the model's are."""
         images = list(images)
         share = max(1, min(batch_size, math.ceil(len(images) / self.backbone.threads)))

@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 from limner.errors import InputError
-from limner.images.images import check_image
+from limner.images.images import Source, check_image
 from limner.images.limits import USUAL_LIMITS, ImageLimits
-from limner.images.sources import ImageSource, images_in, only_images
+from limner.images.sources import images_in, only_images
 
 MAX_BYTES = 100_000_000
 """Maximum bytes read from standard input."""
@@ -14,7 +14,7 @@ MAX_BYTES = 100_000_000
 
 def find_images(
     names: list[str], limits: ImageLimits = USUAL_LIMITS
-) -> tuple[list[tuple[str, ImageSource]], list[str]]:
+) -> tuple[list[tuple[str, Source]], list[str]]:
     """Find images by name; returns (name, source) pairs and an error message per failure.
 
     Args:
@@ -23,7 +23,7 @@ def find_images(
             has exactly that name; ``-`` for standard input; http(s) addresses.
         limits: for standard input; nothing else is opened here.
     """
-    found: list[tuple[str, ImageSource]] = []
+    found: list[tuple[str, Source]] = []
     failed = []
     for name in names:
         try:

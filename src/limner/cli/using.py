@@ -17,9 +17,9 @@ from limner.errors import InputError
 from limner.evaluation.attention_map import SIZE, attention_map
 from limner.evaluation.explanation import Choice
 from limner.evaluation.explanation import explain as explain_caption
-from limner.images.images import source_name
+from limner.images.images import Source, source_name
 from limner.images.limits import ImageLimits
-from limner.images.sources import ImageSource, open_source
+from limner.images.sources import open_source
 from limner.io import atomic_path
 
 LONGEST_STEM = 220
@@ -139,7 +139,7 @@ def _print_choices(choices: list[Choice]) -> None:
 def _draw(
     folder: Path,
     name: str,
-    source: ImageSource,
+    source: Source,
     choices: list[Choice],
     drawn: set[str],
     limits: ImageLimits,

@@ -15,6 +15,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from limner.errors import InputError
@@ -28,6 +29,7 @@ from limner.images.limits import (
     refuse_size,
 )
 from limner.images.rgb import to_rgb
+from limner.typing import UInt8
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 """The supported formats. Others of Pillow's start programs (EPS) or are unreliable."""
@@ -35,7 +37,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2"}
 """File extensions of images, in lower case."""
 
-Source = Path | str | bytes | BinaryIO | Image.Image
+Source = Path | str | bytes | BinaryIO | Image.Image | UInt8[np.ndarray, "H W 3"]
+"""A path, bytes, an open file, an image of Pillow's, or an RGB array."""
 
 _ONE_LARGE = threading.Lock()
 _ORIENTATION_TAG = 0x0112
@@ -59,7 +62,7 @@ def load_image(
     scaled to 8, not clipped.
 
     Args:
-        source: a path, an open binary file, the image's bytes, or Pillow's image of it.
+        source: a path, an open binary file, bytes, Pillow's image, or uint8 (H, W, 3), RGB.
         size_hint: a side in pixels that is sufficient for the caller. A larger image is reduced by
             an integer factor, a JPEG while it is decoded, which saves time and memory; no side
             of the result is reduced below the hint.
@@ -84,6 +87,8 @@ def load_image(
     if isinstance(source, (str, Path)):
         with open_file(source) as file:
             return _decode(file, name, size_hint, limits)
+    if isinstance(source, np.ndarray):
+        source = _from_array(source, name)
     if isinstance(source, Image.Image):
         with _errors_of(name):
             refuse_size(source.size, limits.pixels())
@@ -133,6 +138,8 @@ def source_name(source: Source) -> str:
     """
     if isinstance(source, bytes):
         return f"image of {len(source):,} bytes"
+    if isinstance(source, np.ndarray):
+        return f"array {source.shape} of {source.dtype}"
     if isinstance(source, Image.Image):
         source = getattr(source, "filename", "") or f"image of {source.width} x {source.height}"
     name = source if isinstance(source, (str, Path)) else getattr(source, "name", "open file")
@@ -164,6 +171,12 @@ def open_file(path: str | Path) -> BinaryIO:
         raise
     except (OSError, ValueError) as error:  # a name too long, a NUL inside, a broken disk
         raise InputError(f"{name}: cannot be opened ({_reason(error)}); check the name") from None
+
+
+def _from_array(pixels: np.ndarray, name: str) -> Image.Image:
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
+        raise InputError(f"{name}: expected an image (H, W, 3) of uint8")
+    return Image.fromarray(pixels)
 
 
 def _decode(source: BinaryIO, name: str, size_hint: int | None, limits: ImageLimits) -> Image.Image:

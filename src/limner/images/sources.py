@@ -8,42 +8,32 @@ import numpy as np
 from PIL import Image
 
 from limner.errors import InputError
-from limner.images.images import SUFFIXES, Source, load_image, source_name
+from limner.images.images import SUFFIXES, Source, load_image
 from limner.images.limits import USUAL_LIMITS, ImageLimits
-from limner.typing import UInt8
 
-ImageSource = Source | UInt8[np.ndarray, "H W 3"]
-"""A path, an http(s) address, bytes, an open file, an image of Pillow's, or an RGB array."""
-
-Images = ImageSource | Iterable[ImageSource]
-"""One image, a folder, or several images."""
+Images = Source | Iterable[Source]
+"""An image or its http(s) address, a folder, or several images."""
 
 
 def open_source(
-    source: ImageSource, *, size_hint: int | None = None, limits: ImageLimits = USUAL_LIMITS
+    source: Source, *, size_hint: int | None = None, limits: ImageLimits = USUAL_LIMITS
 ) -> Image.Image:
     """Open an image from any source as upright RGB.
 
     Args:
-        source: as for `load_image`; or an http(s) address; or uint8 (H, W, 3), RGB.
+        source: as for `load_image`, or an http(s) address.
         size_hint, limits: as for `load_image`; `limits` applies to addresses, too.
 
     Returns:
         An image of mode RGB.
 
     Raises:
-        InputError: as `load_image` and `fetch_image` do; or for an array of another shape or type.
+        InputError: as `load_image` and `fetch_image` do.
 
     Example:
         >>> open_source(np.zeros((2, 3, 3), np.uint8)).size
         (3, 2)
     """
-    if isinstance(source, np.ndarray):
-        if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or not source.size:
-            raise InputError(
-                f"array {source.shape} of {source.dtype}: expected an image (H, W, 3) of uint8"
-            )
-        source = Image.fromarray(source)
     if isinstance(source, str) and "://" in source and not Path(source).exists():
         if not source.lower().startswith(("http://", "https://")):
             raise InputError(f"{source}: only http and https addresses are supported")
@@ -51,11 +41,6 @@ def open_source(
 
         return fetch_image(source, size_hint=size_hint, limits=limits)
     return load_image(source, size_hint=size_hint, limits=limits)
-
-
-def name_of(source: ImageSource) -> str:
-    """What messages call a source; see `source_name`."""
-    return "array" if isinstance(source, np.ndarray) else source_name(source)
 
 
 def images_in(folder: str | Path) -> list[Path]:
@@ -90,10 +75,10 @@ def is_several(images: Images) -> bool:
     return True
 
 
-def as_several(images: Images) -> Iterable[ImageSource]:
+def as_several(images: Images) -> Iterable[Source]:
     """The images of a folder or list; a single image as a list of one."""
     if not is_several(images):
-        return [cast(ImageSource, images)]
+        return [cast(Source, images)]
     return images_in(images) if isinstance(images, str | Path) else cast(Iterable[Any], images)
 
 
